@@ -1,0 +1,29 @@
+import type { Command } from 'commander';
+import type { Io } from './io.ts';
+import { addTlsOptions, addTransferOptions } from './options.ts';
+import { requireKind } from './require-kind.ts';
+import { runCopy } from './run-copy.ts';
+
+/** `mlferry backup FROM ARCHIVE`. */
+export function addBackupCommand(program: Command, io: Io): void {
+  const command = program
+    .command('backup')
+    .description('write experiments and runs to an archive')
+    .argument('<from>', 'place to read')
+    .argument('<archive>', 'file to write: *.tar, *.tar.gz, *.tgz or *.tar.zst')
+    .action((from: string, archive: string, values: unknown) => {
+      requireKind(archive, 'archive', 'backup.tar');
+      return runCopy(from, archive, values, io);
+    })
+    .addHelpText(
+      'after',
+      `
+Examples
+  mlferry backup http://localhost:5000 backup.tar
+  mlferry backup ./mlruns backup.tar.zst --view all
+  mlferry backup http://localhost:5000 churn.tar -e churn --no-artifacts
+`,
+    );
+  addTransferOptions(command, { assignsIds: false, writesFile: true, stream: false, readsStream: true });
+  addTlsOptions(command, 'from');
+}

@@ -1,0 +1,27 @@
+import type { Command } from 'commander';
+import type { Io } from './io.ts';
+import { addTlsOptions, addTransferOptions } from './options.ts';
+import { runCopy } from './run-copy.ts';
+
+/** `mlferry copy FROM TO`: any place to any place. */
+export function addCopyCommand(program: Command, io: Io): void {
+  const command = program
+    .command('copy')
+    .description('copy experiments and runs from one place to another; again sends only what is new')
+    .argument('<from>', 'place to read')
+    .argument('<to>', 'place to write')
+    .action((from: string, to: string, values: unknown) => runCopy(from, to, values, io))
+    .addHelpText(
+      'after',
+      `
+Examples
+  mlferry copy http://old:5000 https://new.example.com
+  mlferry copy ./mlruns http://localhost:5000 --dry-run
+  mlferry copy http://a:5000 'http://b:5000?workspace=team' -e 'churn-*' --rename '/Users/a/*=/Shared/a/*'
+  mlferry copy http://a:5000 http://b:5000 --run 8f0c3a --into rescued --id-map ids.ndjson
+`,
+    );
+  addTransferOptions(command, { assignsIds: true, writesFile: true, stream: true, readsStream: true });
+  addTlsOptions(command, 'from');
+  addTlsOptions(command, 'to');
+}

@@ -1,0 +1,28 @@
+import type { Command } from 'commander';
+import type { Io } from './io.ts';
+import { addTlsOptions, addTransferOptions } from './options.ts';
+import { requireKind } from './require-kind.ts';
+import { runCopy } from './run-copy.ts';
+
+/** `mlferry export FROM [STREAM]`. */
+export function addExportCommand(program: Command, io: Io): void {
+  const command = program
+    .command('export')
+    .description('write experiments and runs as NDJSON lines')
+    .argument('<from>', 'place to read')
+    .argument('[stream]', 'file to write: *.ndjson, *.ndjson.gz, *.ndjson.zst, or - for stdout', '-')
+    .action((from: string, stream: string, values: unknown) => {
+      requireKind(stream, 'stream', 'runs.ndjson');
+      return runCopy(from, stream, values, io);
+    })
+    .addHelpText(
+      'after',
+      `
+Examples
+  mlferry export http://localhost:5000 runs.ndjson.zst --artifacts-dir artifacts
+  mlferry export ./mlruns - | jq -r 'select(.kind == "run") | .run_name'
+`,
+    );
+  addTransferOptions(command, { assignsIds: false, writesFile: true, stream: true, readsStream: true });
+  addTlsOptions(command, 'from');
+}

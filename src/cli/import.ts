@@ -1,0 +1,29 @@
+import type { Command } from 'commander';
+import type { Io } from './io.ts';
+import { addTlsOptions, addTransferOptions } from './options.ts';
+import { requireKind } from './require-kind.ts';
+import { runCopy } from './run-copy.ts';
+
+/** `mlferry import STREAM TO`. */
+export function addImportCommand(program: Command, io: Io): void {
+  const command = program
+    .command('import')
+    .description('write the experiments and runs of an NDJSON stream to a place; the stream is checked whole first')
+    .argument('<stream>', 'stream to read: *.ndjson, *.ndjson.gz, *.ndjson.zst, or - for stdin')
+    .argument('<to>', 'place to write')
+    .action((stream: string, to: string, values: unknown) => {
+      requireKind(stream, 'stream', 'runs.ndjson');
+      return runCopy(stream, to, values, io);
+    })
+    .addHelpText(
+      'after',
+      `
+Examples
+  mlferry import runs.ndjson.zst http://localhost:5000 --artifacts-dir artifacts
+  mlferry export http://a:5000 - | ssh host mlferry import - http://localhost:5000
+  mlferry export http://a:5000 - | jq -c 'del(.tags.secret?)' | mlferry import - ./mlruns --allow-edited
+`,
+    );
+  addTransferOptions(command, { assignsIds: true, writesFile: false, stream: true, readsStream: true });
+  addTlsOptions(command, 'to');
+}

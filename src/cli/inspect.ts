@@ -1,0 +1,61 @@
+import type { Command } from 'commander';
+import { inspect, type Summary } from '../copy/inspect.ts';
+import { redact } from '../util/redact.ts';
+import { formatBytes, formatCount, formatTable } from './format.ts';
+import type { Io } from './io.ts';
+import { addSelectionOptions, addTlsOptions, parseOptions } from './options.ts';
+
+/** `mlferry inspect PLACE`. */
+export function addInspectCommand(program: Command, io: Io): void {
+  const command = program
+    .command('inspect')
+    .description('show what a place holds: experiments, runs, points, artifacts')
+    .argument('<place>', 'place to read')
+    .option('--no-metrics', 'do not count points (on a server that reads every history)')
+    .option('--no-artifacts', 'do not count artifacts')
+    .option('--artifacts-dir <dir>', "directory of a stream's artifact bytes")
+    .option('--allow-edited', 'accept a stream whose lines were edited')
+    .option('--json', 'print one JSON object')
+    .action(async (place: string, values: unknown) => {
+      const { job, json } = parseOptions(values);
+      const summary = await inspect(place, { ...job, environment: io.environment, stdin: io.stdin, signal: io.signal });
+      io.stdout.write(json ? `${JSON.stringify(summary)}\n` : summaryText(summary));
+      for (const { object, message, hint } of summary.failures) io.stderr.write(`${object}: ${redact(message)}. ${hint}\n`);
+      io.exit(summary.failures.length > 0 ? 3 : 0);
+    })
+    .addHelpText(
+      'after',
+      `
+Examples
+  mlferry inspect ./mlruns
+  mlferry inspect backup.tar --view all --json
+  mlferry inspect http://localhost:5000 -e churn --no-metrics
+`,
+    );
+  addSelectionOptions(command);
+  addTlsOptions(command, 'from');
+}
+
+function summaryText({ place, experiments, total, losses }: Summary): string {
+  const version = place.server_version === undefined ? '' : `, MLflow ${place.server_version}`;
+  const rows = [...experiments, { ...total, experiment_id: '', name: 'total', lifecycle_stage: '' }].map((row) => [
+    row.experiment_id,
+    row.name,
+    row.lifecycle_stage,
+    formatCount(row.runs),
+    statuses(row.statuses),
+    formatCount(row.metric_keys),
+    row.points === undefined ? '' : formatCount(row.points),
+    row.artifacts === undefined ? '' : formatCount(row.artifacts),
+    row.artifact_bytes === undefined ? '' : formatBytes(row.artifact_bytes),
+  ]);
+  const heads = ['id', 'experiment', 'stage', 'runs', 'status', 'metrics', 'points', 'files', 'bytes'];
+  const notes = losses.map(({ experiment_name, run_id, detail }) => `note: ${experiment_name ?? ''} ${run_id ?? ''} ${detail}\n`.replace(/ +/g, ' '));
+  return `${place.kind} ${place.location}${version}\n\n${formatTable([heads, ...rows])}${notes.length > 0 ? '\n' : ''}${notes.join('')}`;
+}
+
+function statuses(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .map(([status, count]) => `${count} ${status.toLowerCase()}`)
+    .join(', ');
+}

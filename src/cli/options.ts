@@ -1,0 +1,139 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { z } from 'zod';
+import type { JobOptions } from '../copy/job.ts';
+import { parseRename } from '../copy/rename.ts';
+import type { TlsOptions } from '../places/place.ts';
+import { MlferryError } from '../util/errors.ts';
+
+const collect = (value: string, all: string[]) => [...all, value];
+
+function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('It is not a whole number above 0.');
+  return value;
+}
+
+/** `--experiment`, `--run`, `--view`. */
+export function addSelectionOptions(command: Command): Command {
+  return command
+    .option('-e, --experiment <name>', 'only this experiment: a name, an id or a glob with * (repeatable)', collect, [])
+    .option('-r, --run <id>', 'only this run (repeatable)', collect, [])
+    .addOption(
+      new Option('--view <stage>', 'experiments and runs of which lifecycle stage')
+        .choices(['active', 'deleted', 'all'])
+        .default('active'),
+    );
+}
+
+/** The TLS options of one side. */
+export function addTlsOptions(command: Command, side: 'from' | 'to'): Command {
+  const name = side === 'from' ? 'source' : 'target';
+  return command
+    .option(`--${side}-ca <file>`, `certificate authority of the ${name} server (PEM)`)
+    .option(`--${side}-client-cert <file>`, `client certificate and key for the ${name} server (PEM)`)
+    .option(`--${side}-insecure`, `do not check the ${name} server's certificate`);
+}
+
+/** Which part of a copy a command offers. */
+export interface TransferFeatures {
+  /** Ids are given by the target: `--into`, `--id-map`. */
+  readonly assignsIds: boolean;
+  /** The target may be a file: `--overwrite`. */
+  readonly writesFile: boolean;
+  /** A side may be a stream: `--artifacts-dir`. */
+  readonly stream: boolean;
+  /** The source may be a stream: `--allow-edited`. */
+  readonly readsStream: boolean;
+}
+
+/** The options of every command that copies. */
+export function addTransferOptions(command: Command, features: TransferFeatures): Command {
+  addSelectionOptions(command)
+    .option('--rename <from=to>', 'rename experiments on the way; * matches any text (repeatable)', collect, [])
+    .option('--no-artifacts', 'leave the artifacts out')
+    .option('--no-metrics', 'leave the metrics out')
+    .option('-n, --dry-run', 'print what would be copied and what would not survive; write nothing');
+  if (features.assignsIds) {
+    command
+      .option('--into <experiment>', 'put all runs into this experiment of the target')
+      .option('--id-map <file>', 'write source id and target id of every experiment and run to this file (NDJSON)');
+  }
+  if (features.writesFile) command.option('--overwrite', 'replace the file if it is there');
+  if (features.stream) command.option('--artifacts-dir <dir>', "directory of a stream's artifact bytes");
+  if (features.readsStream) command.option('--allow-edited', 'accept a stream whose lines were edited');
+  return command
+    .option('-c, --concurrency <runs>', 'runs in flight', positiveInteger, 8)
+    .option('--temp-dir <dir>', "directory for spool files (default: the system's)")
+    .option('--json', 'print the report as one JSON object on stdout')
+    .option('-q, --quiet', 'print errors only');
+}
+
+const transferOptions = z.object({
+  experiment: z.array(z.string()),
+  run: z.array(z.string()),
+  view: z.enum(['active', 'deleted', 'all']),
+  rename: z.array(z.string()).default([]),
+  artifacts: z.boolean().default(true),
+  metrics: z.boolean().default(true),
+  dryRun: z.boolean().default(false),
+  into: z.string().optional(),
+  idMap: z.string().optional(),
+  overwrite: z.boolean().default(false),
+  artifactsDir: z.string().optional(),
+  allowEdited: z.boolean().default(false),
+  concurrency: z.number().default(8),
+  tempDir: z.string().optional(),
+  json: z.boolean().default(false),
+  quiet: z.boolean().default(false),
+  fromCa: z.string().optional(),
+  fromClientCert: z.string().optional(),
+  fromInsecure: z.boolean().optional(),
+  toCa: z.string().optional(),
+  toClientCert: z.string().optional(),
+  toInsecure: z.boolean().optional(),
+});
+
+/** A command's options as the engine takes them, and what only the command line knows. */
+export interface ParsedOptions {
+  readonly job: JobOptions;
+  readonly idMap: string | undefined;
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+function tlsOptions(caFile?: string, clientCertFile?: string, insecure?: boolean): TlsOptions {
+  return {
+    ...(caFile === undefined ? {} : { caFile }),
+    ...(clientCertFile === undefined ? {} : { clientCertFile }),
+    ...(insecure === undefined ? {} : { insecure }),
+  };
+}
+
+/** Turns commander's values into {@link ParsedOptions}; throws USAGE. */
+export function parseOptions(values: unknown): ParsedOptions {
+  const parsed = transferOptions.safeParse(values);
+  if (!parsed.success) throw new MlferryError('USAGE', z.prettifyError(parsed.error));
+  const o = parsed.data;
+  return {
+    job: {
+      selection: { experiments: o.experiment, runs: o.run, view: o.view },
+      rename: o.rename.map(parseRename),
+      artifacts: o.artifacts,
+      metrics: o.metrics,
+      dryRun: o.dryRun,
+      into: o.into,
+      overwrite: o.overwrite,
+      artifactsDir: o.artifactsDir,
+      allowEdited: o.allowEdited,
+      concurrency: o.concurrency,
+      tempDir: o.tempDir,
+      tls: {
+        from: tlsOptions(o.fromCa, o.fromClientCert, o.fromInsecure),
+        to: tlsOptions(o.toCa, o.toClientCert, o.toInsecure),
+      },
+    },
+    idMap: o.idMap,
+    json: o.json,
+    quiet: o.quiet,
+  };
+}

@@ -1,0 +1,53 @@
+import { Command } from 'commander';
+import { version } from '../version.ts';
+import { addBackupCommand } from './backup.ts';
+import { addCopyCommand } from './copy.ts';
+import { addExportCommand } from './export.ts';
+import { addImportCommand } from './import.ts';
+import { addInspectCommand } from './inspect.ts';
+import type { Io } from './io.ts';
+import { addRestoreCommand } from './restore.ts';
+import { addSchemaCommand } from './schema.ts';
+
+const OVERVIEW = `
+A place is
+  http(s)://host[:port][/prefix][?workspace=NAME]   an MLflow tracking server
+  ./mlruns                                          an MLflow FileStore directory
+  *.tar *.tar.gz *.tgz *.tar.zst                    an archive
+  *.ndjson *.ndjson.gz *.ndjson.zst -               an NDJSON stream; - is stdin or stdout
+
+Credentials come from MLFERRY_FROM_TOKEN, MLFERRY_FROM_USERNAME and MLFERRY_FROM_PASSWORD (MLFERRY_TO_… for the
+target), else from MLflow's own MLFLOW_TRACKING_… variables, else from ~/.mlflow/credentials.
+
+Exit status
+  0 done · 2 usage · 3 finished, but some items failed (listed) · 5 damaged or hostile file · 6 refused by the server
+  7 unavailable, run again · 8 conflict · 9 no space · 130 interrupted
+`;
+
+/** The whole command line. */
+export function createProgram(io: Io): Command {
+  const program = new Command('mlferry')
+    .description('Copy, back up and restore MLflow experiments and runs')
+    .version(version)
+    .addHelpText('after', OVERVIEW)
+    .showSuggestionAfterError()
+    .exitOverride();
+  addCopyCommand(program, io);
+  addBackupCommand(program, io);
+  addRestoreCommand(program, io);
+  addExportCommand(program, io);
+  addImportCommand(program, io);
+  addInspectCommand(program, io);
+  addSchemaCommand(program, io);
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: (text, write) => {
+        const path = command === program ? 'mlferry' : `mlferry ${command.name()}`;
+        write(`error USAGE: ${text.replace(/^error: /, '').trim().replace(/\s*\n\s*/g, ' ')}. See ${path} --help.\n`);
+      },
+    });
+  }
+  return program;
+}

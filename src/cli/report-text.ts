@@ -1,0 +1,80 @@
+import { styleText } from 'node:util';
+import type { Report } from '../copy/report.ts';
+import type { Failure, Loss } from '../model/findings.ts';
+import { formatBytes, formatCount, formatDuration, formatTable } from './format.ts';
+import type { Io } from './io.ts';
+
+/** Losses of one code that are shown one by one; `--json` has them all. */
+const MOST_SHOWN = 5;
+
+/** The report for people. With `quiet` only what went wrong. */
+export function formatReport(report: Report, quiet: boolean, stream: Io['stderr']): string {
+  const paint = (style: 'red', text: string) => (stream.isTTY === true ? styleText(style, text) : text);
+  const parts: string[] = [];
+  if (!quiet) parts.push(headline(report), table(report), losses(report));
+  if (report.failures.length > 0) parts.push(paint('red', failures(report)));
+  if (report.error !== undefined) {
+    parts.push(`${paint('red', `error ${report.error.code}`)}: ${report.error.message}. ${report.error.hint}\n`);
+  }
+  return parts.join('');
+}
+
+function headline({ from, to, dry_run, error, runs, failures: failed }: Report): string {
+  const written = runs.created + runs.updated;
+  if (dry_run) return `Plan: ${from.location} → ${to.location}; nothing was written.\n`;
+  if (error !== undefined) return `Stopped: ${from.location} → ${to.location}\n`;
+  if (failed.length > 0) return `Finished, but incomplete: ${from.location} → ${to.location}\n`;
+  if (written === 0 && runs.read > 0) return `Nothing to do: ${to.location} already holds every run.\n`;
+  return `Done: ${from.location} → ${to.location}\n`;
+}
+
+function table({ experiments, runs, sent, seconds, dry_run }: Report): string {
+  const rows: string[][] = [
+    ['experiments', formatCount(experiments.read), `${experiments.created} new`],
+    ['runs', formatCount(runs.read), runSummary(runs)],
+    ['points', formatCount(sent.points), dry_run ? 'to send' : 'sent'],
+    ['artifacts', formatCount(sent.artifacts), `${formatBytes(sent.artifact_bytes)} ${dry_run ? 'to send' : 'sent'}`],
+  ];
+  const text = formatTable(rows);
+  return dry_run ? text : `${text}took ${formatDuration(seconds)}\n`;
+}
+
+function runSummary(runs: Report['runs']): string {
+  const parts: Array<[number, string]> = [
+    [runs.created, 'new'],
+    [runs.updated, 'completed or grown'],
+    [runs.unchanged, 'unchanged'],
+    [runs.left, 'deleted on the target and left so'],
+    [runs.failed, 'failed'],
+    [runs.left_out, 'deleted runs left out (--view all takes them along)'],
+  ];
+  const said = parts.filter(([count]) => count > 0).map(([count, what]) => `${formatCount(count)} ${what}`);
+  return said.length > 0 ? said.join(', ') : 'none';
+}
+
+function losses(report: Report): string {
+  const codes = Object.entries(report.loss_counts);
+  if (codes.length === 0) return '';
+  const lines = codes.map(([code, count]) => {
+    const listed = report.losses.filter((loss) => loss.code === code);
+    const shown = listed.slice(0, MOST_SHOWN).map((loss) => `    ${lossText(loss)}\n`);
+    const more = listed.length > MOST_SHOWN ? `    … ${listed.length - MOST_SHOWN} more entries (--json lists them)\n` : '';
+    return `  ${code} ${formatCount(count)}\n${shown.join('')}${more}`;
+  });
+  return `Not carried over as it was:\n${lines.join('')}`;
+}
+
+function lossText({ experiment_name, run_id, key, detail }: Loss): string {
+  const where = [
+    ...(experiment_name === undefined ? [] : [`experiment "${experiment_name}"`]),
+    ...(run_id === undefined ? [] : [`run ${run_id}`]),
+    ...(key === undefined ? [] : [`"${key}"`]),
+  ].join(' ');
+  return where === '' ? detail : `${where}: ${detail}`;
+}
+
+function failures(report: Report): string {
+  const lines = report.failures.map(({ code, object, message, hint }: Failure) => `  ${object}: ${message} (${code}). ${hint}\n`);
+  const more = report.unlisted > 0 ? `  … ${report.unlisted} more\n` : '';
+  return `Failed:\n${lines.join('')}${more}`;
+}

@@ -1,0 +1,29 @@
+import type { Command } from 'commander';
+import type { Io } from './io.ts';
+import { addTlsOptions, addTransferOptions } from './options.ts';
+import { requireKind } from './require-kind.ts';
+import { runCopy } from './run-copy.ts';
+
+/** `mlferry restore ARCHIVE TO`. */
+export function addRestoreCommand(program: Command, io: Io): void {
+  const command = program
+    .command('restore')
+    .description('write the experiments and runs of an archive to a place; the archive is checked whole first')
+    .argument('<archive>', 'archive to read')
+    .argument('<to>', 'place to write')
+    .action((archive: string, to: string, values: unknown) => {
+      requireKind(archive, 'archive', 'backup.tar');
+      return runCopy(archive, to, values, io);
+    })
+    .addHelpText(
+      'after',
+      `
+Examples
+  mlferry restore backup.tar http://localhost:5000
+  mlferry restore backup.tar ./restored-mlruns --view all
+  mlferry restore backup.tar http://localhost:5000 -e churn --rename 'churn=churn-2026'
+`,
+    );
+  addTransferOptions(command, { assignsIds: true, writesFile: false, stream: false, readsStream: false });
+  addTlsOptions(command, 'to');
+}

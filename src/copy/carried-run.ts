@@ -1,0 +1,36 @@
+import type { Run } from '../model/records.ts';
+import type { RunReader } from '../places/place.ts';
+
+/** What of a run is taken along. */
+export interface Parts {
+  readonly metrics: boolean;
+  readonly artifacts: boolean;
+}
+
+/** A source run reduced to the parts that are carried; `onRead` hears of points and bytes as they flow. */
+export function carriedRun(
+  source: RunReader,
+  parts: Parts,
+  onRead: (points: number, bytes: number) => void,
+): RunReader {
+  const run: Run = parts.metrics ? source.run : { ...source.run, latest_metrics: {} };
+  return {
+    run,
+    async *metrics() {
+      if (!parts.metrics) return;
+      for await (const piece of source.metrics()) {
+        onRead(piece.points.length, 0);
+        yield piece;
+      }
+    },
+    async *artifacts() {
+      if (parts.artifacts) yield* source.artifacts();
+    },
+    async open(artifact) {
+      const body = await source.open(artifact);
+      body?.on('data', (chunk: Buffer) => onRead(0, chunk.length));
+      body?.pause();
+      return body;
+    },
+  };
+}

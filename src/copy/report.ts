@@ -1,0 +1,83 @@
+import type { Failure, Findings, Loss, LossCode } from '../model/findings.ts';
+import type { PlaceInfo } from '../places/place.ts';
+import { type ErrorCode, errorCodes, MlferryError } from '../util/errors.ts';
+import { redact } from '../util/redact.ts';
+
+/** Losses and failures listed one by one; beyond it only the counts grow. */
+const MOST_LISTED = 10_000;
+
+/** The result of a copy: what `--json` prints. Sizes are bytes, `seconds` wall time. */
+export interface Report {
+  readonly from: PlaceInfo;
+  readonly to: PlaceInfo;
+  readonly dry_run: boolean;
+  readonly experiments: { read: number; created: number };
+  /** `left`: copies that were deleted on the target and stay so. `left_out`: deleted runs that the view did not select. */
+  readonly runs: {
+    read: number;
+    created: number;
+    updated: number;
+    unchanged: number;
+    left: number;
+    failed: number;
+    left_out: number;
+  };
+  /** Sent to the target (in a dry run: to be sent). */
+  readonly sent: { points: number; artifacts: number; artifact_bytes: number };
+  /** How many values, points or files were lost, per code. */
+  readonly loss_counts: Partial<Record<LossCode, number>>;
+  readonly losses: Loss[];
+  readonly failures: Failure[];
+  /** How many losses and failures are counted but not listed. */
+  readonly unlisted: number;
+  /** Why the job stopped before its end, if it did. */
+  readonly error?: { code: ErrorCode; message: string; hint: string };
+  readonly seconds: number;
+  readonly exit_status: number;
+}
+
+/** Collects what readers and writers find. */
+export interface Ledger extends Findings {
+  readonly losses: Loss[];
+  readonly failures: Failure[];
+  readonly lossCounts: Map<LossCode, number>;
+  unlisted(): number;
+  failureCount(): number;
+}
+
+/** An empty {@link Ledger}. Messages are redacted on their way in. */
+export function createLedger(): Ledger {
+  const losses: Loss[] = [];
+  const failures: Failure[] = [];
+  const lossCounts = new Map<LossCode, number>();
+  let unlisted = 0;
+  let failed = 0;
+  return {
+    losses,
+    failures,
+    lossCounts,
+    unlisted: () => unlisted,
+    failureCount: () => failed,
+    loss(loss) {
+      lossCounts.set(loss.code, (lossCounts.get(loss.code) ?? 0) + (loss.count ?? 1));
+      if (losses.length < MOST_LISTED) losses.push({ ...loss, detail: redact(loss.detail) });
+      else unlisted += 1;
+    },
+    failure(failure) {
+      failed += 1;
+      if (failures.length < MOST_LISTED) failures.push({ ...failure, message: redact(failure.message) });
+      else unlisted += 1;
+    },
+  };
+}
+
+/** The failure of one object by an error. */
+export function failureOf(object: string, error: MlferryError): Failure {
+  return { code: error.code, object, message: error.message, hint: error.hint };
+}
+
+/** Exit status of a finished or stopped job. */
+export function exitStatus(error: MlferryError | undefined, failures: number): number {
+  if (error !== undefined) return error.meaning.exit;
+  return failures > 0 ? errorCodes.INCOMPLETE.exit : 0;
+}

@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import { toJson } from './json.ts';
+import type { DatasetInput, Experiment, Run, WireRecord } from './records.ts';
+import { sortKeys } from './string-map.ts';
+
+const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+
+function canonicalInput({ dataset, tags }: DatasetInput): DatasetInput {
+  const { name, digest, source_type, source, schema, profile } = dataset;
+  return {
+    dataset: {
+      name,
+      digest,
+      source_type,
+      source,
+      ...(schema === undefined ? {} : { schema }),
+      ...(profile === undefined ? {} : { profile }),
+    },
+    tags: sortKeys(tags),
+  };
+}
+
+function canonicalExperiment(e: Experiment): Experiment {
+  return {
+    kind: e.kind,
+    experiment_id: e.experiment_id,
+    name: e.name,
+    artifact_location: e.artifact_location,
+    lifecycle_stage: e.lifecycle_stage,
+    ...(e.creation_time === undefined ? {} : { creation_time: e.creation_time }),
+    ...(e.last_update_time === undefined ? {} : { last_update_time: e.last_update_time }),
+    tags: sortKeys(e.tags),
+  };
+}
+
+function canonicalRun(r: Run): Run {
+  return {
+    kind: r.kind,
+    run_id: r.run_id,
+    experiment_id: r.experiment_id,
+    run_name: r.run_name,
+    user_id: r.user_id,
+    status: r.status,
+    start_time: r.start_time,
+    end_time: r.end_time,
+    lifecycle_stage: r.lifecycle_stage,
+    ...(r.deleted_time === undefined ? {} : { deleted_time: r.deleted_time }),
+    artifact_uri: r.artifact_uri,
+    params: sortKeys(r.params),
+    tags: sortKeys(r.tags),
+    dataset_inputs: r.dataset_inputs
+      .map(canonicalInput)
+      .sort((a, b) => byText(a.dataset.name, b.dataset.name) || byText(a.dataset.digest, b.dataset.digest)),
+    latest_metrics: sortKeys(r.latest_metrics),
+  };
+}
+
+/** The one text of a record: fixed field order, keys and inputs sorted, no line end. */
+export function canonicalLine(record: WireRecord): string {
+  if (record.kind === 'experiment') return toJson(canonicalExperiment(record));
+  if (record.kind === 'run') return toJson(canonicalRun(record));
+  return toJson(record);
+}
+
+/**
+ * sha256 (hex) of what a run holds, in the ids of its source: the same for the same run read from a server, an
+ * archive or a directory. Left out is what only describes the place it stands in (`artifact_uri`, `experiment_id`,
+ * `deleted_time`) and mlferry's own bookkeeping tags.
+ */
+export function runDigest(record: Run): string {
+  const { artifact_uri, experiment_id, deleted_time, ...rest } = canonicalRun({
+    ...record,
+    tags: withoutBookkeeping(record.tags),
+  });
+  return createHash('sha256').update(toJson(rest)).digest('hex');
+}
+
+/** Where a copied run came from: `<fingerprint>/<source run_id>`. Sent in the create, so a lost answer can be found again. */
+export const ORIGIN_TAG = 'mlferry.origin';
+/** {@link runDigest} of the source run, set last: a run without it is not complete. */
+export const DIGEST_TAG = 'mlferry.digest';
+/** The source's `mlflow.parentRunId` when the parent was not copied along. */
+export const ORIGIN_PARENT_TAG = 'mlferry.origin_parent';
+
+/** Origins of the source run itself, when it was a copy: one a line, the oldest first. */
+export const EARLIER_ORIGINS_TAG = 'mlferry.earlier_origins';
+
+/** The tags without mlferry's own marks of an earlier copy. */
+export function withoutBookkeeping(tags: Run['tags']): Run['tags'] {
+  return Object.fromEntries(Object.entries(tags).filter(([key]) => key !== ORIGIN_TAG && key !== DIGEST_TAG));
+}
+
+/** The source run_id in a value of {@link ORIGIN_TAG}: all after the last slash. */
+export function originRunId(origin: string): string {
+  return origin.slice(origin.lastIndexOf('/') + 1);
+}

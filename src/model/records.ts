@@ -1,0 +1,135 @@
+import { z } from 'zod';
+import { int64 } from './int64.ts';
+import { metricValue } from './metric-value.ts';
+import { mapOf, stringMap } from './string-map.ts';
+
+/**
+ * The records that flow from a reader to a writer and stand, one a line, in archives and streams. Field names are
+ * MLflow's own. What is in memory is what is on the wire: there are no transforms. Times are ms since the epoch.
+ */
+
+/** Version of the record lines; a reader refuses a newer one. */
+export const FORMAT_VERSION = 1;
+
+const experimentId = z.string().min(1).meta({ references: 'experiment' });
+const runId = z.string().min(1).meta({ references: 'run' });
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** `active` or `deleted` (MLflow's soft delete). */
+export const lifecycleStage = z.enum(['active', 'deleted']);
+
+/** MLflow's run statuses. */
+export const runStatus = z.enum(['RUNNING', 'SCHEDULED', 'FINISHED', 'FAILED', 'KILLED']);
+
+/** One logged value: `[step, timestamp, value]`. */
+export const point = z.tuple([int64, int64, metricValue]);
+export type Point = z.infer<typeof point>;
+
+/** An experiment. Times are absent where the source does not know them (MLflow before 1.29). */
+export const experiment = z.strictObject({
+  kind: z.literal('experiment'),
+  experiment_id: experimentId,
+  name: z.string(),
+  artifact_location: z.string(),
+  lifecycle_stage: lifecycleStage,
+  creation_time: int64.optional(),
+  last_update_time: int64.optional(),
+  tags: stringMap,
+});
+export type Experiment = z.infer<typeof experiment>;
+
+/** A dataset a run read, with the tags of that reading (`mlflow.data.context` …). */
+export const datasetInput = z.strictObject({
+  dataset: z.strictObject({
+    name: z.string(),
+    digest: z.string(),
+    source_type: z.string(),
+    source: z.string(),
+    schema: z.string().optional(),
+    profile: z.string().optional(),
+  }),
+  tags: stringMap,
+});
+export type DatasetInput = z.infer<typeof datasetInput>;
+
+/**
+ * A run without its series and bytes. `latest_metrics` is MLflow's: per key the point with the greatest
+ * (step, timestamp, value), NaN counting as 0. `end_time` is null while the run has not ended.
+ */
+export const run = z.strictObject({
+  kind: z.literal('run'),
+  run_id: runId,
+  experiment_id: experimentId,
+  run_name: z.string(),
+  user_id: z.string(),
+  status: runStatus,
+  start_time: int64.nullable(),
+  end_time: int64.nullable(),
+  lifecycle_stage: lifecycleStage,
+  deleted_time: int64.optional(),
+  artifact_uri: z.string(),
+  params: stringMap,
+  tags: stringMap,
+  dataset_inputs: z.array(datasetInput),
+  latest_metrics: mapOf(point),
+});
+export type Run = z.infer<typeof run>;
+
+/** Most points in one `metrics` record. */
+export const MAX_POINTS = 1000;
+
+/** Points of one metric key of the run above it; a key may have several records, one after another. */
+export const metrics = z.strictObject({
+  kind: z.literal('metrics'),
+  run_id: runId,
+  key: z.string(),
+  points: z.array(point).min(1).max(MAX_POINTS),
+});
+export type MetricsRecord = z.infer<typeof metrics>;
+
+/** A file of the run above it. Without `sha256` the bytes are not carried, only known to exist. */
+export const artifact = z.strictObject({
+  kind: z.literal('artifact'),
+  run_id: runId,
+  path: z.string().min(1),
+  size: z.int().nonnegative(),
+  sha256: sha256.optional(),
+});
+export type ArtifactRecord = z.infer<typeof artifact>;
+
+/** First line of every archive and stream: what it is and where it came from. No clock time, so that the same source gives the same bytes. */
+export const header = z.strictObject({
+  kind: z.literal('header'),
+  format: z.literal('mlferry'),
+  version: z.int().positive(),
+  tool_version: z.string(),
+  source: z.strictObject({
+    kind: z.enum(['server', 'filestore', 'archive', 'stream', 'database', 'databricks']),
+    location: z.string(),
+    fingerprint: z.string(),
+    server_version: z.string().optional(),
+  }),
+  selection: z.strictObject({
+    experiments: z.array(z.string()),
+    runs: z.array(z.string()),
+    view: z.enum(['active', 'deleted', 'all']),
+    filter: z.string().optional(),
+  }),
+});
+export type Header = z.infer<typeof header>;
+
+/** Last line: how many records of each kind came before, and the hash of all their bytes (line ends included). */
+export const end = z.strictObject({
+  kind: z.literal('end'),
+  experiments: z.int().nonnegative(),
+  runs: z.int().nonnegative(),
+  points: z.int().nonnegative(),
+  artifacts: z.int().nonnegative(),
+  bytes: z.int().nonnegative(),
+  sha256,
+});
+export type End = z.infer<typeof end>;
+
+/** Every line an archive or stream can hold. */
+export const wireRecord = z.discriminatedUnion('kind', [header, experiment, run, metrics, artifact, end]);
+export type WireRecord = z.infer<typeof wireRecord>;

@@ -1,0 +1,39 @@
+import type { Experiment, Run } from './records.ts';
+
+/** Which lifecycle stages of experiments and runs are wanted. */
+export type View = 'active' | 'deleted' | 'all';
+
+/**
+ * Which experiments and runs to read. `experiments`: names, ids or globs with `*`; empty means all. `runs`: run
+ * ids; empty means all. With `deleted`, an experiment of either stage is read for its deleted runs.
+ */
+export interface Selection {
+  readonly experiments: readonly string[];
+  readonly runs: readonly string[];
+  readonly view: View;
+}
+
+/** Everything that is active. */
+export const ALL_ACTIVE: Selection = { experiments: [], runs: [], view: 'active' };
+
+/** A matcher for a glob in which `*` stands for any text; everything else is literal. */
+export function globMatcher(glob: string): (text: string) => boolean {
+  const pattern = glob.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.*');
+  const expression = new RegExp(`^${pattern}$`, 's');
+  return (text) => expression.test(text);
+}
+
+/** Whether the selection names this experiment (by id, name or glob) and its stage is wanted. */
+export function selectsExperiment(selection: Selection, experiment: Pick<Experiment, 'experiment_id' | 'name' | 'lifecycle_stage'>): boolean {
+  if (selection.view === 'active' && experiment.lifecycle_stage !== 'active') return false;
+  return (
+    selection.experiments.length === 0 ||
+    selection.experiments.some((wanted) => wanted === experiment.experiment_id || globMatcher(wanted)(experiment.name))
+  );
+}
+
+/** Whether the selection wants this run of a selected experiment. */
+export function selectsRun(selection: Selection, run: Pick<Run, 'run_id' | 'lifecycle_stage'>): boolean {
+  if (selection.view !== 'all' && run.lifecycle_stage !== selection.view) return false;
+  return selection.runs.length === 0 || selection.runs.includes(run.run_id);
+}

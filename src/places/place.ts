@@ -1,0 +1,166 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Findings } from '../model/findings.ts';
+import type { Experiment, Point, Run } from '../model/records.ts';
+import type { Selection } from '../model/selection.ts';
+
+/** What a place is and where it stands. */
+export interface PlaceInfo {
+  readonly kind: 'server' | 'filestore' | 'archive' | 'stream';
+  /** The location as given, without credentials. */
+  readonly location: string;
+  /**
+   * Names the source in `mlferry.origin`. Of an archive or stream it is the fingerprint of what it was taken from, so
+   * a restore finds the runs that a direct copy made.
+   */
+  readonly fingerprint: string;
+  /** MLflow's version, of a server. */
+  readonly server_version?: string;
+}
+
+/** Points of one key, at most 1000; a key may come in several pieces, one after another. */
+export interface MetricPoints {
+  readonly key: string;
+  readonly points: readonly Point[];
+}
+
+/** A file of a run. `path` is relative to the run's artifact root, with `/`; `size` in bytes where the source tells it. */
+export interface ArtifactEntry {
+  readonly path: string;
+  readonly size?: number;
+  readonly sha256?: string;
+}
+
+/** One run at its source. `metrics` and `artifacts` may each be read more than once. */
+export interface RunReader {
+  readonly run: Run;
+  /** All points, keys in code-unit order, the points of a key in the order of the source. */
+  metrics(): AsyncIterable<MetricPoints>;
+  /** All files in code-unit order of their paths. */
+  artifacts(): AsyncIterable<ArtifactEntry>;
+  /**
+   * The bytes of a file. The stream fails with SHORT_BODY when they are fewer or more than the entry's size, and with
+   * CORRUPT when they do not have its sha256. `undefined` when the place knows of the file but does not carry it.
+   */
+  open(artifact: ArtifactEntry): Promise<Readable | undefined>;
+}
+
+/** The reading side of a place. Errors that concern one experiment or run go to `findings.failure` and reading goes on. */
+export interface Reader {
+  readonly info: PlaceInfo;
+  /** Selected experiments, each once, in the order of their creation (id where that is unknown). */
+  experiments(selection: Selection): AsyncIterable<Experiment>;
+  /** Selected runs of an experiment, each once, in the order (start_time, run_id). */
+  runs(experiment: Experiment, selection: Selection): AsyncIterable<RunReader>;
+  /** Says that the metrics of these runs will be asked for soon, so that they can be fetched together. */
+  prefetch?(runs: readonly RunReader[]): void;
+  /** Selected experiments' runs that the view leaves out, where that is cheap to know. */
+  hiddenRuns?(experiment: Experiment, selection: Selection): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** The experiment on the target that runs are written to. */
+export interface TargetExperiment {
+  readonly experiment_id: string;
+  readonly name: string;
+  readonly created: boolean;
+}
+
+/** What the engine knows of a run when it hands it to a writer. */
+export interface RunTarget {
+  readonly experiment: TargetExperiment;
+  /** Value of the tag `mlferry.origin`. */
+  readonly origin: string;
+  /**
+   * runDigest of the source run, for the tag `mlferry.digest`, to be set last. `undefined` while references of the run
+   * are open: then the tag must not be set (the settlement brings it), so that the run does not count as complete.
+   */
+  readonly digest: string | undefined;
+  /**
+   * The run in the target's ids. A writer calls it once it knows the run's own id (and artifact root), also when it
+   * found the run already there; references to runs that are not on the target yet follow in the settlement.
+   */
+  remap(own: { run_id: string; artifact_uri: string }): Run;
+}
+
+/** What became of a run: `left` = someone deleted the copy on the target, and it was left deleted. */
+export interface WrittenRun {
+  readonly run_id: string;
+  readonly outcome: 'created' | 'updated' | 'unchanged' | 'left';
+  /** Sent to the target in this pass (in a dry run: would be sent). */
+  readonly points: number;
+  readonly artifacts: number;
+  readonly bytes: number;
+  /** Value of `mlferry.origin_parent` that the target's run has from an earlier pass. */
+  readonly origin_parent?: string;
+}
+
+/** The second pass: what can only be done when every run is on the target. */
+export interface Settlement {
+  /** Tags to set (`null` removes), per target run. */
+  readonly tags: ReadonlyArray<{ run_id: string; experiment_id: string; tags: Readonly<Record<string, string | null>> }>;
+  /** Runs to delete softly, then experiments. `deleted_time` is kept by places that can. */
+  readonly deleted_runs: ReadonlyArray<{ run_id: string; experiment_id: string; deleted_time?: number | string }>;
+  readonly deleted_experiments: readonly string[];
+}
+
+/** The writing side of a place. */
+export interface Writer {
+  readonly info: PlaceInfo;
+  /** `source`: records keep the source's ids and nothing is remapped (archive, stream); `target`: the writer tells the ids. */
+  readonly ids: 'source' | 'target';
+  /** Finds the experiment by `name` or creates it, with the source's tags. */
+  experiment(source: Experiment, name: string): Promise<TargetExperiment>;
+  /** Whether the target holds this very run, complete: then neither its metrics nor its artifacts are looked at. */
+  isCurrent(source: Run, experiment: TargetExperiment, digest: string): Promise<WrittenRun | undefined>;
+  /**
+   * Writes a run whole, or completes the copy that is there: known points are never sent again. Called concurrently,
+   * in the order of the source; places with one file keep that order. Returns only when the target holds the run.
+   */
+  run(source: RunReader, target: RunTarget): Promise<WrittenRun>;
+  /** The copy of a source run anywhere on the target, for references out of the selection. */
+  findRun?(source_run_id: string): Promise<string | undefined>;
+  settle(settlement: Settlement): Promise<void>;
+  /** Reads back what matters and makes the result final: MISMATCH failures go to the findings; renames the archive, ends the stream. */
+  finish(): Promise<void>;
+  /** Leaves nothing half-made under a final name. Safe to call at any time after an error. */
+  abort(): Promise<void>;
+}
+
+/** TLS of a server connection: paths to PEM files. */
+export interface TlsOptions {
+  readonly caFile?: string;
+  readonly clientCertFile?: string;
+  readonly insecure?: boolean;
+}
+
+/** What every place is opened with. */
+export interface PlaceOptions {
+  readonly side: 'from' | 'to';
+  readonly findings: Findings;
+  readonly signal: AbortSignal;
+  /** Runs in flight. */
+  readonly concurrency: number;
+  /** Environment variables: credentials and MLflow's own settings. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Directory for spool files; made and removed by the caller. */
+  readonly tempDir: string;
+  readonly tls?: TlsOptions;
+  /** Directory of a stream's artifact bytes. */
+  readonly artifactsDir?: string;
+  /** Accept a stream whose end record no longer fits its lines. */
+  readonly allowEdited?: boolean;
+  readonly stdin?: Readable;
+  readonly stdout?: Writable;
+}
+
+/** What a writer needs besides. */
+export interface WriterOptions extends PlaceOptions {
+  /** Nothing is written; the results say what would be. */
+  readonly dryRun: boolean;
+  /** Replace an archive or stream file of that name; otherwise it is a CONFLICT. */
+  readonly overwrite?: boolean;
+  /** For the header of archives and streams. */
+  readonly source: PlaceInfo;
+  readonly selection: Selection;
+  readonly toolVersion: string;
+}

@@ -1,0 +1,108 @@
+import { canonicalLine } from '../model/canonical.ts';
+import type { Int64 } from '../model/int64.ts';
+import type { ArtifactRecord, Experiment, Header, Run } from '../model/records.ts';
+import { MlferryError } from '../util/errors.ts';
+import type { RecordLine } from './record-lines.ts';
+import { createTally } from './record-tally.ts';
+import { watchRun } from './run-check.ts';
+
+/** Where a run's lines stand, in bytes from the first line of all; `first` metrics and artifact lines inclusive. */
+export interface IndexedRun {
+  readonly run_id: string;
+  readonly start_time: Int64 | null;
+  readonly lifecycle_stage: Run['lifecycle_stage'];
+  readonly number: number;
+  readonly offset: number;
+  readonly metrics: { start: number; end: number };
+  readonly artifacts: { start: number; end: number };
+}
+
+/** What a checked stream or archive holds. */
+export interface RecordIndex {
+  readonly header: Header;
+  readonly experiments: ReadonlyArray<{ readonly experiment: Experiment; readonly runs: readonly IndexedRun[] }>;
+  /** Whether the end record fits the lines, byte for byte. */
+  readonly vouched: boolean;
+}
+
+/**
+ * Reads all lines once and checks their order: the header first, experiments before their runs, each id once, metrics
+ * and artifacts under their run, the end last and nothing after it. Throws TRUNCATED without an end, HOSTILE for an
+ * artifact path that could reach out, CORRUPT for anything else, naming the line. `onArtifact` may refuse an artifact.
+ */
+export async function indexRecords(
+  lines: AsyncIterable<RecordLine>,
+  where: string,
+  onArtifact: (artifact: ArtifactRecord) => string | undefined = () => undefined,
+): Promise<RecordIndex> {
+  const tally = createTally();
+  const experiments = new Map<string, { experiment: Experiment; runs: IndexedRun[] }>();
+  const runIds = new Set<string>();
+  let header: Header | undefined;
+  let vouched: boolean | undefined;
+  let current: { run: IndexedRun; watch: ReturnType<typeof watchRun> } | undefined;
+
+  for await (const { record, line, number, offset } of lines) {
+    const refuse = (reason: string, hostile = false) =>
+      new MlferryError(hostile ? 'HOSTILE' : 'CORRUPT', `${where}, line ${number} ${reason}`);
+    if (vouched !== undefined) throw refuse('stands after the end record');
+    if ((record.kind === 'header') !== (number === 1)) throw refuse(`is a ${record.kind} in the wrong place`);
+    switch (record.kind) {
+      case 'header':
+        header = record;
+        break;
+      case 'experiment':
+        if (experiments.has(record.experiment_id)) throw refuse(`has the experiment ${quote(record.experiment_id)} a second time`);
+        experiments.set(record.experiment_id, { experiment: record, runs: [] });
+        current = undefined;
+        break;
+      case 'run': {
+        const of = experiments.get(record.experiment_id);
+        if (of === undefined) {
+          throw refuse(`has a run of the experiment ${quote(record.experiment_id)}, which no line above describes`);
+        }
+        if (runIds.has(record.run_id)) throw refuse(`has the run ${quote(record.run_id)} a second time`);
+        runIds.add(record.run_id);
+        const { run_id, start_time, lifecycle_stage } = record;
+        const none = offset + line.length;
+        const run: IndexedRun = {
+          run_id,
+          start_time,
+          lifecycle_stage,
+          number,
+          offset,
+          metrics: { start: none, end: none },
+          artifacts: { start: none, end: none },
+        };
+        of.runs.push(run);
+        current = { run, watch: watchRun() };
+        break;
+      }
+      case 'metrics':
+      case 'artifact': {
+        if (current === undefined || record.run_id !== current.run.run_id) {
+          throw refuse(`has ${record.kind} of the run ${quote(record.run_id)}, which is not the run above it`);
+        }
+        const problem = record.kind === 'metrics' ? current.watch.metrics(record) : current.watch.artifact(record);
+        if (problem !== undefined) throw refuse(problem.reason, problem.hostile);
+        const refused = record.kind === 'artifact' ? onArtifact(record) : undefined;
+        if (refused !== undefined) throw refuse(refused);
+        const range = record.kind === 'metrics' ? current.run.metrics : current.run.artifacts;
+        if (range.start === range.end) range.start = offset;
+        range.end = offset + line.length;
+        break;
+      }
+      case 'end':
+        vouched = canonicalLine(record) === canonicalLine(tally.end());
+        break;
+    }
+    tally.lines(line);
+    tally.record(record);
+  }
+  if (header === undefined || vouched === undefined) {
+    throw new MlferryError('TRUNCATED', `${where} has no end record: its end is missing`);
+  }
+  return { header, experiments: [...experiments.values()], vouched };
+}
+
+const quote = (text: string) => JSON.stringify(text.slice(0, 200));

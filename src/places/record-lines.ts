@@ -1,0 +1,153 @@
+import { isUtf8 } from 'node:buffer';
+import ndjson from 'ndjson';
+import { z } from 'zod';
+import { FORMAT_VERSION, type WireRecord, wireRecord } from '../model/records.ts';
+import { MlferryError } from '../util/errors.ts';
+
+/** Longest record line, its line end included (bytes). */
+export const MAX_LINE_BYTES = 64 * 2 ** 20;
+
+/** One decoded line. `line` holds its bytes with the line end and is valid only until the next one is asked for. */
+export interface RecordLine {
+  readonly record: WireRecord;
+  readonly line: Uint8Array;
+  /** 1 for the first line. */
+  readonly number: number;
+  /** Of its first byte, counted from the first line. */
+  readonly offset: number;
+}
+
+const LINE_FEED = 0x0a;
+const OPENING_BRACE = 0x7b;
+
+/**
+ * Lines of a byte stream, line ends included; `where` names the stream in errors. Throws CORRUPT for a line beyond
+ * {@link MAX_LINE_BYTES} (before it is all in memory) and TRUNCATED when the last line has no end.
+ */
+export async function* splitLines(chunks: AsyncIterable<Uint8Array>, where: string): AsyncGenerator<Uint8Array> {
+  let pending = Buffer.alloc(0);
+  let pendingLength = 0;
+  let number = 1;
+  const keep = (bytes: Uint8Array) => {
+    if (pendingLength + bytes.length > MAX_LINE_BYTES) {
+      throw new MlferryError('CORRUPT', `${where}, line ${number} is longer than ${MAX_LINE_BYTES} bytes`);
+    }
+    if (pending.length < pendingLength + bytes.length) {
+      const larger = Buffer.allocUnsafe(Math.max(2 * pending.length, pendingLength + bytes.length));
+      pending.copy(larger, 0, 0, pendingLength);
+      pending = larger;
+    }
+    pending.set(bytes, pendingLength);
+    pendingLength += bytes.length;
+  };
+  for await (const chunk of chunks) {
+    let start = 0;
+    for (let stop = chunk.indexOf(LINE_FEED); stop !== -1; stop = chunk.indexOf(LINE_FEED, start)) {
+      const part = chunk.subarray(start, stop + 1);
+      start = stop + 1;
+      if (pendingLength === 0 && part.length <= MAX_LINE_BYTES) yield part;
+      else {
+        keep(part);
+        const line = pending.subarray(0, pendingLength);
+        pendingLength = 0;
+        yield line;
+        if (pending.length > 2 ** 20) pending = Buffer.alloc(0);
+      }
+      number += 1;
+    }
+    if (start < chunk.length) keep(chunk.subarray(start));
+  }
+  if (pendingLength > 0) throw new MlferryError('TRUNCATED', `${where} ends within line ${number}`);
+}
+
+/** What a header of any version has, so that a newer one is told from a damaged one. */
+const anyHeader = z.looseObject({ kind: z.literal('header'), format: z.literal('mlferry'), version: z.int() });
+const anyRecord = z.looseObject({ kind: z.string() });
+
+/**
+ * The records of a byte stream, each checked by its schema, not yet by what came before it (see record-sequence.ts).
+ * `where` names the stream in errors; with `from` it begins in the middle of one. Throws CORRUPT, TRUNCATED, and
+ * FORMAT for a newer version, naming the line.
+ */
+export async function* decodeRecords(
+  chunks: AsyncIterable<Uint8Array>,
+  where: string,
+  from: { number: number; offset: number } = { number: 1, offset: 0 },
+): AsyncGenerator<RecordLine> {
+  const parse = lineParser();
+  let { number, offset } = from;
+  for await (const line of splitLines(chunks, where)) {
+    const at = `${where}, line ${number}`;
+    const value = parse(line, at);
+    if (number === 1) refuseNewer(value, where);
+    const checked = wireRecord.safeParse(value);
+    if (!checked.success) throw new MlferryError('CORRUPT', `${at} ${schemaProblem(value, checked.error)}`);
+    yield { record: checked.data, line, number, offset };
+    number += 1;
+    offset += line.length;
+  }
+}
+
+function refuseNewer(value: unknown, where: string): void {
+  const known = anyHeader.safeParse(value);
+  if (!known.success) {
+    throw new MlferryError('CORRUPT', `${where} does not begin with the header of an mlferry stream or archive`, {
+      hint: 'Was it made by mlferry backup or mlferry export?',
+    });
+  }
+  if (known.data.version > FORMAT_VERSION) {
+    throw new MlferryError(
+      'FORMAT',
+      `${where} has format version ${known.data.version}; this mlferry reads up to version ${FORMAT_VERSION}`,
+    );
+  }
+}
+
+function schemaProblem(value: unknown, error: z.ZodError): string {
+  const { data } = anyRecord.safeParse(value);
+  if (data === undefined) return 'is not a record: it has no kind';
+  const issue = error.issues[0];
+  const path = issue?.path.map(String).join('.') ?? '';
+  if (path === 'kind') return `has the kind ${JSON.stringify(data.kind.slice(0, 50))}, which this format version does not know`;
+  const of = ['header', 'experiment', 'run', 'metrics', 'artifact', 'end'].includes(data.kind) ? data.kind : 'record';
+  return `is no valid ${of}: ${path === '' ? '' : `${path}: `}${issue?.message ?? 'unknown reason'}`.slice(0, 300);
+}
+
+/**
+ * `ndjson.parse` one line at a time, behind the guards it lacks: it would make U+FFFD of broken UTF-8, skip empty
+ * lines, and end silently at a line that is `null`. The package parses within `write`, so the answer can be read at once.
+ */
+function lineParser(): (line: Uint8Array, at: string) => unknown {
+  const parser = ndjson.parse({ strict: true });
+  let refused = false;
+  parser.on('error', () => {
+    refused = true;
+  });
+  return (line, at) => {
+    if (line.length > 2 ** 20 && holdsTooMuch(line)) throw new MlferryError('CORRUPT', `${at} holds too many values`);
+    if (!isUtf8(line)) throw new MlferryError('CORRUPT', `${at} is not valid UTF-8`);
+    if (line[0] !== OPENING_BRACE) throw new MlferryError('CORRUPT', `${at} is not a JSON object`);
+    refused = false;
+    parser.write(line);
+    const value: unknown = parser.read();
+    if (refused || value === null) throw new MlferryError('CORRUPT', `${at} is not valid JSON`);
+    return value;
+  };
+}
+
+const MOST_VALUES = 1_000_000;
+
+/** Whether a line would become so many arrays, objects and values that they would not fit in memory. */
+function holdsTooMuch(line: Uint8Array): boolean {
+  let values = 0;
+  let inString = false;
+  for (let i = 0; i < line.length; i++) {
+    const byte = line[i];
+    if (inString) {
+      if (byte === 0x5c) i += 1;
+      else if (byte === 0x22) inString = false;
+    } else if (byte === 0x22) inString = true;
+    else if (byte === 0x2c || byte === 0x5b || byte === 0x7b) values += 1;
+  }
+  return values > MOST_VALUES;
+}

@@ -1,0 +1,131 @@
+import type { Readable } from 'node:stream';
+import type { ErrorCode } from '../util/errors.ts';
+import { errorCodes, MlferryError } from '../util/errors.ts';
+import { compareInt64 } from '../model/int64.ts';
+import { latestPoints } from '../model/latest-points.ts';
+import type { ArtifactRecord, Experiment, MetricsRecord, Run } from '../model/records.ts';
+import { globMatcher, type Selection, selectsExperiment, selectsRun } from '../model/selection.ts';
+import type { ArtifactEntry, PlaceInfo, PlaceOptions, Reader, RunReader } from './place.ts';
+import type { IndexedRun, RecordIndex } from './record-index.ts';
+import { decodeRecords } from './record-lines.ts';
+
+/** Checked record lines that can be read again from anywhere, and the bytes they refer to. */
+export interface RecordStore {
+  readonly index: RecordIndex;
+  /** The lines from one offset to another, see {@link IndexedRun}. */
+  bytes(start: number, end: number): AsyncIterable<Uint8Array>;
+  open(artifact: ArtifactEntry, run: Run): Promise<Readable | undefined>;
+  close(): Promise<void>;
+}
+
+/**
+ * The reader over checked record lines, of a stream or an archive. What the selection names and the records do not
+ * hold goes to the findings as NOT_FOUND. When nobody vouches for the lines, each run's `latest_metrics` is made anew
+ * from its points.
+ */
+export function recordedReader(info: PlaceInfo, store: RecordStore, findings: PlaceOptions['findings']): Reader {
+  const { index } = store;
+  const experiments = index.experiments.toSorted((a, b) => byCreation(a.experiment, b.experiment));
+  const runsOf = (id: string) => experiments.find(({ experiment }) => experiment.experiment_id === id)?.runs ?? [];
+
+  return {
+    info,
+    experiments: async function* (selection) {
+      reportMissing(selection, index, (object, message, hint) => {
+        const code: ErrorCode = 'NOT_FOUND';
+        findings.failure({ code, object, message: `${info.location}: ${message}`, hint: hint ?? errorCodes[code].hint });
+      });
+      for (const { experiment, runs } of experiments) {
+        if (!selectsExperiment(selection, experiment)) continue;
+        if (selection.runs.length > 0 && !runs.some(({ run_id }) => selection.runs.includes(run_id))) continue;
+        yield experiment;
+      }
+    },
+    runs: async function* (experiment, selection) {
+      const wanted = runsOf(experiment.experiment_id).filter((run) => selectsRun(selection, run));
+      for (const run of wanted.sort(byStart)) yield await runReader(store, info.location, run);
+    },
+    hiddenRuns: async (experiment, selection) =>
+      runsOf(experiment.experiment_id).filter(
+        (run) => selectsRun({ ...selection, view: 'all' }, run) && !selectsRun(selection, run),
+      ).length,
+    close: () => store.close(),
+  };
+}
+
+async function runReader(store: RecordStore, where: string, at: IndexedRun): Promise<RunReader> {
+  const records = async function* (start: number, end: number, number: number) {
+    for await (const { record } of decodeRecords(store.bytes(start, end), where, { number, offset: start })) yield record;
+  };
+  const metrics = async function* (): AsyncGenerator<MetricsRecord> {
+    for await (const record of records(at.metrics.start, at.metrics.end, at.number + 1)) {
+      if (record.kind === 'metrics') yield record;
+    }
+  };
+  const artifacts = async function* (): AsyncGenerator<ArtifactRecord> {
+    for await (const record of records(at.artifacts.start, at.artifacts.end, at.number + 1)) {
+      if (record.kind === 'artifact') yield record;
+    }
+  };
+  const lineEnd = Math.min(at.metrics.start, at.artifacts.start);
+  let run: Run | undefined;
+  for await (const record of records(at.offset, lineEnd, at.number)) if (record.kind === 'run') run = record;
+  if (run?.run_id !== at.run_id) {
+    throw new MlferryError('CORRUPT', `${where} changed while it was being read: line ${at.number} is not the run ${at.run_id}`);
+  }
+  const found = store.index.vouched ? run : { ...run, latest_metrics: await latestPoints(metrics()) };
+  return {
+    run: found,
+    metrics: async function* () {
+      for await (const { key, points } of metrics()) yield { key, points };
+    },
+    artifacts: async function* () {
+      for await (const { path, size, sha256 } of artifacts()) {
+        yield sha256 === undefined ? { path, size } : { path, size, sha256 };
+      }
+    },
+    open: (artifact) => store.open(artifact, found),
+  };
+}
+
+function reportMissing(
+  selection: Selection,
+  index: RecordIndex,
+  report: (object: string, message: string, hint?: string) => void,
+): void {
+  const showAll = 'Add --view all to take deleted ones along.';
+  for (const name of selection.experiments) {
+    const matches = globMatcher(name);
+    const named = index.experiments.filter(({ experiment: e }) => e.experiment_id === name || matches(e.name));
+    const object = `experiment ${JSON.stringify(name)}`;
+    if (named.length === 0) report(object, 'there is no such experiment');
+    else if (!named.some(({ experiment }) => selectsExperiment(selection, experiment))) report(object, 'it is deleted', showAll);
+  }
+  for (const id of selection.runs) {
+    const holder = index.experiments.find(
+      ({ experiment, runs }) =>
+        selectsExperiment({ ...selection, view: 'all' }, experiment) && runs.some(({ run_id }) => run_id === id),
+    );
+    const run = holder?.runs.find(({ run_id }) => run_id === id);
+    const object = `run ${JSON.stringify(id)}`;
+    if (holder === undefined || run === undefined) report(object, 'there is no such run in the selected experiments');
+    else if (!selectsRun(selection, run) || !selectsExperiment(selection, holder.experiment)) {
+      report(object, `the run is ${run.lifecycle_stage}, its experiment ${holder.experiment.lifecycle_stage}`, showAll);
+    }
+  }
+}
+
+const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+
+function byId(a: string, b: string): number {
+  const digits = /^\d{1,30}$/;
+  if (!digits.test(a) || !digits.test(b)) return Number(digits.test(b)) - Number(digits.test(a)) || byText(a, b);
+  const [left, right] = [BigInt(a), BigInt(b)];
+  return left < right ? -1 : left > right ? 1 : byText(a, b);
+}
+
+const byCreation = (a: Experiment, b: Experiment) =>
+  compareInt64(a.creation_time ?? 0, b.creation_time ?? 0) || byId(a.experiment_id, b.experiment_id);
+
+const byStart = (a: IndexedRun, b: IndexedRun) =>
+  compareInt64(a.start_time ?? 0, b.start_time ?? 0) || byText(a.run_id, b.run_id);

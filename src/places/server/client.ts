@@ -1,0 +1,137 @@
+import type { Readable } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import type { z } from 'zod';
+import { fromServerJson, toJson } from '../../model/json.ts';
+import { MlferryError } from '../../util/errors.ts';
+import type { Location } from '../location.ts';
+import type { PlaceOptions } from '../place.ts';
+import { AnswerTooLarge, readBody, readStart } from './body.ts';
+import { type Capabilities, probeServer } from './capabilities.ts';
+import { createExchange, type Query } from './exchange.ts';
+import type { RequestContext } from './problems.ts';
+
+/** One request whose answer is JSON. */
+export interface JsonRequest<T> {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+  /** Below the base URL, percent-encoded: `/api/2.0/mlflow/runs/get`. */
+  readonly path: string;
+  readonly query?: Query;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  readonly schema: z.ZodType<T>;
+  /**
+   * `false`: a create. Where the server may have done it without saying so (connection lost, 5xx), the error is
+   * thrown at once, retryable by its code, so that the caller can look the object up first. Default `true`.
+   */
+  readonly repeat?: boolean;
+  /** Most repeats, where fewer than the settings allow. */
+  readonly repeats?: number;
+}
+
+/** A connection to one tracking server: it carries credentials, limits, repeats and error codes. */
+export interface TrackingClient {
+  /** Base URL with its path prefix, without credentials. */
+  readonly base: URL;
+  /** The location for people: redacted, with `?workspace=`. */
+  readonly location: string;
+  readonly workspace: string | undefined;
+  readonly server: Capabilities;
+  /**
+   * One JSON request. Throws NOT_FOUND (the object is missing), UNSUPPORTED (the endpoint is), REFUSED, DENIED,
+   * NOT_MLFLOW (not JSON, or not the JSON of the schema), SERVER_ERROR, UNAVAILABLE; serverAnswer() tells more. An
+   * answer of more than 32 MiB is an error for which isTooLarge() is true.
+   */
+  call<T>(request: JsonRequest<T>): Promise<T>;
+  /** GET of bytes, streamed; `length` in bytes where the server tells it. The stream fails when the connection does. */
+  download(path: string, query?: Query): Promise<{ body: Readable; length: number | undefined }>;
+  /** PUT of `size` bytes; `open` gives a fresh stream for each try. An MlferryError of that stream is thrown as it is. */
+  upload(path: string, size: number, open: () => Promise<Readable>): Promise<void>;
+  /** Requests sent so far, repeats included. */
+  requests(): number;
+  close(): Promise<void>;
+}
+
+/**
+ * Connects to a tracking server: finds the credentials, asks what the server is and that it lets us in. Throws
+ * UNAVAILABLE soon when nothing answers at the address, NOT_MLFLOW when it is something else, UNSUPPORTED when a
+ * workspace is asked of a server without workspaces, DENIED, CREDENTIALS.
+ */
+export async function connect(
+  place: Extract<Location, { kind: 'server' }>,
+  options: PlaceOptions,
+): Promise<TrackingClient> {
+  const exchange = await createExchange(place, options);
+  const { base, location, requests, close } = exchange;
+
+  async function call<T>(request: JsonRequest<T>): Promise<T> {
+    const { body, schema, query, ...rest } = request;
+    const headers = {
+      accept: 'application/json',
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    };
+    const text = body === undefined ? undefined : toJson(body);
+    return exchange.send(
+      { ...rest, query, headers, ...(text === undefined ? {} : { body: async () => text }) },
+      (response, context) => takeJson(response, context, schema),
+    );
+  }
+
+  async function download(path: string, query?: Query) {
+    return exchange.send({ method: 'GET', path, query, elsewhere: true }, async ({ body, headers }) => {
+      return { body, length: contentLength(headers['content-length']) };
+    });
+  }
+
+  async function upload(path: string, size: number, open: () => Promise<Readable>): Promise<void> {
+    const headers = { 'content-length': String(size), 'content-type': 'application/octet-stream' };
+    await exchange.send({ method: 'PUT', path, headers, body: open }, async ({ body }) => body.dump());
+  }
+
+  const text = (path: string, repeats: number) =>
+    exchange.send({ method: 'GET', path, repeats }, ({ body }) => readStart(body));
+
+  try {
+    const server = await probeServer({ call, text, location, workspace: place.workspace });
+    return { base, location, workspace: place.workspace, server, call, download, upload, requests, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Whether an error of `call` says that the answer was larger than the client takes: ask for less. */
+export function isTooLarge(error: unknown): boolean {
+  return error instanceof MlferryError && error.cause instanceof AnswerTooLarge;
+}
+
+async function takeJson<T>(
+  response: Dispatcher.ResponseData,
+  context: RequestContext,
+  schema: z.ZodType<T>,
+): Promise<T> {
+  const parsed = schema.safeParse(parseJson(await readBody(response.body, context.name), context));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const where =
+    issue === undefined || issue.path.length === 0 ? 'the answer' : issue.path.map(String).join('.');
+  const what = issue?.message ?? 'does not fit';
+  throw new MlferryError(
+    'NOT_MLFLOW',
+    `${context.name}: not the answer of an MLflow server: ${where}: ${what}`,
+  );
+}
+
+function parseJson(text: string, context: RequestContext): unknown {
+  try {
+    return fromServerJson(text);
+  } catch (error) {
+    const what = /^\s*</.test(text) ? 'HTML instead of JSON' : 'something that is not JSON';
+    throw new MlferryError('NOT_MLFLOW', `${context.name}: the server answered with ${what}`, {
+      cause: error,
+    });
+  }
+}
+
+function contentLength(header: string | string[] | undefined): number | undefined {
+  return typeof header === 'string' && /^\d{1,15}$/.test(header) ? Number(header) : undefined;
+}

@@ -1,0 +1,174 @@
+import type { Readable } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import { MlferryError } from '../../util/errors.ts';
+import { redact } from '../../util/redact.ts';
+import { parseRetryAfter, pause, type RetryPolicy, retryDelay } from '../../util/retry.ts';
+import { TOOL_VERSION } from '../../util/tool-version.ts';
+import type { Location } from '../location.ts';
+import type { PlaceOptions } from '../place.ts';
+import { createAgent } from './agent.ts';
+import { findCredentials } from './auth.ts';
+import { readStart } from './body.ts';
+import { type Problem, type RequestContext, refusal, transportProblem } from './problems.ts';
+
+/** Query parameters; arrays become repeated keys, `undefined` is left out. */
+export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
+
+/** One HTTP request below the base URL. */
+export interface HttpRequest {
+  readonly method: Dispatcher.HttpMethod;
+  /** Percent-encoded. */
+  readonly path: string;
+  readonly query?: Query | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A fresh body for each try. */
+  readonly body?: () => Promise<Readable | string>;
+  /** `false`: not sent again where the server may have done it already. */
+  readonly repeat?: boolean;
+  /** Most repeats, where fewer than the settings allow. */
+  readonly repeats?: number | undefined;
+  /** Whether a GET may be redirected to another origin (which never sees the credentials). */
+  readonly elsewhere?: boolean;
+}
+
+/** HTTP with one server: connections, credentials, redirects, repeats. */
+export interface Exchange {
+  /** Without a slash at the end of its text, without credentials. */
+  readonly base: URL;
+  readonly location: string;
+  /** Sends until `take` has the value of a good answer, or until trying again is of no use: then throws. */
+  send<T>(
+    request: HttpRequest,
+    take: (response: Dispatcher.ResponseData, context: RequestContext) => Promise<T>,
+  ): Promise<T>;
+  /** Requests sent so far, repeats and redirects included. */
+  requests(): number;
+  close(): Promise<void>;
+}
+
+type ServerLocation = Extract<Location, { kind: 'server' }>;
+
+/** Prepares the HTTP side of a server place; sends nothing yet. Throws CREDENTIALS, USAGE. */
+export async function createExchange(place: ServerLocation, options: PlaceOptions): Promise<Exchange> {
+  const { environment, signal } = options;
+  const credentials = await findCredentials(place.url, options);
+  const base = baseUrl(place.url);
+  const prefix = withoutSlash(base.href);
+  const workspace = place.workspace === undefined ? '' : `?workspace=${encodeURIComponent(place.workspace)}`;
+  const location = `${prefix}${workspace}`;
+  const agent = createAgent(options, milliseconds(environment.MLFLOW_HTTP_REQUEST_TIMEOUT, 120));
+  const policy: RetryPolicy = {
+    retries: Math.min(milliseconds(environment.MLFLOW_HTTP_REQUEST_MAX_RETRIES, 7) / 1000, 9),
+    factor: milliseconds(environment.MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR, 0.5),
+    jitter: milliseconds(environment.MLFLOW_HTTP_REQUEST_BACKOFF_JITTER, 1),
+    cap: 120_000,
+  };
+  const ours = {
+    'user-agent': `mlferry/${TOOL_VERSION}`,
+    ...(credentials === undefined ? {} : { authorization: credentials.authorization }),
+    ...(place.workspace === undefined ? {} : { 'x-mlflow-workspace': place.workspace }),
+  };
+  let sent = 0;
+
+  async function send<T>(
+    request: HttpRequest,
+    take: (response: Dispatcher.ResponseData, context: RequestContext) => Promise<T>,
+  ): Promise<T> {
+    const context = {
+      name: `${request.method} ${request.path} at ${location}`,
+      credentials: credentials?.origin,
+    };
+    for (let attempt = 0; ; attempt++) {
+      const outcome = await once(request, context, take);
+      if ('value' in outcome) return outcome.value;
+      const { error, repeats, perhapsDone, retryAfter } = outcome.problem;
+      const most = Math.min(policy.retries, repeats, request.repeats ?? policy.retries);
+      if (attempt >= most || (request.repeat === false && perhapsDone)) throw error;
+      await pause(retryDelay(policy, attempt, retryAfter), signal).catch((reason: unknown) => {
+        throw transportProblem(context, reason).error;
+      });
+    }
+  }
+
+  async function once<T>(
+    request: HttpRequest,
+    context: RequestContext,
+    take: (response: Dispatcher.ResponseData, context: RequestContext) => Promise<T>,
+  ): Promise<{ value: T } | { problem: Problem }> {
+    try {
+      const response = await follow(request, context);
+      const { statusCode: status } = response;
+      if (status >= 200 && status < 300) return { value: await take(response, context) };
+      const retryAfter = parseRetryAfter(headerText(response, 'retry-after'), Date.now());
+      const problem = refusal(context, status, await readStart(response.body));
+      return { problem: retryAfter === undefined ? problem : { ...problem, retryAfter } };
+    } catch (error) {
+      return { problem: transportProblem(context, error) };
+    }
+  }
+
+  /** One try, through redirects where they are allowed. */
+  async function follow(request: HttpRequest, context: RequestContext): Promise<Dispatcher.ResponseData> {
+    const body = await request.body?.();
+    let url = new URL(`${prefix}${request.path}${queryText(request.query)}`);
+    for (let hops = 0; ; hops++) {
+      sent++;
+      const response = await agent.request({
+        origin: url.origin,
+        path: `${url.pathname}${url.search}`,
+        method: request.method,
+        headers: { ...request.headers, ...(url.origin === base.origin ? ours : {}) },
+        signal,
+        ...(body === undefined ? {} : { body }),
+      });
+      const redirected = response.statusCode >= 300 && response.statusCode < 400;
+      const target = redirected ? headerText(response, 'location') : undefined;
+      if (target === undefined) return response;
+      await response.body.dump();
+      const next = URL.canParse(target, url.href) ? new URL(target, url.href) : undefined;
+      const allowed = next !== undefined && (next.origin === base.origin || request.elsewhere === true);
+      if (request.method !== 'GET' || !allowed || hops >= 5) {
+        const where = next === undefined ? 'nowhere' : redact(`${next.origin}${next.pathname}`);
+        throw new MlferryError('NOT_MLFLOW', `${context.name}: redirected to ${where}`, {
+          hint: 'If the server moved, or is reached by https only, give that address. If it is a login page, the server wants a token.',
+        });
+      }
+      url = next;
+    }
+  }
+
+  return { base, location, send, requests: () => sent, close: () => agent.destroy() };
+}
+
+function baseUrl(url: URL): URL {
+  const base = new URL(url.href);
+  base.username = '';
+  base.password = '';
+  base.search = '';
+  base.hash = '';
+  return new URL(withoutSlash(base.href));
+}
+
+function withoutSlash(text: string): string {
+  return text.replace(/\/+$/, '');
+}
+
+function queryText(query: Query = {}): string {
+  const parameters = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) {
+    const values = typeof value === 'object' ? value : value === undefined ? [] : [value];
+    for (const item of values) parameters.append(key, String(item));
+  }
+  return parameters.size === 0 ? '' : `?${parameters}`;
+}
+
+/** ms of a setting in seconds (MLflow's variables hold numbers); what is no number counts as not set. */
+function milliseconds(text: string | undefined, fallback: number): number {
+  const number = text === undefined || text.trim() === '' ? Number.NaN : Number(text);
+  return (Number.isFinite(number) && number >= 0 ? number : fallback) * 1000;
+}
+
+function headerText(response: Dispatcher.ResponseData, name: string): string | undefined {
+  const value = response.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}

@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { type OpenReferences, settlementOf } from '../../src/copy/settle.ts';
+
+const open = (tags: Array<[string, string]>, digest?: string): OpenReferences => ({
+  source: { run_id: 'child', artifact_uri: '' },
+  own: { run_id: 'CHILD', experiment_id: '7', artifact_uri: '' },
+  experiment_name: 'e',
+  tags: new Map(tags),
+  digest,
+});
+
+describe('settlementOf', () => {
+  it('sets a parent that was copied after its child, removes the stand-in, and completes the run', async () => {
+    const { tags, losses } = await settlementOf([open([['mlflow.parentRunId', 'p']], 'd')], new Map([['p', 'P']]), {});
+    expect(losses).toEqual([]);
+    expect(tags).toEqual([
+      {
+        run_id: 'CHILD',
+        experiment_id: '7',
+        tags: { 'mlflow.parentRunId': 'P', 'mlferry.origin_parent': null, 'mlferry.digest': 'd' },
+      },
+    ]);
+  });
+
+  it('looks a parent outside the selection up once, on the target', async () => {
+    const asked: string[] = [];
+    const findRun = async (id: string) => {
+      asked.push(id);
+      return id === 'p' ? 'P' : undefined;
+    };
+    const all = ['p', 'p', 'q', 'q'].map((parent) => open([['mlflow.parentRunId', parent]]));
+    const { tags, losses } = await settlementOf(all, new Map(), { findRun });
+    expect(asked).toEqual(['p', 'q']);
+    expect(tags.map((entry) => entry.tags['mlflow.parentRunId'])).toEqual(['P', 'P']);
+    expect(losses.map(({ code, run_id }) => [code, run_id])).toEqual([
+      ['PARENT_NOT_COPIED', 'child'],
+      ['PARENT_NOT_COPIED', 'child'],
+    ]);
+  });
+
+  it('mends URIs in other tags and keeps what is not on the target', async () => {
+    const text = 'runs:/p/x runs:/q/y';
+    const { tags } = await settlementOf([open([['note', text]], 'd')], new Map([['p', 'P']]), {});
+    expect(tags[0]?.tags).toEqual({ note: 'runs:/P/x runs:/q/y', 'mlferry.digest': 'd' });
+  });
+});

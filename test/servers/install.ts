@@ -1,0 +1,77 @@
+/**
+ * Makes the virtual environments with real MLflow that the tests run against, where they are missing:
+ * `node test/servers/install.ts`. Needs python3 with its venv module and PyPI; quick when all is there.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasPostgresql } from './postgresql.ts';
+import {
+  COMPLETE_MARKER,
+  MLFLOW_VERSIONS,
+  pythonOf,
+  requirementsOf,
+  venvOf,
+  venvsDirectory,
+} from './versions.ts';
+
+const uvVenv = join(venvsDirectory, 'uv');
+const uv = join(uvVenv, 'bin', 'uv');
+
+function run(command: string, args: readonly string[]): void {
+  const { error, status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
+  if (error === undefined && status === 0) return;
+  throw new Error(
+    `${command} ${args.join(' ')} failed (${error?.message ?? `exit ${status}`})\n${stdout ?? ''}${stderr ?? ''}`,
+  );
+}
+
+function isComplete(venv: string, content: string): boolean {
+  const marker = join(venv, COMPLETE_MARKER);
+  return existsSync(marker) && readFileSync(marker, 'utf8') === content;
+}
+
+function installUv(): void {
+  if (isComplete(uvVenv, 'uv')) return;
+  const check = spawnSync('python3', ['-c', 'import venv, ensurepip'], { encoding: 'utf8' });
+  if (check.error !== undefined || check.status !== 0) {
+    throw new Error(
+      'The tests need python3 with its venv module, to install MLflow (Debian: apt-get install python3 python3-venv).',
+    );
+  }
+  run('python3', ['-m', 'venv', '--clear', uvVenv]);
+  run(join(uvVenv, 'bin', 'python'), ['-m', 'pip', 'install', '--quiet', 'uv']);
+  writeFileSync(join(uvVenv, COMPLETE_MARKER), 'uv');
+}
+
+function installMlflow(): void {
+  for (const version of MLFLOW_VERSIONS) {
+    const requirements = requirementsOf(version);
+    const venv = venvOf(version);
+    const content = requirements.join('\n');
+    if (isComplete(venv, content)) continue;
+    console.error(`Installing MLflow ${version} into ${venv}`);
+    installUv();
+    // numpy 1.26, which MLflow 2.9 needs, has no wheels for Python 3.13; uv takes or fetches one that fits.
+    run(uv, ['venv', '--quiet', '--allow-existing', '--python', '>=3.10,<3.13', venv]);
+    run(uv, ['pip', 'install', '--quiet', '--python', pythonOf(version), ...requirements]);
+    writeFileSync(join(venv, COMPLETE_MARKER), content);
+  }
+}
+
+/** CI must not skip the tests on PostgreSQL: a bare Debian machine gets it here. */
+async function installPostgresqlInCi(): Promise<void> {
+  if (!process.env.CI || process.getuid?.() !== 0 || (await hasPostgresql())) return;
+  console.error('Installing PostgreSQL');
+  run('apt-get', ['update', '-qq']);
+  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'postgresql']);
+}
+
+try {
+  mkdirSync(venvsDirectory, { recursive: true });
+  installMlflow();
+  await installPostgresqlInCi();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

@@ -1,0 +1,223 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createDatabase } from './postgresql.ts';
+import { type MlflowVersion, NEWEST_MLFLOW, pythonOf } from './versions.ts';
+
+const START_LIMIT_MS = 120_000;
+/** Newest MLflow refuses its own former default password. */
+const ADMIN = { username: 'admin', password: 'mlferry-tests-only' };
+
+/** What kind of server a test wants. */
+export interface ServerOptions {
+  readonly version?: MlflowVersion;
+  readonly store?: 'sqlite' | 'filestore' | 'postgresql';
+  /** `proxied`: roots are `mlflow-artifacts:`; `plain`: roots are paths that client and server both see. */
+  readonly artifacts?: 'proxied' | 'plain';
+  /** MLflow's own basic-auth, newest version only: user name and password are in the TestServer. */
+  readonly auth?: boolean;
+  /** `--enable-workspaces`, newest version only. */
+  readonly workspaces?: boolean;
+}
+
+/** A real MLflow server on a free loopback port, with a directory of its own. */
+export interface TestServer {
+  readonly url: string;
+  readonly version: MlflowVersion;
+  /** The interpreter with this server's MLflow, to run its own client. */
+  readonly python: string;
+  /** Database, artifacts and log; removed by `stop`. */
+  readonly directory: string;
+  /** With `auth`. */
+  readonly username?: string;
+  readonly password?: string;
+  /** Ends the server and removes all it had. */
+  stop(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Starts `mlflow server` and waits until it answers. It dies with this process, however that ends. Throws with the
+ * server's output when it does not start.
+ */
+export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
+  const version = options.version ?? NEWEST_MLFLOW;
+  const directory = await mkdtemp(join(tmpdir(), `mlferry-server-${version}-`));
+  const cleanups: Array<() => Promise<void>> = [() => rm(directory, { recursive: true, force: true })];
+  const stop = async () => {
+    while (cleanups.length > 0) await cleanups.pop()?.();
+  };
+  try {
+    const backend = await backendStore(options, directory, cleanups);
+    const port = await freePort();
+    const log = join(directory, 'server.log');
+    const server = spawnTiedToUs(
+      [pythonOf(version), '-m', 'mlflow', ...serverArguments(options, backend, directory, port)],
+      directory,
+      log,
+      await serverEnvironment(options, directory),
+    );
+    cleanups.push(() => kill(server));
+    const url = `http://127.0.0.1:${port}`;
+    await untilHealthy(url, server, log);
+    return {
+      url,
+      version,
+      python: pythonOf(version),
+      directory,
+      ...(options.auth ? ADMIN : {}),
+      stop,
+      [Symbol.asyncDispose]: stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function backendStore(
+  options: ServerOptions,
+  directory: string,
+  cleanups: Array<() => Promise<void>>,
+): Promise<string> {
+  switch (options.store ?? 'sqlite') {
+    case 'sqlite':
+      return `sqlite:///${join(directory, 'mlflow.db')}`;
+    case 'filestore':
+      return join(directory, 'mlruns');
+    case 'postgresql': {
+      await chmod(directory, 0o711);
+      const database = await createDatabase(directory, freePort);
+      cleanups.push(() => database.drop());
+      return database.uri;
+    }
+  }
+}
+
+function serverArguments(options: ServerOptions, backend: string, directory: string, port: number): string[] {
+  const artifacts = join(directory, 'artifacts');
+  mkdirSync(artifacts);
+  return [
+    'server',
+    ...['--host', '127.0.0.1', '--port', String(port), '--workers', '1', '--backend-store-uri', backend],
+    ...(options.artifacts === 'plain'
+      ? ['--no-serve-artifacts', '--default-artifact-root', artifacts]
+      : ['--artifacts-destination', artifacts]),
+    ...(options.auth ? ['--app-name', 'basic-auth'] : []),
+    ...(options.workspaces ? ['--enable-workspaces'] : []),
+  ];
+}
+
+async function serverEnvironment(options: ServerOptions, directory: string): Promise<NodeJS.ProcessEnv> {
+  const authConfig = join(directory, 'basic_auth.ini');
+  if (options.auth) {
+    await writeFile(
+      authConfig,
+      [
+        '[mlflow]',
+        'default_permission = READ',
+        `database_uri = sqlite:///${join(directory, 'auth.db')}`,
+        `admin_username = ${ADMIN.username}`,
+        `admin_password = ${ADMIN.password}`,
+        'authorization_function = mlflow.server.auth:authenticate_request_basic_auth',
+        '',
+      ].join('\n'),
+    );
+  }
+  return {
+    ...cleanEnvironment(),
+    ...(options.auth
+      ? { MLFLOW_AUTH_CONFIG_PATH: authConfig, MLFLOW_FLASK_SERVER_SECRET_KEY: 'for-tests-only' }
+      : {}),
+  };
+}
+
+/** This process's environment without MLflow's settings, for servers and clients of the tests. */
+export function cleanEnvironment(): NodeJS.ProcessEnv {
+  const inherited = Object.entries(process.env).filter(([name]) => !/^_?(MLFLOW|MLFERRY)_/.test(name));
+  return {
+    ...Object.fromEntries(inherited),
+    MLFLOW_ALLOW_FILE_STORE: 'true',
+    MLFLOW_DISABLE_TELEMETRY: 'true',
+    // Else the newest server starts four more Python processes.
+    MLFLOW_SERVER_ENABLE_JOB_EXECUTION: 'false',
+    PYTHONUNBUFFERED: '1',
+  };
+}
+
+/**
+ * Starts a command in a process group of its own, led by a shell that kills the group as soon as its stdin ends:
+ * when this process dies, however it dies, so do the server and its workers.
+ */
+function spawnTiedToUs(
+  command: readonly string[],
+  cwd: string,
+  log: string,
+  env: NodeJS.ProcessEnv,
+): ChildProcess {
+  const script =
+    'exec 3<&0; "$@" </dev/null 3<&- & server=$!; { cat <&3; kill -KILL 0; } >/dev/null & exec 3<&-; ' +
+    'wait "$server"; echo "the server ended with status $?"; kill -KILL 0';
+  const output = openSync(log, 'a');
+  try {
+    return spawn('sh', ['-c', script, 'mlflow-server', ...command], {
+      cwd,
+      env,
+      detached: true,
+      stdio: ['pipe', output, output],
+    });
+  } finally {
+    closeSync(output);
+  }
+}
+
+async function kill(server: ChildProcess): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null || server.pid === undefined) return;
+  const ended = once(server, 'exit');
+  process.kill(-server.pid, 'SIGKILL');
+  await ended;
+}
+
+async function untilHealthy(url: string, server: ChildProcess, log: string): Promise<void> {
+  const limit = Date.now() + START_LIMIT_MS;
+  while (Date.now() < limit && server.exitCode === null && server.signalCode === null) {
+    if (await answers(`${url}/health`)) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`The MLflow server did not start:\n${readFileSync(log, 'utf8').slice(-8000)}`);
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(5000) });
+    await response.arrayBuffer();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
+
+/** A loopback port that nothing listens on now, below the range that the system gives to clients meanwhile. */
+async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    const port = randomInt(10_240, 32_000);
+    const probe = createServer();
+    try {
+      await new Promise<void>((resolve, reject) => {
+        probe.once('error', reject).listen(port, '127.0.0.1', resolve);
+      });
+    } catch {
+      continue;
+    }
+    const closed = once(probe, 'close');
+    probe.close();
+    await closed;
+    return port;
+  }
+  throw new Error('No free port');
+}
