@@ -27,7 +27,9 @@ export function formatDuration(seconds: number): string {
 
 /** Columns aligned by their widest cell; numbers (cells of digits, commas, points, units) to the right. */
 export function formatTable(rows: ReadonlyArray<readonly string[]>): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => [...(row[column] ?? '')].length)));
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => [...(row[column] ?? '')].length)),
+  );
   return rows
     .map((row) =>
       row

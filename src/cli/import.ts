@@ -8,7 +8,9 @@ import { runCopy } from './run-copy.ts';
 export function addImportCommand(program: Command, io: Io): void {
   const command = program
     .command('import')
-    .description('write the experiments and runs of an NDJSON stream to a place; the stream is checked whole first')
+    .description(
+      'write the experiments and runs of an NDJSON stream to a place; the stream is checked whole first',
+    )
     .argument('<stream>', 'stream to read: *.ndjson, *.ndjson.gz, *.ndjson.zst, or - for stdin')
     .argument('<to>', 'place to write')
     .action((stream: string, to: string, values: unknown) => {

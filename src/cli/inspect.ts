@@ -18,9 +18,15 @@ export function addInspectCommand(program: Command, io: Io): void {
     .option('--json', 'print one JSON object')
     .action(async (place: string, values: unknown) => {
       const { job, json } = parseOptions(values);
-      const summary = await inspect(place, { ...job, environment: io.environment, stdin: io.stdin, signal: io.signal });
+      const summary = await inspect(place, {
+        ...job,
+        environment: io.environment,
+        stdin: io.stdin,
+        signal: io.signal,
+      });
       io.stdout.write(json ? `${JSON.stringify(summary)}\n` : summaryText(summary));
-      for (const { object, message, hint } of summary.failures) io.stderr.write(`${object}: ${redact(message)}. ${hint}\n`);
+      for (const { object, message, hint } of summary.failures)
+        io.stderr.write(`${object}: ${redact(message)}. ${hint}\n`);
       io.exit(summary.failures.length > 0 ? 3 : 0);
     })
     .addHelpText(
@@ -38,19 +44,23 @@ Examples
 
 function summaryText({ place, experiments, total, losses }: Summary): string {
   const version = place.server_version === undefined ? '' : `, MLflow ${place.server_version}`;
-  const rows = [...experiments, { ...total, experiment_id: '', name: 'total', lifecycle_stage: '' }].map((row) => [
-    row.experiment_id,
-    row.name,
-    row.lifecycle_stage,
-    formatCount(row.runs),
-    statuses(row.statuses),
-    formatCount(row.metric_keys),
-    row.points === undefined ? '' : formatCount(row.points),
-    row.artifacts === undefined ? '' : formatCount(row.artifacts),
-    row.artifact_bytes === undefined ? '' : formatBytes(row.artifact_bytes),
-  ]);
+  const rows = [...experiments, { ...total, experiment_id: '', name: 'total', lifecycle_stage: '' }].map(
+    (row) => [
+      row.experiment_id,
+      row.name,
+      row.lifecycle_stage,
+      formatCount(row.runs),
+      statuses(row.statuses),
+      formatCount(row.metric_keys),
+      row.points === undefined ? '' : formatCount(row.points),
+      row.artifacts === undefined ? '' : formatCount(row.artifacts),
+      row.artifact_bytes === undefined ? '' : formatBytes(row.artifact_bytes),
+    ],
+  );
   const heads = ['id', 'experiment', 'stage', 'runs', 'status', 'metrics', 'points', 'files', 'bytes'];
-  const notes = losses.map(({ experiment_name, run_id, detail }) => `note: ${experiment_name ?? ''} ${run_id ?? ''} ${detail}\n`.replace(/ +/g, ' '));
+  const notes = losses.map(({ experiment_name, run_id, detail }) =>
+    `note: ${experiment_name ?? ''} ${run_id ?? ''} ${detail}\n`.replace(/ +/g, ' '),
+  );
   return `${place.kind} ${place.location}${version}\n\n${formatTable([heads, ...rows])}${notes.length > 0 ? '\n' : ''}${notes.join('')}`;
 }
 

@@ -9,14 +9,20 @@ const collect = (value: string, all: string[]) => [...all, value];
 
 function positiveInteger(text: string): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('It is not a whole number above 0.');
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new InvalidArgumentError('It is not a whole number above 0.');
   return value;
 }
 
 /** `--experiment`, `--run`, `--view`. */
 export function addSelectionOptions(command: Command): Command {
   return command
-    .option('-e, --experiment <name>', 'only this experiment: a name, an id or a glob with * (repeatable)', collect, [])
+    .option(
+      '-e, --experiment <name>',
+      'only this experiment: a name, an id or a glob with * (repeatable)',
+      collect,
+      [],
+    )
     .option('-r, --run <id>', 'only this run (repeatable)', collect, [])
     .addOption(
       new Option('--view <stage>', 'experiments and runs of which lifecycle stage')
@@ -49,14 +55,22 @@ export interface TransferFeatures {
 /** The options of every command that copies. */
 export function addTransferOptions(command: Command, features: TransferFeatures): Command {
   addSelectionOptions(command)
-    .option('--rename <from=to>', 'rename experiments on the way; * matches any text (repeatable)', collect, [])
+    .option(
+      '--rename <from=to>',
+      'rename experiments on the way; * matches any text (repeatable)',
+      collect,
+      [],
+    )
     .option('--no-artifacts', 'leave the artifacts out')
     .option('--no-metrics', 'leave the metrics out')
     .option('-n, --dry-run', 'print what would be copied and what would not survive; write nothing');
   if (features.assignsIds) {
     command
       .option('--into <experiment>', 'put all runs into this experiment of the target')
-      .option('--id-map <file>', 'write source id and target id of every experiment and run to this file (NDJSON)');
+      .option(
+        '--id-map <file>',
+        'write source id and target id of every experiment and run to this file (NDJSON)',
+      );
   }
   if (features.writesFile) command.option('--overwrite', 'replace the file if it is there');
   if (features.stream) command.option('--artifacts-dir <dir>', "directory of a stream's artifact bytes");

@@ -45,7 +45,12 @@ export function createProgram(io: Io): Command {
       writeErr: (text) => io.stderr.write(text),
       outputError: (text, write) => {
         const path = command === program ? 'mlferry' : `mlferry ${command.name()}`;
-        write(`error USAGE: ${text.replace(/^error: /, '').trim().replace(/\s*\n\s*/g, ' ')}. See ${path} --help.\n`);
+        write(
+          `error USAGE: ${text
+            .replace(/^error: /, '')
+            .trim()
+            .replace(/\s*\n\s*/g, ' ')}. See ${path} --help.\n`,
+        );
       },
     });
   }

@@ -30,7 +30,10 @@ export function progressLine(stderr: Io['stderr'], quiet: boolean): ProgressLine
 }
 
 /** The line itself; `seconds` since the start. */
-export function progressText({ experiment, experiments, runs, points, bytes }: Progress, seconds: number): string {
+export function progressText(
+  { experiment, experiments, runs, points, bytes }: Progress,
+  seconds: number,
+): string {
   const rate = (amount: number) => (seconds > 0 ? amount / seconds : 0);
   const left = remaining(experiments, runs, seconds);
   return [
@@ -43,7 +46,11 @@ export function progressText({ experiment, experiments, runs, points, bytes }: P
 }
 
 /** Seconds to go, if experiments to come are like those that are done. */
-function remaining(experiments: Progress['experiments'], runs: Progress['runs'], seconds: number): number | undefined {
+function remaining(
+  experiments: Progress['experiments'],
+  runs: Progress['runs'],
+  seconds: number,
+): number | undefined {
   const done = runs.done + runs.failed;
   if (done === 0 || seconds < 2) return undefined;
   const perExperiment = runs.seen / Math.max(1, experiments.done);

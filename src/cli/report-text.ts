@@ -14,7 +14,9 @@ export function formatReport(report: Report, quiet: boolean, stream: Io['stderr'
   if (!quiet) parts.push(headline(report), table(report), losses(report));
   if (report.failures.length > 0) parts.push(paint('red', failures(report)));
   if (report.error !== undefined) {
-    parts.push(`${paint('red', `error ${report.error.code}`)}: ${report.error.message}. ${report.error.hint}\n`);
+    parts.push(
+      `${paint('red', `error ${report.error.code}`)}: ${report.error.message}. ${report.error.hint}\n`,
+    );
   }
   return parts.join('');
 }
@@ -33,7 +35,11 @@ function table({ experiments, runs, sent, seconds, dry_run }: Report): string {
     ['experiments', formatCount(experiments.read), `${experiments.created} new`],
     ['runs', formatCount(runs.read), runSummary(runs)],
     ['points', formatCount(sent.points), dry_run ? 'to send' : 'sent'],
-    ['artifacts', formatCount(sent.artifacts), `${formatBytes(sent.artifact_bytes)} ${dry_run ? 'to send' : 'sent'}`],
+    [
+      'artifacts',
+      formatCount(sent.artifacts),
+      `${formatBytes(sent.artifact_bytes)} ${dry_run ? 'to send' : 'sent'}`,
+    ],
   ];
   const text = formatTable(rows);
   return dry_run ? text : `${text}took ${formatDuration(seconds)}\n`;
@@ -58,7 +64,10 @@ function losses(report: Report): string {
   const lines = codes.map(([code, count]) => {
     const listed = report.losses.filter((loss) => loss.code === code);
     const shown = listed.slice(0, MOST_SHOWN).map((loss) => `    ${lossText(loss)}\n`);
-    const more = listed.length > MOST_SHOWN ? `    … ${listed.length - MOST_SHOWN} more entries (--json lists them)\n` : '';
+    const more =
+      listed.length > MOST_SHOWN
+        ? `    … ${listed.length - MOST_SHOWN} more entries (--json lists them)\n`
+        : '';
     return `  ${code} ${formatCount(count)}\n${shown.join('')}${more}`;
   });
   return `Not carried over as it was:\n${lines.join('')}`;
@@ -74,7 +83,9 @@ function lossText({ experiment_name, run_id, key, detail }: Loss): string {
 }
 
 function failures(report: Report): string {
-  const lines = report.failures.map(({ code, object, message, hint }: Failure) => `  ${object}: ${message} (${code}). ${hint}\n`);
+  const lines = report.failures.map(
+    ({ code, object, message, hint }: Failure) => `  ${object}: ${message} (${code}). ${hint}\n`,
+  );
   const more = report.unlisted > 0 ? `  … ${report.unlisted} more\n` : '';
   return `Failed:\n${lines.join('')}${more}`;
 }

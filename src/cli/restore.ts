@@ -8,7 +8,9 @@ import { runCopy } from './run-copy.ts';
 export function addRestoreCommand(program: Command, io: Io): void {
   const command = program
     .command('restore')
-    .description('write the experiments and runs of an archive to a place; the archive is checked whole first')
+    .description(
+      'write the experiments and runs of an archive to a place; the archive is checked whole first',
+    )
     .argument('<archive>', 'archive to read')
     .argument('<to>', 'place to write')
     .action((archive: string, to: string, values: unknown) => {

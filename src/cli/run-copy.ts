@@ -5,8 +5,8 @@ import { asMlferryError } from '../util/errors.ts';
 import { redact } from '../util/redact.ts';
 import type { Io } from './io.ts';
 import { parseOptions } from './options.ts';
-import { formatReport } from './report-text.ts';
 import { progressLine } from './progress-line.ts';
+import { formatReport } from './report-text.ts';
 
 /** What every copying command does: copy, show progress and report, write the id map, set the exit status. */
 export async function runCopy(from: string, to: string, values: unknown, io: Io): Promise<void> {
@@ -44,8 +44,10 @@ function warnOfCredentials(locations: readonly string[], io: Io): void {
 
 /** One line per experiment and run: `{"kind","source_id","target_id"}`. */
 async function writeIdMap(file: string, { experimentIds, runIds }: CopyResult): Promise<void> {
-  const line = (kind: string) => ([source_id, target_id]: [string, string]) =>
-    `${JSON.stringify({ kind, source_id, target_id })}\n`;
+  const line =
+    (kind: string) =>
+    ([source_id, target_id]: [string, string]) =>
+      `${JSON.stringify({ kind, source_id, target_id })}\n`;
   const lines = [...[...experimentIds].map(line('experiment')), ...[...runIds].map(line('run'))];
   try {
     await writeFile(`${file}.partial`, lines.join(''));

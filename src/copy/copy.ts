@@ -115,7 +115,8 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
 
   const targetExperiment = async (source: Experiment): Promise<TargetExperiment> => {
     const name = options.into ?? renamed(source.name, options.rename);
-    const asTarget: Experiment = options.into === undefined ? source : { ...source, lifecycle_stage: 'active', tags: {} };
+    const asTarget: Experiment =
+      options.into === undefined ? source : { ...source, lifecycle_stage: 'active', tags: {} };
     const target = await writer.experiment(asTarget, name);
     if (target.created) counts.experiments.created += 1;
     experimentIds.set(source.experiment_id, target.experiment_id);
@@ -168,7 +169,8 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
       flow.experiment = source.name;
       counts.experiments.read += 1;
       try {
-        if (selection.runs.length === 0) counts.runs.left_out += (await reader.hiddenRuns?.(source, selection)) ?? 0;
+        if (selection.runs.length === 0)
+          counts.runs.left_out += (await reader.hiddenRuns?.(source, selection)) ?? 0;
         let target = selection.runs.length === 0 ? await targetExperiment(source) : undefined;
         for await (const run of reader.runs(source, selection)) {
           target ??= await targetExperiment(source);
@@ -206,7 +208,11 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
     const tags = keepsIds ? new Map<string, string>() : unresolvedTags(run, references.tags, runIds);
     const digest = digestOf(source.run);
     try {
-      let own = { run_id: run.run_id, experiment_id: experiment.experiment_id, artifact_uri: run.artifact_uri };
+      let own = {
+        run_id: run.run_id,
+        experiment_id: experiment.experiment_id,
+        artifact_uri: run.artifact_uri,
+      };
       const written = await writer.run(carried, {
         experiment,
         origin: originOf(run),
@@ -228,10 +234,18 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
           digest,
         });
       }
-      if (run.lifecycle_stage === 'deleted' && written.outcome !== 'unchanged' && written.outcome !== 'left') {
+      if (
+        run.lifecycle_stage === 'deleted' &&
+        written.outcome !== 'unchanged' &&
+        written.outcome !== 'left'
+      ) {
         const { run_id } = written;
         const time = run.deleted_time;
-        deletedRuns.push({ run_id, experiment_id: experiment.experiment_id, ...(time === undefined ? {} : { deleted_time: time }) });
+        deletedRuns.push({
+          run_id,
+          experiment_id: experiment.experiment_id,
+          ...(time === undefined ? {} : { deleted_time: time }),
+        });
       }
     } catch (error) {
       failed(run, error);
@@ -240,7 +254,8 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
 
   /** A dataset source that names a run not copied yet cannot be mended later: such runs go last. */
   const copyOrPostpone = async (item: Work) => {
-    const waits = writer.ids === 'target' && runReferences(item.source.run).inputs.some((id) => !runIds.has(id));
+    const waits =
+      writer.ids === 'target' && runReferences(item.source.run).inputs.some((id) => !runIds.has(id));
     if (waits) postponed.push(item);
     else await copyRun(item);
   };
@@ -248,7 +263,10 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
   let stopped: MlferryError | undefined;
   try {
     if (options.into !== undefined && writer.ids === 'source') {
-      throw new MlferryError('USAGE', '--into cannot be used with an archive or stream: use it when you restore');
+      throw new MlferryError(
+        'USAGE',
+        '--into cannot be used with an archive or stream: use it when you restore',
+      );
     }
     await mapConcurrent(work(), options.concurrency, copyOrPostpone);
     await mapConcurrent(postponed, options.concurrency, copyRun);
@@ -259,7 +277,9 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
     }
     await writer.finish();
   } catch (error) {
-    stopped = signal.aborted ? new MlferryError('INTERRUPTED', 'Interrupted', { cause: error }) : asMlferryError(error);
+    stopped = signal.aborted
+      ? new MlferryError('INTERRUPTED', 'Interrupted', { cause: error })
+      : asMlferryError(error);
     await writer.abort();
   }
 
@@ -272,7 +292,9 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
     losses: ledger.losses,
     failures: ledger.failures,
     unlisted: ledger.unlisted(),
-    ...(stopped === undefined ? {} : { error: { code: stopped.code, message: stopped.message, hint: stopped.hint } }),
+    ...(stopped === undefined
+      ? {}
+      : { error: { code: stopped.code, message: stopped.message, hint: stopped.hint } }),
     seconds: (performance.now() - started) / 1000,
     exit_status: exitStatus(stopped, ledger.failureCount()),
   };
@@ -286,7 +308,11 @@ function partDigest(full: string, { metrics, artifacts }: Parts): string {
 }
 
 /** The tags with references to runs that are not known to be on the target. */
-function unresolvedTags(run: Run, references: Map<string, string[]>, runIds: ReadonlyMap<string, string>): Map<string, string> {
+function unresolvedTags(
+  run: Run,
+  references: Map<string, string[]>,
+  runIds: ReadonlyMap<string, string>,
+): Map<string, string> {
   const open = new Map<string, string>();
   for (const [key, ids] of references) {
     if (ids.every((id) => runIds.has(id))) continue;
@@ -295,4 +321,3 @@ function unresolvedTags(run: Run, references: Map<string, string[]>, runIds: Rea
   }
   return open;
 }
-

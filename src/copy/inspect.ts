@@ -21,7 +21,9 @@ export interface Counts {
 /** What a place holds. */
 export interface Summary {
   readonly place: PlaceInfo;
-  readonly experiments: ReadonlyArray<Counts & Pick<Experiment, 'experiment_id' | 'name' | 'lifecycle_stage'>>;
+  readonly experiments: ReadonlyArray<
+    Counts & Pick<Experiment, 'experiment_id' | 'name' | 'lifecycle_stage'>
+  >;
   readonly total: Counts;
   readonly losses: readonly Loss[];
   readonly failures: readonly Failure[];
@@ -85,7 +87,12 @@ async function* prefetched(reader: Reader, experiment: Experiment, selection: Se
   yield* ready();
 }
 
-async function addRun(source: RunReader, all: readonly Counts[], metrics: boolean, artifacts: boolean): Promise<void> {
+async function addRun(
+  source: RunReader,
+  all: readonly Counts[],
+  metrics: boolean,
+  artifacts: boolean,
+): Promise<void> {
   const { status, latest_metrics } = source.run;
   let points = 0;
   if (metrics) for await (const piece of source.metrics()) points += piece.points.length;

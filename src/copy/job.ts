@@ -39,7 +39,10 @@ export interface JobOptions {
 }
 
 /** Runs `task` with a spool directory that is gone afterwards, whatever happens. */
-export async function withTempDir<T>(parent: string | undefined, task: (directory: string) => Promise<T>): Promise<T> {
+export async function withTempDir<T>(
+  parent: string | undefined,
+  task: (directory: string) => Promise<T>,
+): Promise<T> {
   const directory = await mkdtemp(join(parent ?? tmpdir(), 'mlferry-'));
   try {
     return await task(directory);

@@ -32,7 +32,10 @@ const ID_TOKEN = /(?<![\w-])[0-9a-f]{32}(?![\w-])/g;
 /** Source run ids that a tag or dataset source refers to. */
 function references(key: string, value: string): string[] {
   if (key === PARENT_TAG || key === ROOT_TAG) return [value];
-  const found = [...value.matchAll(RUN_URI), ...(key === MODEL_HISTORY_TAG ? value.matchAll(HISTORY_RUN_ID) : [])];
+  const found = [
+    ...value.matchAll(RUN_URI),
+    ...(key === MODEL_HISTORY_TAG ? value.matchAll(HISTORY_RUN_ID) : []),
+  ];
   return found.flatMap((match) => match[1] ?? []);
 }
 
@@ -51,7 +54,10 @@ function remapText(text: string, source: SourceIds, own: OwnIds, ids: RunIds, ev
   const idOf = (id: string) => (id === source.run_id ? own.run_id : (ids.get(id) ?? id));
   const root = source.artifact_uri;
   const rooted = root === '' || own.artifact_uri === '' ? text : replaceRoot(text, root, own.artifact_uri);
-  const linked = rooted.replace(RUN_URI, (uri, id: string) => uri.slice(0, uri.length - id.length) + idOf(id));
+  const linked = rooted.replace(
+    RUN_URI,
+    (uri, id: string) => uri.slice(0, uri.length - id.length) + idOf(id),
+  );
   return everywhere ? linked.replace(ID_TOKEN, idOf) : linked;
 }
 
@@ -61,14 +67,23 @@ function replaceRoot(text: string, from: string, to: string): string {
 }
 
 /** One tag in target ids. `undefined`: a parent that is not on the target (yet), which must not be set. */
-export function remapTag(key: string, value: string, source: SourceIds, own: OwnIds, ids: RunIds): string | undefined {
+export function remapTag(
+  key: string,
+  value: string,
+  source: SourceIds,
+  own: OwnIds,
+  ids: RunIds,
+): string | undefined {
   if (key === PARENT_TAG) return value === source.run_id ? own.run_id : ids.get(value);
   if (key === ROOT_TAG) return value === source.run_id ? own.run_id : (ids.get(value) ?? value);
   return remapText(value, source, own, ids, key === MODEL_HISTORY_TAG);
 }
 
 function remapInput(input: DatasetInput, source: Run, own: OwnIds, ids: RunIds): DatasetInput {
-  return { ...input, dataset: { ...input.dataset, source: remapText(input.dataset.source, source, own, ids, false) } };
+  return {
+    ...input,
+    dataset: { ...input.dataset, source: remapText(input.dataset.source, source, own, ids, false) },
+  };
 }
 
 /**

@@ -21,7 +21,10 @@ export function parseRename(text: string): RenameRule {
 /** The name of an experiment on the target: by the first rule that matches, else its own. */
 export function renamed(name: string, rules: readonly RenameRule[]): string {
   for (const { from, to } of rules) {
-    const pattern = from.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('(.*)');
+    const pattern = from
+      .split('*')
+      .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+      .join('(.*)');
     const match = new RegExp(`^${pattern}$`, 's').exec(name);
     if (match === null) continue;
     let star = 0;

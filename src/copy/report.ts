@@ -1,6 +1,6 @@
 import type { Failure, Findings, Loss, LossCode } from '../model/findings.ts';
 import type { PlaceInfo } from '../places/place.ts';
-import { type ErrorCode, errorCodes, MlferryError } from '../util/errors.ts';
+import { type ErrorCode, errorCodes, type MlferryError } from '../util/errors.ts';
 import { redact } from '../util/redact.ts';
 
 /** Losses and failures listed one by one; beyond it only the counts grow. */

@@ -29,7 +29,8 @@ export type LossCode =
   | 'VALUE_CONFLICT'
   | 'LEFT_DELETED'
   | 'REFERENCE_KEPT'
-  | 'NOT_VOUCHED';
+  | 'NOT_VOUCHED'
+  | 'NEGATIVE_ZERO';
 
 /** Something a target cannot hold as it was, or a source did not give. Never silent, never an error by itself. */
 export interface Loss {

@@ -17,8 +17,11 @@ const isCanonicalText = (text: string) => {
 
 /** zod schema of {@link Int64}. */
 export const int64 = z.union([
-  z.int(),
-  z.string().regex(/^-?[1-9]\d{15,18}$/).refine(isCanonicalText, 'not an integer beyond 2^53 within 64 bits'),
+  z.int().refine((integer) => !Object.is(integer, -0), '-0 is no spelling of an integer'),
+  z
+    .string()
+    .regex(/^-?[1-9]\d{15,18}$/)
+    .refine(isCanonicalText, 'not an integer beyond 2^53 within 64 bits'),
 ]);
 
 /**

@@ -32,14 +32,17 @@ export function fromServerJson(text: string): unknown {
     return parseExact(text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    return parseExact(text.replace(STRING_OR_NON_FINITE, (token) => (token.startsWith('"') ? token : `"${token}"`)));
+    return parseExact(
+      text.replace(STRING_OR_NON_FINITE, (token) => (token.startsWith('"') ? token : `"${token}"`)),
+    );
   }
 }
 
 function parseExact(text: string): unknown {
   if (!LONG_INTEGER.test(text)) return JSON.parse(text);
   return JSON.parse(text, (_key, value: unknown, context?: { source?: string }) => {
-    if (typeof value !== 'number' || Number.isSafeInteger(value) || context?.source === undefined) return value;
+    if (typeof value !== 'number' || Number.isSafeInteger(value) || context?.source === undefined)
+      return value;
     return /^-?\d+$/.test(context.source) ? context.source : value;
   });
 }

@@ -18,17 +18,25 @@ export const ALL_ACTIVE: Selection = { experiments: [], runs: [], view: 'active'
 
 /** A matcher for a glob in which `*` stands for any text; everything else is literal. */
 export function globMatcher(glob: string): (text: string) => boolean {
-  const pattern = glob.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.*');
+  const pattern = glob
+    .split('*')
+    .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+    .join('.*');
   const expression = new RegExp(`^${pattern}$`, 's');
   return (text) => expression.test(text);
 }
 
 /** Whether the selection names this experiment (by id, name or glob) and its stage is wanted. */
-export function selectsExperiment(selection: Selection, experiment: Pick<Experiment, 'experiment_id' | 'name' | 'lifecycle_stage'>): boolean {
+export function selectsExperiment(
+  selection: Selection,
+  experiment: Pick<Experiment, 'experiment_id' | 'name' | 'lifecycle_stage'>,
+): boolean {
   if (selection.view === 'active' && experiment.lifecycle_stage !== 'active') return false;
   return (
     selection.experiments.length === 0 ||
-    selection.experiments.some((wanted) => wanted === experiment.experiment_id || globMatcher(wanted)(experiment.name))
+    selection.experiments.some(
+      (wanted) => wanted === experiment.experiment_id || globMatcher(wanted)(experiment.name),
+    )
   );
 }
 

@@ -9,7 +9,10 @@ export type StringMap = Readonly<Record<string, string>>;
 const isMapOf =
   <T>(isValue: (value: unknown) => value is T) =>
   (value: unknown): value is Readonly<Record<string, T>> =>
-    typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(isValue);
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every(isValue);
 
 const isString = (value: unknown): value is string => typeof value === 'string';
 

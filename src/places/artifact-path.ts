@@ -12,6 +12,7 @@ export function artifactPathProblem(path: string): string | undefined {
   if (/^[/\\]/.test(path)) return 'is absolute';
   if (/^[a-z]:([/\\]|$)/i.test(path)) return 'begins with a drive letter';
   if (path.split(/[/\\]/).includes('..')) return 'leads out of its run with ".."';
-  if (path.split('/').some((segment) => segment === '' || segment === '.')) return 'has an empty or "." segment';
+  if (path.split('/').some((segment) => segment === '' || segment === '.'))
+    return 'has an empty or "." segment';
   return undefined;
 }

@@ -34,14 +34,18 @@ export function parseLocation(text: string): Location {
   if (text === '-') return { kind: 'stream', path: undefined, compression: 'none' };
   if (/^https?:/i.test(text)) return serverLocation(text);
   if (NOT_YET.test(text)) {
-    throw new MlferryError('LOCATION', `"${redact(text)}" is a kind of place that this version cannot read or write`);
+    throw new MlferryError(
+      'LOCATION',
+      `"${redact(text)}" is a kind of place that this version cannot read or write`,
+    );
   }
   const path = filePath(text);
   const name = basename(path).toLowerCase();
   for (const [suffix, kind, compression] of SUFFIXES) {
     if (name.endsWith(suffix) && name !== suffix) return { kind, path, compression };
   }
-  if (isFile(path)) throw new MlferryError('LOCATION', `"${text}" is a file, but not an archive or stream by its name`);
+  if (isFile(path))
+    throw new MlferryError('LOCATION', `"${text}" is a file, but not an archive or stream by its name`);
   return { kind: 'filestore', path };
 }
 
@@ -59,7 +63,10 @@ function filePath(text: string): string {
   if (text === '') throw new MlferryError('LOCATION', 'An empty text names no place');
   if (!/^[a-z][a-z0-9+.-]+:/i.test(text)) return text;
   if (!text.startsWith('file:')) {
-    throw new MlferryError('LOCATION', `"${redact(text)}": mlferry does not know places of the scheme ${text.split(':')[0]}:`);
+    throw new MlferryError(
+      'LOCATION',
+      `"${redact(text)}": mlferry does not know places of the scheme ${text.split(':')[0]}:`,
+    );
   }
   try {
     return fileURLToPath(text);
@@ -73,6 +80,10 @@ function isFile(path: string): boolean {
     return statSync(path).isFile();
   } catch (error) {
     if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return false;
-    throw new MlferryError('LOCATION', `"${path}" cannot be looked at: ${systemCode(error) ?? String(error)}`, { cause: error });
+    throw new MlferryError(
+      'LOCATION',
+      `"${path}" cannot be looked at: ${systemCode(error) ?? String(error)}`,
+      { cause: error },
+    );
   }
 }

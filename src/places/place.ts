@@ -97,9 +97,17 @@ export interface WrittenRun {
 /** The second pass: what can only be done when every run is on the target. */
 export interface Settlement {
   /** Tags to set (`null` removes), per target run. */
-  readonly tags: ReadonlyArray<{ run_id: string; experiment_id: string; tags: Readonly<Record<string, string | null>> }>;
+  readonly tags: ReadonlyArray<{
+    run_id: string;
+    experiment_id: string;
+    tags: Readonly<Record<string, string | null>>;
+  }>;
   /** Runs to delete softly, then experiments. `deleted_time` is kept by places that can. */
-  readonly deleted_runs: ReadonlyArray<{ run_id: string; experiment_id: string; deleted_time?: number | string }>;
+  readonly deleted_runs: ReadonlyArray<{
+    run_id: string;
+    experiment_id: string;
+    deleted_time?: number | string;
+  }>;
   readonly deleted_experiments: readonly string[];
 }
 

@@ -20,7 +20,10 @@ export interface IndexedRun {
 /** What a checked stream or archive holds. */
 export interface RecordIndex {
   readonly header: Header;
-  readonly experiments: ReadonlyArray<{ readonly experiment: Experiment; readonly runs: readonly IndexedRun[] }>;
+  readonly experiments: ReadonlyArray<{
+    readonly experiment: Experiment;
+    readonly runs: readonly IndexedRun[];
+  }>;
   /** Whether the end record fits the lines, byte for byte. */
   readonly vouched: boolean;
 }
@@ -52,14 +55,17 @@ export async function indexRecords(
         header = record;
         break;
       case 'experiment':
-        if (experiments.has(record.experiment_id)) throw refuse(`has the experiment ${quote(record.experiment_id)} a second time`);
+        if (experiments.has(record.experiment_id))
+          throw refuse(`has the experiment ${quote(record.experiment_id)} a second time`);
         experiments.set(record.experiment_id, { experiment: record, runs: [] });
         current = undefined;
         break;
       case 'run': {
         const of = experiments.get(record.experiment_id);
         if (of === undefined) {
-          throw refuse(`has a run of the experiment ${quote(record.experiment_id)}, which no line above describes`);
+          throw refuse(
+            `has a run of the experiment ${quote(record.experiment_id)}, which no line above describes`,
+          );
         }
         if (runIds.has(record.run_id)) throw refuse(`has the run ${quote(record.run_id)} a second time`);
         runIds.add(record.run_id);
@@ -81,9 +87,12 @@ export async function indexRecords(
       case 'metrics':
       case 'artifact': {
         if (current === undefined || record.run_id !== current.run.run_id) {
-          throw refuse(`has ${record.kind} of the run ${quote(record.run_id)}, which is not the run above it`);
+          throw refuse(
+            `has ${record.kind} of the run ${quote(record.run_id)}, which is not the run above it`,
+          );
         }
-        const problem = record.kind === 'metrics' ? current.watch.metrics(record) : current.watch.artifact(record);
+        const problem =
+          record.kind === 'metrics' ? current.watch.metrics(record) : current.watch.artifact(record);
         if (problem !== undefined) throw refuse(problem.reason, problem.hostile);
         const refused = record.kind === 'artifact' ? onArtifact(record) : undefined;
         if (refused !== undefined) throw refuse(refused);

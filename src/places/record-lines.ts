@@ -24,7 +24,10 @@ const OPENING_BRACE = 0x7b;
  * Lines of a byte stream, line ends included; `where` names the stream in errors. Throws CORRUPT for a line beyond
  * {@link MAX_LINE_BYTES} (before it is all in memory) and TRUNCATED when the last line has no end.
  */
-export async function* splitLines(chunks: AsyncIterable<Uint8Array>, where: string): AsyncGenerator<Uint8Array> {
+export async function* splitLines(
+  chunks: AsyncIterable<Uint8Array>,
+  where: string,
+): AsyncGenerator<Uint8Array> {
   let pending = Buffer.alloc(0);
   let pendingLength = 0;
   let number = 1;
@@ -61,7 +64,11 @@ export async function* splitLines(chunks: AsyncIterable<Uint8Array>, where: stri
 }
 
 /** What a header of any version has, so that a newer one is told from a damaged one. */
-const anyHeader = z.looseObject({ kind: z.literal('header'), format: z.literal('mlferry'), version: z.int() });
+const anyHeader = z.looseObject({
+  kind: z.literal('header'),
+  format: z.literal('mlferry'),
+  version: z.int(),
+});
 const anyRecord = z.looseObject({ kind: z.string() });
 
 /**
@@ -91,9 +98,13 @@ export async function* decodeRecords(
 function refuseNewer(value: unknown, where: string): void {
   const known = anyHeader.safeParse(value);
   if (!known.success) {
-    throw new MlferryError('CORRUPT', `${where} does not begin with the header of an mlferry stream or archive`, {
-      hint: 'Was it made by mlferry backup or mlferry export?',
-    });
+    throw new MlferryError(
+      'CORRUPT',
+      `${where} does not begin with the header of an mlferry stream or archive`,
+      {
+        hint: 'Was it made by mlferry backup or mlferry export?',
+      },
+    );
   }
   if (known.data.version > FORMAT_VERSION) {
     throw new MlferryError(
@@ -108,9 +119,15 @@ function schemaProblem(value: unknown, error: z.ZodError): string {
   if (data === undefined) return 'is not a record: it has no kind';
   const issue = error.issues[0];
   const path = issue?.path.map(String).join('.') ?? '';
-  if (path === 'kind') return `has the kind ${JSON.stringify(data.kind.slice(0, 50))}, which this format version does not know`;
-  const of = ['header', 'experiment', 'run', 'metrics', 'artifact', 'end'].includes(data.kind) ? data.kind : 'record';
-  return `is no valid ${of}: ${path === '' ? '' : `${path}: `}${issue?.message ?? 'unknown reason'}`.slice(0, 300);
+  if (path === 'kind')
+    return `has the kind ${JSON.stringify(data.kind.slice(0, 50))}, which this format version does not know`;
+  const of = ['header', 'experiment', 'run', 'metrics', 'artifact', 'end'].includes(data.kind)
+    ? data.kind
+    : 'record';
+  return `is no valid ${of}: ${path === '' ? '' : `${path}: `}${issue?.message ?? 'unknown reason'}`.slice(
+    0,
+    300,
+  );
 }
 
 /**
@@ -124,7 +141,8 @@ function lineParser(): (line: Uint8Array, at: string) => unknown {
     refused = true;
   });
   return (line, at) => {
-    if (line.length > 2 ** 20 && holdsTooMuch(line)) throw new MlferryError('CORRUPT', `${at} holds too many values`);
+    if (line.length > 2 ** 20 && holdsTooMuch(line))
+      throw new MlferryError('CORRUPT', `${at} holds too many values`);
     if (!isUtf8(line)) throw new MlferryError('CORRUPT', `${at} is not valid UTF-8`);
     if (line[0] !== OPENING_BRACE) throw new MlferryError('CORRUPT', `${at} is not a JSON object`);
     refused = false;

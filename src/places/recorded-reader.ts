@@ -1,10 +1,9 @@
 import type { Readable } from 'node:stream';
-import type { ErrorCode } from '../util/errors.ts';
-import { errorCodes, MlferryError } from '../util/errors.ts';
 import { compareInt64 } from '../model/int64.ts';
 import { latestPoints } from '../model/latest-points.ts';
 import type { ArtifactRecord, Experiment, MetricsRecord, Run } from '../model/records.ts';
 import { globMatcher, type Selection, selectsExperiment, selectsRun } from '../model/selection.ts';
+import { errorCodes, MlferryError } from '../util/errors.ts';
 import type { ArtifactEntry, PlaceInfo, PlaceOptions, Reader, RunReader } from './place.ts';
 import type { IndexedRun, RecordIndex } from './record-index.ts';
 import { decodeRecords } from './record-lines.ts';
@@ -23,21 +22,32 @@ export interface RecordStore {
  * hold goes to the findings as NOT_FOUND. When nobody vouches for the lines, each run's `latest_metrics` is made anew
  * from its points.
  */
-export function recordedReader(info: PlaceInfo, store: RecordStore, findings: PlaceOptions['findings']): Reader {
+export function recordedReader(
+  info: PlaceInfo,
+  store: RecordStore,
+  findings: PlaceOptions['findings'],
+): Reader {
   const { index } = store;
   const experiments = index.experiments.toSorted((a, b) => byCreation(a.experiment, b.experiment));
-  const runsOf = (id: string) => experiments.find(({ experiment }) => experiment.experiment_id === id)?.runs ?? [];
+  const runsById = new Map(experiments.map(({ experiment, runs }) => [experiment.experiment_id, runs]));
+  const runsOf = (id: string) => runsById.get(id) ?? [];
 
   return {
     info,
     experiments: async function* (selection) {
       reportMissing(selection, index, (object, message, hint) => {
-        const code: ErrorCode = 'NOT_FOUND';
-        findings.failure({ code, object, message: `${info.location}: ${message}`, hint: hint ?? errorCodes[code].hint });
+        const text = `${info.location}: ${message}`;
+        findings.failure({
+          code: 'NOT_FOUND',
+          object,
+          message: text,
+          hint: hint ?? errorCodes.NOT_FOUND.hint,
+        });
       });
       for (const { experiment, runs } of experiments) {
         if (!selectsExperiment(selection, experiment)) continue;
-        if (selection.runs.length > 0 && !runs.some(({ run_id }) => selection.runs.includes(run_id))) continue;
+        if (selection.runs.length > 0 && !runs.some(({ run_id }) => selection.runs.includes(run_id)))
+          continue;
         yield experiment;
       }
     },
@@ -55,7 +65,8 @@ export function recordedReader(info: PlaceInfo, store: RecordStore, findings: Pl
 
 async function runReader(store: RecordStore, where: string, at: IndexedRun): Promise<RunReader> {
   const records = async function* (start: number, end: number, number: number) {
-    for await (const { record } of decodeRecords(store.bytes(start, end), where, { number, offset: start })) yield record;
+    for await (const { record } of decodeRecords(store.bytes(start, end), where, { number, offset: start }))
+      yield record;
   };
   const metrics = async function* (): AsyncGenerator<MetricsRecord> {
     for await (const record of records(at.metrics.start, at.metrics.end, at.number + 1)) {
@@ -71,7 +82,10 @@ async function runReader(store: RecordStore, where: string, at: IndexedRun): Pro
   let run: Run | undefined;
   for await (const record of records(at.offset, lineEnd, at.number)) if (record.kind === 'run') run = record;
   if (run?.run_id !== at.run_id) {
-    throw new MlferryError('CORRUPT', `${where} changed while it was being read: line ${at.number} is not the run ${at.run_id}`);
+    throw new MlferryError(
+      'CORRUPT',
+      `${where} changed while it was being read: line ${at.number} is not the run ${at.run_id}`,
+    );
   }
   const found = store.index.vouched ? run : { ...run, latest_metrics: await latestPoints(metrics()) };
   return {
@@ -96,21 +110,30 @@ function reportMissing(
   const showAll = 'Add --view all to take deleted ones along.';
   for (const name of selection.experiments) {
     const matches = globMatcher(name);
-    const named = index.experiments.filter(({ experiment: e }) => e.experiment_id === name || matches(e.name));
+    const named = index.experiments.filter(
+      ({ experiment: e }) => e.experiment_id === name || matches(e.name),
+    );
     const object = `experiment ${JSON.stringify(name)}`;
     if (named.length === 0) report(object, 'there is no such experiment');
-    else if (!named.some(({ experiment }) => selectsExperiment(selection, experiment))) report(object, 'it is deleted', showAll);
+    else if (!named.some(({ experiment }) => selectsExperiment(selection, experiment)))
+      report(object, 'it is deleted', showAll);
   }
   for (const id of selection.runs) {
     const holder = index.experiments.find(
       ({ experiment, runs }) =>
-        selectsExperiment({ ...selection, view: 'all' }, experiment) && runs.some(({ run_id }) => run_id === id),
+        selectsExperiment({ ...selection, view: 'all' }, experiment) &&
+        runs.some(({ run_id }) => run_id === id),
     );
     const run = holder?.runs.find(({ run_id }) => run_id === id);
     const object = `run ${JSON.stringify(id)}`;
-    if (holder === undefined || run === undefined) report(object, 'there is no such run in the selected experiments');
+    if (holder === undefined || run === undefined)
+      report(object, 'there is no such run in the selected experiments');
     else if (!selectsRun(selection, run) || !selectsExperiment(selection, holder.experiment)) {
-      report(object, `the run is ${run.lifecycle_stage}, its experiment ${holder.experiment.lifecycle_stage}`, showAll);
+      report(
+        object,
+        `the run is ${run.lifecycle_stage}, its experiment ${holder.experiment.lifecycle_stage}`,
+        showAll,
+      );
     }
   }
 }
@@ -119,7 +142,8 @@ const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 function byId(a: string, b: string): number {
   const digits = /^\d{1,30}$/;
-  if (!digits.test(a) || !digits.test(b)) return Number(digits.test(b)) - Number(digits.test(a)) || byText(a, b);
+  if (!digits.test(a) || !digits.test(b))
+    return Number(digits.test(b)) - Number(digits.test(a)) || byText(a, b);
   const [left, right] = [BigInt(a), BigInt(b)];
   return left < right ? -1 : left > right ? 1 : byText(a, b);
 }

@@ -20,7 +20,8 @@ export function watchRun(): {
   let key: string | undefined;
   return {
     metrics: (record) => {
-      if (record.points.length > MAX_POINTS) return { reason: `has more than ${MAX_POINTS} points`, hostile: false };
+      if (record.points.length > MAX_POINTS)
+        return { reason: `has more than ${MAX_POINTS} points`, hostile: false };
       if (record.key === key) return undefined;
       if (keys.has(record.key)) {
         return { reason: `has the metric ${quote(record.key)} in two places`, hostile: false };
@@ -31,7 +32,8 @@ export function watchRun(): {
     },
     artifact: ({ path }) => {
       const problem = artifactPathProblem(path);
-      if (problem !== undefined) return { reason: `has an artifact path ${quote(path)} that ${problem}`, hostile: true };
+      if (problem !== undefined)
+        return { reason: `has an artifact path ${quote(path)} that ${problem}`, hostile: true };
       if (paths.has(path)) return { reason: `has the artifact ${quote(path)} twice`, hostile: false };
       paths.add(path);
       return undefined;

@@ -3,28 +3,128 @@
  * stops (`job`) or only the run at hand (`item`), and the next step shown to the user.
  */
 const ERROR_TABLE = {
-  BUG: { exit: 1, retryable: false, scope: 'job', hint: 'This is a defect in mlferry: please report it with the command you ran.' },
+  BUG: {
+    exit: 1,
+    retryable: false,
+    scope: 'job',
+    hint: 'This is a defect in mlferry: please report it with the command you ran.',
+  },
   USAGE: { exit: 2, retryable: false, scope: 'job', hint: 'See mlferry --help.' },
-  LOCATION: { exit: 2, retryable: false, scope: 'job', hint: 'A place is a server URL, an mlruns directory, *.tar[.gz|.zst], *.ndjson[.gz|.zst] or - for a pipe.' },
-  CREDENTIALS: { exit: 2, retryable: false, scope: 'job', hint: 'Set MLFERRY_FROM_TOKEN or MLFERRY_FROM_USERNAME/_PASSWORD (MLFERRY_TO_… for the target), or MLflow’s own variables.' },
-  INCOMPLETE: { exit: 3, retryable: true, scope: 'item', hint: 'The items are listed above; run the same command again to try them again.' },
-  CORRUPT: { exit: 5, retryable: false, scope: 'job', hint: 'Take another copy of the file; nothing in it was used.' },
-  TRUNCATED: { exit: 5, retryable: false, scope: 'job', hint: 'The file has no end: take it again from its source; nothing in it was used.' },
-  HOSTILE: { exit: 5, retryable: false, scope: 'job', hint: 'The file was not made by mlferry or was altered; nothing in it was used.' },
-  EDITED: { exit: 5, retryable: false, scope: 'job', hint: 'If you edited the stream yourself, add --allow-edited.' },
-  FORMAT: { exit: 5, retryable: false, scope: 'job', hint: 'Use the mlferry version that wrote it, or a newer one.' },
-  SOURCE_ITEM: { exit: 3, retryable: false, scope: 'item', hint: 'Mend the item at the source and run the same command again.' },
-  SHORT_BODY: { exit: 3, retryable: true, scope: 'item', hint: 'Run the same command again; if it stays, the source’s storage is damaged.' },
+  LOCATION: {
+    exit: 2,
+    retryable: false,
+    scope: 'job',
+    hint: 'A place is a server URL, an mlruns directory, *.tar[.gz|.zst], *.ndjson[.gz|.zst] or - for a pipe.',
+  },
+  CREDENTIALS: {
+    exit: 2,
+    retryable: false,
+    scope: 'job',
+    hint: 'Set MLFERRY_FROM_TOKEN or MLFERRY_FROM_USERNAME/_PASSWORD (MLFERRY_TO_… for the target), or MLflow’s own variables.',
+  },
+  INCOMPLETE: {
+    exit: 3,
+    retryable: true,
+    scope: 'item',
+    hint: 'The items are listed above; run the same command again to try them again.',
+  },
+  CORRUPT: {
+    exit: 5,
+    retryable: false,
+    scope: 'job',
+    hint: 'Take another copy of the file; nothing in it was used.',
+  },
+  TRUNCATED: {
+    exit: 5,
+    retryable: false,
+    scope: 'job',
+    hint: 'The file has no end: take it again from its source; nothing in it was used.',
+  },
+  HOSTILE: {
+    exit: 5,
+    retryable: false,
+    scope: 'job',
+    hint: 'The file was not made by mlferry or was altered; nothing in it was used.',
+  },
+  EDITED: {
+    exit: 5,
+    retryable: false,
+    scope: 'job',
+    hint: 'If you edited the stream yourself, add --allow-edited.',
+  },
+  FORMAT: {
+    exit: 5,
+    retryable: false,
+    scope: 'job',
+    hint: 'Use the mlferry version that wrote it, or a newer one.',
+  },
+  SOURCE_ITEM: {
+    exit: 3,
+    retryable: false,
+    scope: 'item',
+    hint: 'Mend the item at the source and run the same command again.',
+  },
+  SHORT_BODY: {
+    exit: 3,
+    retryable: true,
+    scope: 'item',
+    hint: 'Run the same command again; if it stays, the source’s storage is damaged.',
+  },
   REFUSED: { exit: 6, retryable: false, scope: 'item', hint: 'The server’s reason is in the message.' },
-  DENIED: { exit: 6, retryable: false, scope: 'job', hint: 'Check the user name, password or token and its permissions.' },
-  NOT_FOUND: { exit: 6, retryable: false, scope: 'item', hint: 'It may have been removed meanwhile; run the same command again.' },
-  NOT_MLFLOW: { exit: 6, retryable: false, scope: 'job', hint: 'Is this the base URL of an MLflow tracking server (with its path prefix, without /#/…)?' },
-  UNSUPPORTED: { exit: 6, retryable: false, scope: 'item', hint: 'docs/compatibility.md lists what each MLflow version can hold.' },
-  SERVER_ERROR: { exit: 6, retryable: true, scope: 'item', hint: 'The server’s log says more; run the same command again.' },
-  MISMATCH: { exit: 3, retryable: true, scope: 'item', hint: 'The target does not hold what was sent; run the same command again.' },
-  UNAVAILABLE: { exit: 7, retryable: true, scope: 'job', hint: 'Check the address and that the server is up, then run the same command again.' },
-  CONFLICT: { exit: 8, retryable: false, scope: 'job', hint: 'Choose another target or remove the one that is there.' },
-  NO_SPACE: { exit: 9, retryable: true, scope: 'job', hint: 'Make room (--temp-dir moves the spool) and run the same command again.' },
+  DENIED: {
+    exit: 6,
+    retryable: false,
+    scope: 'job',
+    hint: 'Check the user name, password or token and its permissions.',
+  },
+  NOT_FOUND: {
+    exit: 6,
+    retryable: false,
+    scope: 'item',
+    hint: 'It may have been removed meanwhile; run the same command again.',
+  },
+  NOT_MLFLOW: {
+    exit: 6,
+    retryable: false,
+    scope: 'job',
+    hint: 'Is this the base URL of an MLflow tracking server (with its path prefix, without /#/…)?',
+  },
+  UNSUPPORTED: {
+    exit: 6,
+    retryable: false,
+    scope: 'item',
+    hint: 'docs/compatibility.md lists what each MLflow version can hold.',
+  },
+  SERVER_ERROR: {
+    exit: 6,
+    retryable: true,
+    scope: 'item',
+    hint: 'The server’s log says more; run the same command again.',
+  },
+  MISMATCH: {
+    exit: 3,
+    retryable: true,
+    scope: 'item',
+    hint: 'The target does not hold what was sent; run the same command again.',
+  },
+  UNAVAILABLE: {
+    exit: 7,
+    retryable: true,
+    scope: 'job',
+    hint: 'Check the address and that the server is up, then run the same command again.',
+  },
+  CONFLICT: {
+    exit: 8,
+    retryable: false,
+    scope: 'job',
+    hint: 'Choose another target or remove the one that is there.',
+  },
+  NO_SPACE: {
+    exit: 9,
+    retryable: true,
+    scope: 'job',
+    hint: 'Make room (--temp-dir moves the spool) and run the same command again.',
+  },
   INTERRUPTED: { exit: 130, retryable: true, scope: 'job', hint: 'Run the same command again to go on.' },
 } as const;
 
@@ -77,7 +177,9 @@ export function asMlferryError(error: unknown, fallback: ErrorCode = 'BUG', cont
   const reason = error instanceof Error ? error.message : String(error);
   const message = context === '' ? reason : `${context}: ${reason}`;
   const code = systemCode(error);
-  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EIO') return new MlferryError('NO_SPACE', message, { cause: error });
-  if (error instanceof Error && error.name === 'AbortError') return new MlferryError('INTERRUPTED', 'Interrupted', { cause: error });
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EIO')
+    return new MlferryError('NO_SPACE', message, { cause: error });
+  if (error instanceof Error && error.name === 'AbortError')
+    return new MlferryError('INTERRUPTED', 'Interrupted', { cause: error });
   return new MlferryError(fallback, message, { cause: error });
 }

@@ -17,12 +17,14 @@ const ADMIN = { username: 'admin', password: 'mlferry-tests-only' };
 export interface ServerOptions {
   readonly version?: MlflowVersion;
   readonly store?: 'sqlite' | 'filestore' | 'postgresql';
-  /** `proxied`: roots are `mlflow-artifacts:`; `plain`: roots are paths that client and server both see. */
+  /** `proxied`: roots are `mlflow-artifacts:`; `plain`: paths that client and server both see. */
   readonly artifacts?: 'proxied' | 'plain';
   /** MLflow's own basic-auth, newest version only: user name and password are in the TestServer. */
   readonly auth?: boolean;
   /** `--enable-workspaces`, newest version only. */
   readonly workspaces?: boolean;
+  /** Server processes; 1 unless given (MLflow's own default is 4). */
+  readonly workers?: number;
 }
 
 /** A real MLflow server on a free loopback port, with a directory of its own. */
@@ -100,11 +102,14 @@ async function backendStore(
 }
 
 function serverArguments(options: ServerOptions, backend: string, directory: string, port: number): string[] {
-  const artifacts = join(directory, 'artifacts');
-  mkdirSync(artifacts);
+  // A directory store with a plain root is an `mlruns` as MLflow makes it without a server.
+  const local = options.store === 'filestore' && options.artifacts === 'plain';
+  const artifacts = join(directory, local ? 'mlruns' : 'artifacts');
+  mkdirSync(artifacts, { recursive: true });
   return [
     'server',
-    ...['--host', '127.0.0.1', '--port', String(port), '--workers', '1', '--backend-store-uri', backend],
+    ...['--host', '127.0.0.1', '--port', String(port), '--workers', String(options.workers ?? 1)],
+    ...['--backend-store-uri', backend],
     ...(options.artifacts === 'plain'
       ? ['--no-serve-artifacts', '--default-artifact-root', artifacts]
       : ['--artifacts-destination', artifacts]),
@@ -139,7 +144,9 @@ async function serverEnvironment(options: ServerOptions, directory: string): Pro
 
 /** This process's environment without MLflow's settings, for servers and clients of the tests. */
 export function cleanEnvironment(): NodeJS.ProcessEnv {
-  const inherited = Object.entries(process.env).filter(([name]) => !/^_?(MLFLOW|MLFERRY)_/.test(name));
+  // Without compiled modules a server takes three times as long to start.
+  const unwanted = /^(_?MLFLOW_.*|MLFERRY_.*|PYTHONDONTWRITEBYTECODE)$/;
+  const inherited = Object.entries(process.env).filter(([name]) => !unwanted.test(name));
   return {
     ...Object.fromEntries(inherited),
     MLFLOW_ALLOW_FILE_STORE: 'true',
@@ -151,8 +158,8 @@ export function cleanEnvironment(): NodeJS.ProcessEnv {
 }
 
 /**
- * Starts a command in a process group of its own, led by a shell that kills the group as soon as its stdin ends:
- * when this process dies, however it dies, so do the server and its workers.
+ * Starts a command in a process group of its own, led by a shell that removes `cwd` and kills the group as soon as
+ * its stdin ends: when this process dies, however it dies, so do the server and its workers.
  */
 function spawnTiedToUs(
   command: readonly string[],
@@ -161,11 +168,11 @@ function spawnTiedToUs(
   env: NodeJS.ProcessEnv,
 ): ChildProcess {
   const script =
-    'exec 3<&0; "$@" </dev/null 3<&- & server=$!; { cat <&3; kill -KILL 0; } >/dev/null & exec 3<&-; ' +
+    'exec 3<&0; "$@" </dev/null 3<&- & server=$!; { cat <&3; rm -rf "$0"; kill -KILL 0; } >/dev/null & exec 3<&-; ' +
     'wait "$server"; echo "the server ended with status $?"; kill -KILL 0';
   const output = openSync(log, 'a');
   try {
-    return spawn('sh', ['-c', script, 'mlflow-server', ...command], {
+    return spawn('sh', ['-c', script, cwd, ...command], {
       cwd,
       env,
       detached: true,

@@ -19,8 +19,10 @@ export async function listKeyFiles(directory: string): Promise<KeyFile[]> {
       const key = prefix + entry.name;
       const file = join(path, entry.name);
       if (entry.isDirectory()) await walk(file, `${key}/`);
-      else if (!entry.isFile()) files.push({ key, path: file, problem: 'it is a symbolic link or a special file' });
-      else if (entry.name.includes('\ufffd')) files.push({ key, path: file, problem: 'its name is not UTF-8' });
+      else if (!entry.isFile())
+        files.push({ key, path: file, problem: 'it is a symbolic link or a special file' });
+      else if (entry.name.includes('\ufffd'))
+        files.push({ key, path: file, problem: 'its name is not UTF-8' });
       else files.push({ key, path: file });
     }
   };
@@ -56,7 +58,10 @@ function keyProblem(directory: string, key: string): string | undefined {
  * Decides which keys get a file under `directory`: a key cannot be a file and another key's directory at once; the
  * first one asked for wins, and those in `present` were first. The answer is the reason why not, else `undefined`.
  */
-export function createKeySpace(directory: string, present: Iterable<string> = []): (key: string) => string | undefined {
+export function createKeySpace(
+  directory: string,
+  present: Iterable<string> = [],
+): (key: string) => string | undefined {
   const files = new Set<string>();
   const directories = new Set<string>();
   const parents = (key: string) => [...key.matchAll(/\//g)].map((match) => key.slice(0, match.index));

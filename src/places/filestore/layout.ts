@@ -60,7 +60,9 @@ export async function listDirectories(path: string): Promise<string[]> {
 /** The experiments' directories of a store, those in the trash after the others. */
 export async function listExperimentDirs(root: string, trash: boolean): Promise<ExperimentDir[]> {
   const active = (await listDirectories(root)).filter((name) => !name.startsWith('.') && name !== REGISTRY);
-  const deleted = trash ? (await listDirectories(join(root, TRASH))).filter((name) => !name.startsWith('.')) : [];
+  const deleted = trash
+    ? (await listDirectories(join(root, TRASH))).filter((name) => !name.startsWith('.'))
+    : [];
   return [
     ...active.map((name) => ({ name, path: join(root, name), inTrash: false })),
     ...deleted.map((name) => ({ name, path: join(root, TRASH, name), inTrash: true })),
@@ -69,7 +71,9 @@ export async function listExperimentDirs(root: string, trash: boolean): Promise<
 
 /** Names of the directories of an experiment that are runs, or would be if they had a `meta.yaml`. */
 export async function listRunDirs(experimentDir: string): Promise<string[]> {
-  return (await listDirectories(experimentDir)).filter((name) => !name.startsWith('.') && !RESERVED.has(name));
+  return (await listDirectories(experimentDir)).filter(
+    (name) => !name.startsWith('.') && !RESERVED.has(name),
+  );
 }
 
 async function readsLikeExperiment(directory: string): Promise<boolean> {

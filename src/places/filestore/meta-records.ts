@@ -58,7 +58,10 @@ function parse<T>(schema: z.ZodType<T>, value: unknown, path: string): T {
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const field = issue === undefined || issue.path.length === 0 ? '' : ` ${issue.path.join('.')}`;
-  throw new MlferryError('SOURCE_ITEM', `${path} is not what MLflow writes:${field} ${issue?.message ?? 'unreadable'}`);
+  throw new MlferryError(
+    'SOURCE_ITEM',
+    `${path} is not what MLflow writes:${field} ${issue?.message ?? 'unreadable'}`,
+  );
 }
 
 function stage(value: string | null | undefined, path: string): 'active' | 'deleted' {
@@ -67,7 +70,12 @@ function stage(value: string | null | undefined, path: string): 'active' | 'dele
   throw new MlferryError('SOURCE_ITEM', `${path}: lifecycle_stage "${value}" is not known`);
 }
 
-function time(value: string | null | undefined, field: string, path: string, cut: string[]): Int64 | undefined {
+function time(
+  value: string | null | undefined,
+  field: string,
+  path: string,
+  cut: string[],
+): Int64 | undefined {
   if (value === undefined || value === null) return undefined;
   if (/^[-+]?\d+\.\d*(?:[eE][-+]?\d+)?$/.test(value)) {
     const number = Number(value);

@@ -5,7 +5,13 @@ import { MlferryError } from '../../util/errors.ts';
 import { decodeUtf8 } from './text-file.ts';
 
 /** What MLflow's `meta.yaml` files hold, as far as mlferry writes it. */
-export type MetaValue = string | number | bigint | null | readonly MetaValue[] | { readonly [key: string]: MetaValue };
+export type MetaValue =
+  | string
+  | number
+  | bigint
+  | null
+  | readonly MetaValue[]
+  | { readonly [key: string]: MetaValue };
 
 const nullTag: ScalarTag = {
   tag: 'tag:yaml.org,2002:null',
@@ -20,7 +26,12 @@ const nullTag: ScalarTag = {
  * YAML readers take them for numbers (a dataset digest `1234e567`) stay texts. Throws SOURCE_ITEM naming `path`.
  */
 export function parseMetaYaml(text: string, path: string): unknown {
-  const document = parseDocument(text, { version: '1.1', schema: 'failsafe', customTags: [nullTag], logLevel: 'error' });
+  const document = parseDocument(text, {
+    version: '1.1',
+    schema: 'failsafe',
+    customTags: [nullTag],
+    logLevel: 'error',
+  });
   const problem = document.errors[0];
   if (problem !== undefined) {
     throw new MlferryError('SOURCE_ITEM', `${path} is not valid YAML: ${problem.message.split('\n')[0]}`);
@@ -44,7 +55,8 @@ export async function readMetaYaml(path: string): Promise<unknown> {
 }
 
 // Anything else PyYAML refuses raw, folds, or takes for a line break.
-const UNSAFE = /["\\]|[^\u0020-\u007e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/gu;
+const UNSAFE =
+  /["\\]|[^\u0020-\u007e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/gu;
 
 function quote(text: string): string {
   const escaped = text.replace(UNSAFE, (char) => {
@@ -69,7 +81,8 @@ function lines(value: MetaValue, indent: string): string {
 }
 
 function entry(key: string, value: MetaValue, indent: string): string {
-  const name = /^[a-z_]+$/.test(key) && !/^(?:y|n|yes|no|on|off|true|false|null)$/.test(key) ? key : quote(key);
+  const name =
+    /^[a-z_]+$/.test(key) && !/^(?:y|n|yes|no|on|off|true|false|null)$/.test(key) ? key : quote(key);
   // A key of more than 1024 characters must be marked as one.
   const head = name.length > 1000 ? `? ${name}\n${indent}:` : `${name}:`;
   return `${indent}${head}${lines(value, `${indent}  `)}`;
@@ -77,5 +90,7 @@ function entry(key: string, value: MetaValue, indent: string): string {
 
 /** YAML text that MLflow (PyYAML) and {@link parseMetaYaml} read back to the same values: keys sorted, texts quoted. */
 export function formatMetaYaml(fields: { readonly [key: string]: MetaValue }): string {
-  return lines(fields, '').replace(/^\n/, '').replace(/^ \{\}/, '{}');
+  return lines(fields, '')
+    .replace(/^\n/, '')
+    .replace(/^ \{\}/, '{}');
 }

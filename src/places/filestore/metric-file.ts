@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
-import { compareInt64, type Int64, toInt64 } from '../../model/int64.ts';
-import { fromDouble, type MetricValue, toDouble } from '../../model/metric-value.ts';
+import { type Int64, toInt64 } from '../../model/int64.ts';
+import { fromDouble, type MetricValue } from '../../model/metric-value.ts';
 import { MAX_POINTS, type Point } from '../../model/records.ts';
 import { MlferryError } from '../../util/errors.ts';
 
@@ -58,7 +58,10 @@ export interface MetricChunk {
  * Streams a metric file; exact duplicates stay. With `tornEnd: 'drop'` a last line without a line end (a write that a
  * crash cut off) is left out. Throws SOURCE_ITEM naming file and line when a line is broken.
  */
-export async function* readMetricFile(path: string, tornEnd: 'read' | 'drop' = 'read'): AsyncGenerator<MetricChunk> {
+export async function* readMetricFile(
+  path: string,
+  tornEnd: 'read' | 'drop' = 'read',
+): AsyncGenerator<MetricChunk> {
   let points: Point[] = [];
   let datasets = 0;
   let number = 0;
@@ -66,7 +69,8 @@ export async function* readMetricFile(path: string, tornEnd: 'read' | 'drop' = '
     number += 1;
     if (line.trim() === '') return;
     const parsed = parseMetricLine(line);
-    if (parsed === undefined) throw new MlferryError('SOURCE_ITEM', `${path}, line ${number} is not a metric value`);
+    if (parsed === undefined)
+      throw new MlferryError('SOURCE_ITEM', `${path}, line ${number} is not a metric value`);
     points.push(parsed.point);
     if (parsed.dataset) datasets += 1;
   };
@@ -75,7 +79,8 @@ export async function* readMetricFile(path: string, tornEnd: 'read' | 'drop' = '
   for await (const chunk of createReadStream(path, { encoding: 'latin1', highWaterMark: CHUNK_BYTES })) {
     const lines = `${rest}${chunk}`.split('\n');
     rest = lines.pop() ?? '';
-    if (rest.length > MAX_LINE) throw new MlferryError('SOURCE_ITEM', `${path}, line ${number + lines.length + 1} is too long`);
+    if (rest.length > MAX_LINE)
+      throw new MlferryError('SOURCE_ITEM', `${path}, line ${number + lines.length + 1} is too long`);
     for (const line of lines) {
       add(line);
       if (points.length === MAX_POINTS) {
@@ -87,14 +92,4 @@ export async function* readMetricFile(path: string, tornEnd: 'read' | 'drop' = '
   }
   if (rest !== '' && tornEnd === 'read') add(rest);
   if (points.length > 0) yield { points, datasets };
-}
-
-/** Whether `a` is later than `b` in MLflow's order (step, timestamp, value), NaN counting as 0. */
-export function isLater(a: Point, b: Point): boolean {
-  const order = compareInt64(a[0], b[0]) || compareInt64(a[1], b[1]);
-  return order === 0 ? sortValue(a[2]) > sortValue(b[2]) : order > 0;
-}
-
-function sortValue(value: MetricValue): number {
-  return value === 'NaN' ? 0 : toDouble(value);
 }

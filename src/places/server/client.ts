@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { fromServerJson, toJson } from '../../model/json.ts';
 import { MlferryError } from '../../util/errors.ts';
 import type { Location } from '../location.ts';
@@ -42,8 +42,20 @@ export interface TrackingClient {
    * answer of more than 32 MiB is an error for which isTooLarge() is true.
    */
   call<T>(request: JsonRequest<T>): Promise<T>;
-  /** GET of bytes, streamed; `length` in bytes where the server tells it. The stream fails when the connection does. */
-  download(path: string, query?: Query): Promise<{ body: Readable; length: number | undefined }>;
+  /**
+   * GET of bytes, streamed; `length` in bytes where the server tells it. The stream fails when the connection does.
+   * `repeats`: most repeats until the answer begins.
+   */
+  download(
+    path: string,
+    query?: Query,
+    repeats?: number,
+  ): Promise<{ body: Readable; length: number | undefined }>;
+  /**
+   * GET whose body `take` reads as it comes; called anew for each try. A SyntaxError of it, and a ZodError, mean an
+   * answer that is not MLflow's: NOT_MLFLOW.
+   */
+  stream<T>(path: string, query: Query, take: (body: Readable) => Promise<T>): Promise<T>;
   /** PUT of `size` bytes; `open` gives a fresh stream for each try. An MlferryError of that stream is thrown as it is. */
   upload(path: string, size: number, open: () => Promise<Readable>): Promise<void>;
   /** Requests sent so far, repeats included. */
@@ -76,9 +88,25 @@ export async function connect(
     );
   }
 
-  async function download(path: string, query?: Query) {
-    return exchange.send({ method: 'GET', path, query, elsewhere: true }, async ({ body, headers }) => {
-      return { body, length: contentLength(headers['content-length']) };
+  async function download(path: string, query?: Query, repeats?: number) {
+    return exchange.send(
+      { method: 'GET', path, query, elsewhere: true, repeats },
+      async ({ body, headers }) => {
+        return { body, length: contentLength(headers['content-length']) };
+      },
+    );
+  }
+
+  async function stream<T>(path: string, query: Query, take: (body: Readable) => Promise<T>): Promise<T> {
+    return exchange.send({ method: 'GET', path, query }, async ({ body }, context) => {
+      try {
+        return await take(body);
+      } catch (error) {
+        body.destroy();
+        if (!(error instanceof SyntaxError || error instanceof z.ZodError)) throw error;
+        const message = `${context.name}: the server answered with something that is not MLflow’s JSON`;
+        throw new MlferryError('NOT_MLFLOW', message, { cause: error });
+      }
     });
   }
 
@@ -92,7 +120,18 @@ export async function connect(
 
   try {
     const server = await probeServer({ call, text, location, workspace: place.workspace });
-    return { base, location, workspace: place.workspace, server, call, download, upload, requests, close };
+    return {
+      base,
+      location,
+      workspace: place.workspace,
+      server,
+      call,
+      download,
+      stream,
+      upload,
+      requests,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;

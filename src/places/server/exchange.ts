@@ -50,7 +50,9 @@ type ServerLocation = Extract<Location, { kind: 'server' }>;
 
 /** Prepares the HTTP side of a server place; sends nothing yet. Throws CREDENTIALS, USAGE. */
 export async function createExchange(place: ServerLocation, options: PlaceOptions): Promise<Exchange> {
-  const { environment, signal } = options;
+  const { environment } = options;
+  const closing = new AbortController();
+  const signal = AbortSignal.any([options.signal, closing.signal]);
   const credentials = await findCredentials(place.url, options);
   const base = baseUrl(place.url);
   const prefix = withoutSlash(base.href);
@@ -137,7 +139,16 @@ export async function createExchange(place: ServerLocation, options: PlaceOption
     }
   }
 
-  return { base, location, send, requests: () => sent, close: () => agent.destroy() };
+  return {
+    base,
+    location,
+    send,
+    requests: () => sent,
+    close: async () => {
+      closing.abort();
+      await agent.destroy();
+    },
+  };
 }
 
 function baseUrl(url: URL): URL {

@@ -1,0 +1,128 @@
+import { createWriteStream } from 'node:fs';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { fileURLToPath } from 'node:url';
+import { asMlferryError, MlferryError, systemCode } from '../util/errors.ts';
+
+/** Where the files of one run are written to. Paths are relative to the run's artifact root, with `/`. */
+export interface ArtifactSink {
+  readonly kind: 'proxied' | 'local';
+  /** Whether a file of this path arrives under this very path. */
+  keepsName(path: string): boolean;
+  /** Writes a file of `size` bytes, replacing one that is there. `open` gives a fresh stream for each try. */
+  put(path: string, size: number, open: () => Promise<Readable>): Promise<void>;
+  /** Only local: removes a file. */
+  remove?(path: string): Promise<void>;
+}
+
+/** The part of a tracking server's client that uploads need. */
+export interface Uploader {
+  /** Base URL with its path prefix. */
+  readonly base: URL;
+  upload(path: string, size: number, open: () => Promise<Readable>): Promise<void>;
+}
+
+const ROUTE = '/api/2.0/mlflow-artifacts/artifacts';
+
+/**
+ * The sink for a run's `artifact_uri`: through the tracking server for `mlflow-artifacts:` roots of that server, the
+ * local disk for `file:` and plain paths whose upper directories exist here. `undefined` for any other root.
+ */
+export async function openArtifactSink(
+  artifactUri: string,
+  server: Uploader,
+): Promise<ArtifactSink | undefined> {
+  const proxied = proxiedRoot(artifactUri, server.base);
+  if (proxied !== undefined) return proxiedSink(proxied, server);
+  const local = localRoot(artifactUri);
+  return local !== undefined && (await isReachable(local)) ? localSink(local) : undefined;
+}
+
+/** Path of a proxied root below the artifacts route. */
+function proxiedRoot(artifactUri: string, base: URL): string | undefined {
+  if (!URL.canParse(artifactUri)) return undefined;
+  const { protocol, host } = new URL(artifactUri);
+  const afterHost = artifactUri.replace(/^[\w+.-]+:(\/\/[^/]*)?\/*/, '');
+  if (protocol === 'mlflow-artifacts:') return host === '' || host === base.host ? afterHost : undefined;
+  const own = `${base.href.replace(/\/+$/, '')}${ROUTE}/`;
+  return artifactUri.startsWith(own) ? artifactUri.slice(own.length) : undefined;
+}
+
+function proxiedSink(root: string, server: Uploader): ArtifactSink {
+  const encode = (path: string) =>
+    path
+      .split('/')
+      .filter((segment) => segment !== '')
+      .map(encodeURIComponent)
+      .join('/');
+  return {
+    kind: 'proxied',
+    keepsName: isNameKeptByProxy,
+    put: (path, size, open) => server.upload(`${ROUTE}/${encode(root)}/${encode(path)}`, size, open),
+  };
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what the servers alter
+const ALTERED = /%[0-9a-f]{2}|#|[\u0000-\u001f\u007f]|^\?|\/\?/i;
+
+/**
+ * Whether the proxied route keeps a name. Servers decode the path until it does not change any more, so `%41.txt`
+ * arrives as `A.txt` and `per%cent` with a replacement character; `#` is refused, control characters are refused,
+ * dropped or encoded, depending on the version (tried with 2.9.2, 2.22.5, 3.1.4, 3.17.2).
+ */
+function isNameKeptByProxy(path: string): boolean {
+  return path.isWellFormed() && !ALTERED.test(path) && isNormalized(path);
+}
+
+function isNormalized(path: string): boolean {
+  return path.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..');
+}
+
+function localRoot(artifactUri: string): string | undefined {
+  if (artifactUri.startsWith('/')) return artifactUri;
+  if (!artifactUri.startsWith('file:')) return undefined;
+  try {
+    return fileURLToPath(artifactUri);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the directory above the experiment's root exists: the lower ones are made with the first file. */
+async function isReachable(root: string): Promise<boolean> {
+  const above = dirname(dirname(dirname(root)));
+  try {
+    return above !== '/' && (await stat(above)).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+function localSink(root: string): ArtifactSink {
+  return {
+    kind: 'local',
+    keepsName: (path) => path.isWellFormed() && !path.includes('\0') && isNormalized(path),
+    remove: (path) => rm(join(root, path), { force: true }),
+    async put(path, size, open) {
+      const file = join(root, path);
+      const partial = `${file}.mlferry-partial`;
+      try {
+        await mkdir(dirname(file), { recursive: true });
+        await pipeline(await open(), createWriteStream(partial));
+        const written = (await stat(partial)).size;
+        if (written !== size)
+          throw new MlferryError('SHORT_BODY', `${path}: ${written} bytes came instead of ${size}`);
+        await rename(partial, file);
+      } catch (error) {
+        await rm(partial, { force: true });
+        throw asMlferryError(
+          error,
+          'REFUSED',
+          `${file} cannot be written (${systemCode(error) ?? 'no system code'})`,
+        );
+      }
+    },
+  };
+}

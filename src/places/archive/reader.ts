@@ -1,0 +1,53 @@
+import type { Readable } from 'node:stream';
+import { MlferryError } from '../../util/errors.ts';
+import { checkedBody } from '../checked-body.ts';
+import { decompress } from '../decompress.ts';
+import { type Input, openInput } from '../input-file.ts';
+import type { Location } from '../location.ts';
+import type { PlaceOptions, Reader } from '../place.ts';
+import { recordedReader } from '../recorded-reader.ts';
+import { type CheckedArchive, checkArchive } from './check-archive.ts';
+import { createPartCache } from './part-cache.ts';
+
+/**
+ * Opens an archive for reading and checks it whole, from the first byte to the last, before it returns. Throws
+ * TRUNCATED, CORRUPT, HOSTILE, FORMAT, LOCATION when there is no such file, NO_SPACE for the spool of a compressed one.
+ */
+export async function openArchiveReader(
+  place: Extract<Location, { kind: 'archive' }>,
+  options: PlaceOptions,
+): Promise<Reader> {
+  const { path } = place;
+  const input = await openInput({ path }, options);
+  try {
+    const checked = await checkArchive(input, path, options.tempDir);
+    const store = {
+      index: checked.index,
+      bytes: createPartCache(input, checked.parts, path),
+      open: async (artifact: { path: string; sha256?: string }, run: { run_id: string }) =>
+        openBlob(input, checked, artifact.sha256, `${artifact.path} of run ${run.run_id} in ${path}`),
+      close: input.close,
+    };
+    const { fingerprint } = checked.index.header.source;
+    return recordedReader({ kind: 'archive', location: path, fingerprint }, store, options.findings);
+  } catch (error) {
+    await input.close();
+    throw error;
+  }
+}
+
+function openBlob(
+  input: Input,
+  { blobs }: CheckedArchive,
+  sha256: string | undefined,
+  name: string,
+): Readable | undefined {
+  if (sha256 === undefined) return undefined;
+  const blob = blobs.get(sha256);
+  if (blob === undefined)
+    throw new MlferryError('SOURCE_ITEM', `${name}: the archive has no bytes with the sha256 ${sha256}`);
+  const { entry, compressed, size } = blob;
+  const stored = input.read(entry.offset, entry.offset + entry.size);
+  const most = { bytes: size, ratio: 0 };
+  return checkedBody(compressed ? decompress(stored, 'zstd', name, most) : stored, { size, sha256 }, name);
+}

@@ -1,0 +1,66 @@
+import { once } from 'node:events';
+import { constants, createGzip, createZstdCompress } from 'node:zlib';
+
+/** Takes bytes and gives them on compressed. Its output depends on the bytes only, not on how they were cut. */
+export interface Compressor {
+  write(bytes: Uint8Array): Promise<void>;
+  end(): Promise<void>;
+  /** Gives up; nothing more comes out. */
+  destroy(): void;
+}
+
+const PIECE = 64 * 1024;
+
+/**
+ * A gzip (no name, no time) or zstd (with checksum) compressor whose output goes to `out`, one piece after another.
+ * Rejects with the error of `out`.
+ */
+export function createCompressor(
+  kind: 'gzip' | 'zstd',
+  out: (bytes: Uint8Array) => Promise<void>,
+): Compressor {
+  const stream =
+    kind === 'gzip' ? createGzip() : createZstdCompress({ params: { [constants.ZSTD_c_checksumFlag]: 1 } });
+  const pumped = (async () => {
+    for await (const piece of stream) await out(piece);
+  })();
+  // Awaited in `end` and after every failed write; without this an early failure would count as unhandled.
+  pumped.catch(() => undefined);
+  stream.on('error', () => undefined);
+
+  // zlib's output depends on the size of its inputs, and on whether the last one comes with the end.
+  let pending: Uint8Array[] = [];
+  let pendingLength = 0;
+  const feed = async (bytes: Uint8Array) => {
+    try {
+      await new Promise<void>((resolve, reject) => {
+        stream.write(bytes, (error) => (error ? reject(error) : resolve()));
+      });
+    } catch (error) {
+      await pumped;
+      throw error;
+    }
+  };
+  return {
+    write: async (bytes) => {
+      pending.push(bytes);
+      pendingLength += bytes.length;
+      if (pendingLength < PIECE) return;
+      const all = pending.length === 1 ? bytes : Buffer.concat(pending);
+      const whole = all.length - (all.length % PIECE);
+      pending = [all.subarray(whole)];
+      pendingLength = all.length - whole;
+      for (let start = 0; start < whole; start += PIECE) await feed(all.subarray(start, start + PIECE));
+    },
+    end: async () => {
+      if (pendingLength > 0) await feed(Buffer.concat(pending));
+      const closed = once(stream, 'close');
+      stream.end();
+      await pumped;
+      await closed;
+    },
+    destroy: () => {
+      stream.destroy();
+    },
+  };
+}

@@ -1,0 +1,74 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { MlferryError, systemCode } from '../util/errors.ts';
+import type { Compression } from './location.ts';
+
+/** Compression of a file by its first bytes, whatever its name says. */
+export function sniffCompression(start: Uint8Array): Compression {
+  if (start[0] === 0x1f && start[1] === 0x8b) return 'gzip';
+  if (start[0] === 0x28 && start[1] === 0xb5 && start[2] === 0x2f && start[3] === 0xfd) return 'zstd';
+  return 'none';
+}
+
+/** How far compressed bytes may swell: beyond `bytes`, not more than `ratio` to one. */
+export interface Swelling {
+  readonly bytes: number;
+  readonly ratio: number;
+}
+
+/**
+ * The decompressed bytes; `where` names them in errors. Throws TRUNCATED when they are cut, CORRUPT when they are
+ * damaged or anything follows them, HOSTILE when they swell beyond `most`.
+ */
+export async function* decompress(
+  chunks: AsyncIterable<Uint8Array>,
+  kind: 'gzip' | 'zstd',
+  where: string,
+  most: Swelling,
+): AsyncGenerator<Uint8Array> {
+  const inflate = kind === 'gzip' ? createGunzip() : createZstdDecompress();
+  let taken = 0;
+  let failure: unknown;
+  const counted = async function* () {
+    for await (const chunk of chunks) {
+      // zstd leaves whatever follows its frame unread and says nothing.
+      if (inflate.readableEnded) throw trailing(where);
+      taken += chunk.length;
+      yield chunk;
+    }
+  };
+  const fed = pipeline(Readable.from(counted(), { objectMode: false }), inflate).catch((error: unknown) => {
+    failure ??= error;
+  });
+  let given = 0;
+  try {
+    for await (const piece of inflate) {
+      given += piece.length;
+      if (given > most.bytes && given > taken * most.ratio) {
+        throw new MlferryError('HOSTILE', `${where} swells to more than ${most.ratio} times its size`);
+      }
+      yield piece;
+    }
+    await fed;
+  } catch (error) {
+    throw inflateError(failure instanceof MlferryError ? failure : error, where);
+  } finally {
+    inflate.destroy();
+  }
+  if (failure !== undefined) throw inflateError(failure, where);
+  if (inflate.bytesWritten !== taken) throw trailing(where);
+}
+
+const trailing = (where: string) =>
+  new MlferryError('CORRUPT', `${where} has something behind its compressed data`);
+
+function inflateError(error: unknown, where: string): unknown {
+  const code = systemCode(error);
+  if (code === 'Z_BUF_ERROR')
+    return new MlferryError('TRUNCATED', `${where} is cut: its compressed data has no end`, { cause: error });
+  if (code?.startsWith('Z_') || code?.startsWith('ZSTD_')) {
+    return new MlferryError('CORRUPT', `${where} cannot be decompressed: ${code}`, { cause: error });
+  }
+  return error;
+}

@@ -1,0 +1,141 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { addAbortSignal, type Readable } from 'node:stream';
+import { asMlferryError, MlferryError, systemCode } from '../util/errors.ts';
+import { type ByteSpool, createByteSpool } from './byte-spool.ts';
+import { decompress, type Swelling, sniffCompression } from './decompress.ts';
+import type { PlaceOptions } from './place.ts';
+import { readRange } from './read-range.ts';
+
+/** The uncompressed content of a file or pipe, readable anywhere and any number of times. */
+export interface Input {
+  readonly size: number;
+  /** Bytes from `start` to `end` (exclusive). Throws TRUNCATED beyond the end, CORRUPT when the file has changed. */
+  read(start: number, end: number): AsyncIterable<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/**
+ * What a compressed file may swell to: archives and streams of mlferry stay far below, since what compresses that well
+ * inside an archive is compressed there already.
+ */
+const MOST_SWELLING: Swelling = { bytes: 2 ** 30, ratio: 500 };
+
+type InputOptions = Pick<PlaceOptions, 'tempDir' | 'signal'>;
+
+/**
+ * Opens a file by its path, or a pipe. Compressed content (told by its first bytes) and pipes are spooled to `tempDir`
+ * first. Throws NOT_FOUND or LOCATION when there is no readable file, TRUNCATED, CORRUPT and HOSTILE as
+ * {@link decompress}, NO_SPACE.
+ */
+export async function openInput(
+  source: { path: string } | { pipe: Readable },
+  options: InputOptions,
+): Promise<Input> {
+  if ('pipe' in source) {
+    return spooled(pipeChunks(addAbortSignal(options.signal, source.pipe)), 'The standard input', options);
+  }
+  const { path } = source;
+  const file = await openFile(path);
+  try {
+    const before = await file.stat();
+    if (before.isDirectory()) throw new MlferryError('LOCATION', `${path} is a directory, not a file`);
+    if (!before.isFile()) return await spooled(fileChunks(file, path), path, options, () => file.close());
+    const start = await file.read(Buffer.alloc(4), 0, 4, 0);
+    if (sniffCompression(start.buffer.subarray(0, start.bytesRead)) !== 'none') {
+      return await spooled(readRange(file, 0, before.size, path), path, options, () => file.close());
+    }
+    return {
+      size: before.size,
+      read: async function* (from, to) {
+        const now = await file.stat();
+        if (now.size !== before.size || now.mtimeMs !== before.mtimeMs) {
+          throw new MlferryError('CORRUPT', `${path} changed while it was being read`);
+        }
+        for await (const piece of readRange(file, from, to, path)) {
+          refuseAborted(options.signal);
+          yield piece;
+        }
+      },
+      close: () => file.close(),
+    };
+  } catch (error) {
+    await file.close();
+    throw asMlferryError(error, 'LOCATION', `${path} cannot be read`);
+  }
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'r');
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT')
+      throw new MlferryError('LOCATION', `There is no file ${path}`, { cause: error });
+    throw new MlferryError('LOCATION', `${path} cannot be opened: ${systemCode(error) ?? String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+async function spooled(
+  chunks: AsyncIterable<Uint8Array>,
+  where: string,
+  options: InputOptions,
+  close: () => Promise<void> = async () => {},
+): Promise<Input> {
+  const spool = createByteSpool(options.tempDir);
+  try {
+    await fill(spool, chunks, where, options.signal);
+  } catch (error) {
+    await spool.remove();
+    throw error;
+  }
+  await close();
+  return { size: spool.length(), read: spool.read, close: spool.remove };
+}
+
+async function fill(
+  spool: ByteSpool,
+  chunks: AsyncIterable<Uint8Array>,
+  where: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  // The magic bytes may come in several chunks.
+  let start = Buffer.alloc(0);
+  let ended = false;
+  while (start.length < 4 && !ended) {
+    const next = await iterator.next();
+    if (next.done === true) ended = true;
+    else start = Buffer.concat([start, next.value]);
+  }
+  const all = async function* () {
+    yield start;
+    if (!ended) yield* { [Symbol.asyncIterator]: () => iterator };
+  };
+  const kind = sniffCompression(start);
+  const plain = kind === 'none' ? all() : decompress(all(), kind, where, MOST_SWELLING);
+  for await (const piece of plain) {
+    refuseAborted(signal);
+    await spool.append(piece);
+  }
+}
+
+function refuseAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new MlferryError('INTERRUPTED', 'Interrupted', { cause: signal.reason });
+}
+
+async function* fileChunks(file: FileHandle, path: string): AsyncGenerator<Uint8Array> {
+  yield* pipeChunks(file.createReadStream({ autoClose: false }), path);
+}
+
+async function* pipeChunks(pipe: Readable, name = 'The standard input'): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of pipe) {
+      if (typeof chunk === 'string') yield Buffer.from(chunk);
+      else if (chunk instanceof Uint8Array) yield chunk;
+      else throw new MlferryError('BUG', `${name} gave something else than bytes`);
+    }
+  } catch (error) {
+    throw asMlferryError(error, 'TRUNCATED', `${name} broke off`);
+  }
+}

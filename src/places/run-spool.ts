@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { canonicalLine } from '../model/canonical.ts';
+import { MAX_POINTS, type Run, type WireRecord, wireRecord } from '../model/records.ts';
+import { asMlferryError, MlferryError } from '../util/errors.ts';
+import { type ByteSpool, createByteSpool } from './byte-spool.ts';
+import type { ArtifactEntry, RunReader, WriterOptions } from './place.ts';
+import { MAX_LINE_BYTES } from './record-lines.ts';
+import { watchRun } from './run-check.ts';
+
+/** Bytes of an artifact that were taken over: their number and sha256 (hex). */
+export interface StoredBody {
+  readonly size: number;
+  readonly sha256: string;
+}
+
+/**
+ * What becomes of artifact bytes: taken over by a function, `referenced` (only named), or, in a dry run, `planned`
+ * (counted as if they were taken over).
+ */
+export type Bodies = ((body: AsyncIterable<Uint8Array>) => Promise<StoredBody>) | 'referenced' | 'planned';
+
+/** A run collected whole, waiting for its turn: its lines, and what they count. */
+export interface SpooledRun {
+  readonly lines: ByteSpool;
+  readonly points: number;
+  readonly artifacts: number;
+  /** Bytes of the artifacts that are carried. */
+  readonly bytes: number;
+  /** The artifacts whose bytes are not carried. */
+  readonly referenced: { readonly artifacts: number; readonly bytes: number };
+}
+
+/**
+ * Reads a run from its source and keeps its lines, as `run` says, in memory and then in a temporary file (not in a dry
+ * run). Checks what it writes as a reader will.
+ * Throws the source's own errors, SOURCE_ITEM for records that no reader would take back, NO_SPACE.
+ */
+export async function spoolRun(
+  source: RunReader,
+  run: Run,
+  bodies: Bodies,
+  options: Pick<WriterOptions, 'tempDir' | 'findings' | 'signal' | 'dryRun'>,
+): Promise<SpooledRun> {
+  const lines = createByteSpool(options.tempDir);
+  const watch = watchRun();
+  const name = `run ${run.run_id}`;
+  const refuse = (reason: string) => new MlferryError('SOURCE_ITEM', `The ${name} ${reason}`);
+  const append = async (record: WireRecord) => {
+    if (options.signal.aborted)
+      throw new MlferryError('INTERRUPTED', 'Interrupted', { cause: options.signal.reason });
+    const problem = wireRecord.safeParse(record).error?.issues[0];
+    if (problem !== undefined) {
+      throw refuse(
+        `has a ${record.kind} that cannot be written: ${problem.path.map(String).join('.')}: ${problem.message}`,
+      );
+    }
+    const line = Buffer.from(`${canonicalLine(record)}\n`);
+    if (line.length > MAX_LINE_BYTES)
+      throw refuse(`has a ${record.kind} of more than ${MAX_LINE_BYTES} bytes`);
+    if (!options.dryRun) await lines.append(line);
+  };
+  let points = 0;
+  let artifacts = 0;
+  let bytes = 0;
+  const referenced = { artifacts: 0, bytes: 0 };
+  const { run_id } = run;
+  try {
+    await append(run);
+    for await (const piece of source.metrics()) {
+      for (let start = 0; start < piece.points.length; start += MAX_POINTS) {
+        const record = {
+          kind: 'metrics' as const,
+          run_id,
+          key: piece.key,
+          points: piece.points.slice(start, start + MAX_POINTS),
+        };
+        const problem = watch.metrics(record);
+        if (problem !== undefined) throw refuse(problem.reason);
+        await append(record);
+        points += record.points.length;
+      }
+    }
+    for await (const entry of source.artifacts()) {
+      const problem = watch.artifact(entry);
+      if (problem?.hostile) {
+        options.findings.loss({
+          code: 'ARTIFACT_NAME',
+          run_id,
+          key: entry.path,
+          detail: `The ${name} ${problem.reason}; the file was left out.`,
+        });
+        continue;
+      }
+      if (problem !== undefined) throw refuse(problem.reason);
+      const stored = await storeBody(source, entry, bodies, name);
+      await append({ kind: 'artifact', run_id, path: entry.path, ...stored });
+      artifacts += 1;
+      if (stored.sha256 !== undefined || bodies === 'planned') bytes += stored.size;
+      else {
+        referenced.artifacts += 1;
+        referenced.bytes += stored.size;
+      }
+    }
+    return { lines, points, artifacts, bytes, referenced };
+  } catch (error) {
+    await lines.remove();
+    throw asMlferryError(error, 'SOURCE_ITEM', `The ${name} cannot be read`);
+  }
+}
+
+async function storeBody(
+  source: RunReader,
+  entry: ArtifactEntry,
+  bodies: Bodies,
+  name: string,
+): Promise<{ size: number; sha256?: string }> {
+  const store = typeof bodies === 'function' ? bodies : undefined;
+  if (store === undefined && entry.size !== undefined) return { size: entry.size };
+  const body = await source.open(entry);
+  if (body === undefined) return { size: entry.size ?? 0 };
+  const file = `${entry.path} of ${name}`;
+  if (store === undefined) return { size: (await hashed(chunksOf(body, file))).size };
+  const stored = await store(chunksOf(body, file));
+  if (entry.size !== undefined && entry.size !== stored.size) {
+    throw new MlferryError('SHORT_BODY', `${file} should have ${entry.size} bytes and gave ${stored.size}`);
+  }
+  if (entry.sha256 !== undefined && entry.sha256 !== stored.sha256) {
+    throw new MlferryError('CORRUPT', `${file} does not have the sha256 ${entry.sha256}`);
+  }
+  return { size: stored.size, sha256: stored.sha256 };
+}
+
+/** Reads bytes to their end and tells their number and sha256. */
+async function hashed(chunks: AsyncIterable<Uint8Array>): Promise<StoredBody> {
+  const hash = createHash('sha256');
+  let size = 0;
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    size += chunk.length;
+  }
+  return { size, sha256: hash.digest('hex') };
+}
+
+async function* chunksOf(body: Readable, file: string): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of body) {
+      if (!(chunk instanceof Uint8Array))
+        throw new MlferryError('BUG', `${file} gave something else than bytes`);
+      yield chunk;
+    }
+  } catch (error) {
+    throw asMlferryError(error, 'SOURCE_ITEM', `${file} cannot be read`);
+  }
+}

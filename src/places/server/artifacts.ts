@@ -1,0 +1,176 @@
+import type { Readable } from 'node:stream';
+import { openInDirectory } from '../../artifacts/directory.ts';
+import { parseArtifactRoot } from '../../artifacts/root.ts';
+import { sizedBody } from '../../artifacts/sized-body.ts';
+import type { Findings } from '../../model/findings.ts';
+import type { Run } from '../../model/records.ts';
+import { errorCodes, MlferryError } from '../../util/errors.ts';
+import { artifactPathProblem } from '../artifact-path.ts';
+import type { ArtifactEntry } from '../place.ts';
+import type { TrackingClient } from './client.ts';
+import { artifactPage } from './schemas.ts';
+
+/** Directories that are listed ahead of the one being handed out. */
+const AHEAD = 4;
+
+interface ListedEntry {
+  readonly path: string;
+  readonly isDirectory: boolean;
+  readonly size: number;
+}
+
+/**
+ * All files of a run in code-unit order of their paths, one request a directory. Names that could leave the run go to
+ * the findings as failures, names that MLflow's own path decoding makes unreachable as losses; neither is handed out.
+ */
+export async function* listArtifacts(
+  client: TrackingClient,
+  run: Run,
+  findings: Findings,
+): AsyncGenerator<ArtifactEntry> {
+  yield* walk('', listLevel(client, run.run_id, ''));
+
+  async function* walk(directory: string, level: Promise<ListedEntry[]>): AsyncGenerator<ArtifactEntry> {
+    const entries = (await level).filter((entry) => isUsable(run, directory, entry, findings));
+    const directories = entries.filter((entry) => entry.isDirectory).map(({ path }) => path);
+    const listings = new Map<string, Promise<ListedEntry[]>>();
+    for (const { path, isDirectory, size } of entries) {
+      if (!isDirectory) {
+        yield { path, size };
+        continue;
+      }
+      const at = directories.indexOf(path);
+      for (const next of directories.slice(at, at + AHEAD)) {
+        if (listings.has(next)) continue;
+        const listing = listLevel(client, run.run_id, next);
+        // Its error is thrown when its turn comes; until then it must not count as unhandled.
+        listing.catch(() => undefined);
+        listings.set(next, listing);
+      }
+      const listing = listings.get(path);
+      listings.delete(path);
+      if (listing !== undefined) yield* walk(path, listing);
+    }
+  }
+}
+
+async function listLevel(client: TrackingClient, run_id: string, directory: string): Promise<ListedEntry[]> {
+  const entries = new Map<string, ListedEntry>();
+  const seen = new Set<string>();
+  let page_token: string | undefined;
+  do {
+    const answer = await client.call({
+      method: 'GET',
+      path: '/api/2.0/mlflow/artifacts/list',
+      query: { run_id, path: directory === '' ? undefined : directory, page_token },
+      schema: artifactPage,
+    });
+    for (const { path, is_dir, file_size } of answer.files) {
+      // Some stores answer the listing of a file with the file itself.
+      if (path !== directory) entries.set(path, { path, isDirectory: is_dir, size: Number(file_size ?? 0) });
+    }
+    page_token = answer.files.length === 0 ? undefined : answer.next_page_token || undefined;
+    if (page_token !== undefined && seen.has(page_token)) {
+      throw new MlferryError(
+        'SERVER_ERROR',
+        `Artifacts of run ${run_id}: the server gave the same page token twice`,
+      );
+    }
+    if (page_token !== undefined) seen.add(page_token);
+  } while (page_token !== undefined);
+  const sortKey = ({ path, isDirectory }: ListedEntry) => (isDirectory ? `${path}/` : path);
+  return [...entries.values()].sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+}
+
+function isUsable(
+  run: Run,
+  directory: string,
+  { path, isDirectory, size }: ListedEntry,
+  findings: Findings,
+): boolean {
+  const inside =
+    directory === '' ? path : path.startsWith(`${directory}/`) ? path.slice(directory.length + 1) : undefined;
+  const problem =
+    inside === undefined ? 'is not in the directory that was listed' : artifactPathProblem(path);
+  if (problem !== undefined || !Number.isSafeInteger(size)) {
+    findings.failure({
+      code: 'SOURCE_ITEM',
+      object: `artifact ${quote(path)} of run ${run.run_id}`,
+      message: `The server lists an artifact ${quote(path)} that ${problem ?? 'has no valid size'}; it was left out`,
+      hint: errorCodes.SOURCE_ITEM.hint,
+    });
+    return false;
+  }
+  if (!isChangedByServer(path)) return true;
+  findings.loss({
+    code: 'ARTIFACTS_UNREACHABLE',
+    run_id: run.run_id,
+    key: path,
+    detail: `The ${isDirectory ? 'directory' : 'file'} was left out: MLflow decodes its name and then looks for another one`,
+  });
+  return false;
+}
+
+/** Whether MLflow refuses the path or looks for another: it decodes %XX again and again, and takes it for a URL. */
+function isChangedByServer(path: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: MLflow 2.22 and newer escape them, so the file is not found.
+  return /%[0-9a-f]{2}|#|[\0-\x1f\x7f]|[?;]$/i.test(path) || /^[a-z+.-]*[A-Z][A-Za-z0-9+.-]*:/.test(path);
+}
+
+/**
+ * The bytes of a file, from where it is quickest: a directory that is reachable from here, the server's artifact proxy,
+ * else its `/get-artifact`, which reads any store that the server itself can. `undefined` with a loss when the server
+ * cannot reach the store. The stream fails with SHORT_BODY.
+ */
+export async function openArtifact(
+  client: TrackingClient,
+  run: Run,
+  { path, size }: ArtifactEntry,
+  findings: Findings,
+): Promise<Readable | undefined> {
+  const name = `Artifact ${quote(path)} of run ${run.run_id}`;
+  const problem = artifactPathProblem(path);
+  if (problem !== undefined) throw new MlferryError('SOURCE_ITEM', `${name} ${problem}`);
+  const root = parseArtifactRoot(run.artifact_uri);
+  const local = root.kind === 'directory' ? await openInDirectory(root.path, run.run_id, path) : undefined;
+  if (local !== undefined) return sizedBody(local, size, name);
+  try {
+    const { body, length } = await download(client, run, path);
+    if (length !== undefined && size !== undefined && length !== size) {
+      body.destroy();
+      throw new MlferryError(
+        'SHORT_BODY',
+        `${name} should have ${size} bytes, and the server announces ${length}`,
+      );
+    }
+    return sizedBody(body, size, name);
+  } catch (error) {
+    if (!(error instanceof MlferryError) || error.code !== 'UNSUPPORTED') throw error;
+    const detail = `The server cannot give files of ${root.kind === 'other' ? root.scheme : root.kind} roots: ${error.message}`;
+    findings.loss({ code: 'ARTIFACTS_UNREACHABLE', run_id: run.run_id, key: path, detail });
+    return undefined;
+  }
+}
+
+async function download(client: TrackingClient, run: Run, path: string) {
+  const root = parseArtifactRoot(run.artifact_uri);
+  const proxy =
+    root.kind === 'proxied' && isPlain(root.path) && (root.host ?? client.base.host) === client.base.host;
+  // MLflow 3.5 … 3.7 answers 500 for names that are not ASCII, because of a header.
+  if (proxy && /^[\x20-\x7e]*$/.test(path)) {
+    const encoded = `${root.path}/${path}`.split('/').map(encodeURIComponent).join('/');
+    try {
+      return await client.download(`/api/2.0/mlflow-artifacts/artifacts/${encoded}`, {}, 0);
+    } catch (error) {
+      if (!(error instanceof MlferryError) || error.meaning.scope === 'job') throw error;
+    }
+  }
+  return client.download('/get-artifact', { run_id: run.run_id, path });
+}
+
+/** Whether a root's path stands for itself, encoded or not. */
+function isPlain(path: string): boolean {
+  return path !== '' && !/[%?#]/.test(path);
+}
+
+const quote = (text: string) => JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);

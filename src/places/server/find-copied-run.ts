@@ -1,0 +1,43 @@
+import { ORIGIN_TAG, originRunId } from '../../model/canonical.ts';
+import { ownValue } from '../../model/string-map.ts';
+import type { TrackingClient } from './client.ts';
+import { experimentPage } from './schemas.ts';
+import type { TargetRoutes } from './target-routes.ts';
+
+const EXPERIMENTS_PER_SEARCH = 500;
+
+/** The copy of a source run in any experiment of the target; of several the one that is active. */
+export async function findCopiedRun(
+  client: TrackingClient,
+  routes: TargetRoutes,
+  source_run_id: string,
+): Promise<string | undefined> {
+  if (!/^[\w-]+$/.test(source_run_id)) return undefined;
+  let deleted: string | undefined;
+  for await (const ids of experimentIds(client)) {
+    for await (const page of routes.searchRuns(ids, `tags.\`${ORIGIN_TAG}\` LIKE '%/${source_run_id}'`)) {
+      for (const run of page) {
+        // `_` in LIKE stands for any character.
+        if (originRunId(ownValue(run.tags, ORIGIN_TAG) ?? '') !== source_run_id) continue;
+        if (run.lifecycle_stage === 'active') return run.run_id;
+        deleted ??= run.run_id;
+      }
+    }
+  }
+  return deleted;
+}
+
+async function* experimentIds(client: TrackingClient): AsyncGenerator<string[]> {
+  let page_token: string | undefined;
+  do {
+    const page = await client.call({
+      method: 'POST',
+      path: '/api/2.0/mlflow/experiments/search',
+      body: { max_results: EXPERIMENTS_PER_SEARCH, view_type: 'ALL', page_token },
+      schema: experimentPage,
+    });
+    const ids = page.experiments.map(({ experiment_id }) => experiment_id);
+    if (ids.length > 0) yield ids;
+    page_token = page.next_page_token === page_token ? undefined : page.next_page_token || undefined;
+  } while (page_token !== undefined);
+}

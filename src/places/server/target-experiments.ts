@@ -1,0 +1,176 @@
+import type { Findings } from '../../model/findings.ts';
+import { fits, isKeyAllowed, prefix, type TargetLimits } from '../../model/limits.ts';
+import type { Experiment } from '../../model/records.ts';
+import { ownValue, type StringMap } from '../../model/string-map.ts';
+import { MlferryError } from '../../util/errors.ts';
+import type { TargetExperiment } from '../place.ts';
+import { createOnce } from './create-once.ts';
+import { type KnownRun, scanKnownRuns } from './known-runs.ts';
+import type { TargetRoutes } from './target-routes.ts';
+
+/** An experiment of the target during a pass. */
+export interface ExperimentState {
+  readonly experiment_id: string;
+  readonly name: string;
+  /** Root of its runs' artifacts; '' when not known (created in this pass). */
+  readonly artifact_location: string;
+  /** Whether an experiment of the source that goes here is deleted: then this one ends deleted, with its runs. */
+  sourceDeleted: boolean;
+  /** Whether it is deleted now. */
+  deleted: boolean;
+  /** Copied runs by source run_id; scanned when first asked for. */
+  known(): Promise<Map<string, KnownRun>>;
+  /** Makes a deleted experiment writable; MLflow revives all its runs with it. */
+  revive(): Promise<void>;
+}
+
+/** The experiments of a target that a pass has to do with. */
+export interface TargetExperiments {
+  /** Finds an experiment by name or creates it, and brings its tags up to date. */
+  open(source: Experiment, name: string): Promise<TargetExperiment>;
+  get(experiment_id: string): ExperimentState;
+}
+
+/** What opening experiments needs; `limits` is asked anew each time, because it can become stricter. */
+export interface ExperimentContext {
+  readonly routes: TargetRoutes;
+  readonly findings: Findings;
+  readonly signal: AbortSignal;
+  /** The SQL store takes tags with any key in creates, and only there. */
+  readonly createsAnyKey: boolean;
+  limits(): TargetLimits;
+}
+
+/** See {@link TargetExperiments}. */
+export function targetExperiments(context: ExperimentContext): TargetExperiments {
+  const { routes, findings, signal } = context;
+  const byName = new Map<string, ExperimentState>();
+  const byId = new Map<string, ExperimentState>();
+
+  function remember(
+    found: Pick<Experiment, 'experiment_id' | 'name' | 'artifact_location'>,
+    deleted: boolean,
+    fresh: boolean,
+  ): ExperimentState {
+    let known: Promise<Map<string, KnownRun>> | undefined = fresh ? Promise.resolve(new Map()) : undefined;
+    let revived: Promise<void> | undefined;
+    const state: ExperimentState = {
+      experiment_id: found.experiment_id,
+      name: found.name,
+      artifact_location: found.artifact_location,
+      sourceDeleted: false,
+      deleted,
+      known() {
+        known ??= scanKnownRuns(routes, state, findings);
+        return known;
+      },
+      async revive() {
+        if (!state.deleted) return;
+        revived ??= routes.restoreExperiment(state.experiment_id).then(() => {
+          state.deleted = false;
+        });
+        await revived;
+      },
+    };
+    byName.set(found.name, state);
+    byId.set(found.experiment_id, state);
+    return state;
+  }
+
+  async function create(
+    name: string,
+    tags: StringMap,
+  ): Promise<{ state: ExperimentState; present: StringMap }> {
+    const sent = fitTags(name, tags, true);
+    const find = async () => (await routes.experimentByName(name))?.experiment_id;
+    const experiment_id = routes.changes
+      ? await createOnce(() => routes.createExperiment(name, sent), find, signal)
+      : `new experiment ${byId.size + 1}`;
+    return { state: remember({ experiment_id, name, artifact_location: '' }, false, true), present: tags };
+  }
+
+  /** The tags as the target takes them; what it does not take is reported. */
+  function fitTags(name: string, tags: StringMap, creating: boolean): StringMap {
+    const limits = context.limits();
+    const sent: Array<[string, string]> = [];
+    for (const [key, value] of Object.entries(tags)) {
+      const anyKey =
+        creating && context.createsAnyKey && key !== '' && fits(key, limits.key) && key.isWellFormed();
+      if (!isKeyAllowed(key, limits) && !anyKey) {
+        findings.loss({
+          code: 'KEY_NOT_ALLOWED',
+          experiment_name: name,
+          key,
+          detail: 'the target takes no experiment tag of this key; it is lost',
+        });
+        continue;
+      }
+      const allowed = value.toWellFormed();
+      if (!fits(allowed, limits.experimentTag)) {
+        const detail = `the experiment tag is longer than ${limits.experimentTag} characters and was shortened; the rest is lost, an experiment has no place to keep it`;
+        findings.loss({ code: 'EXPERIMENT_TAG_TOO_LONG', experiment_name: name, key, detail });
+      } else if (allowed !== value) {
+        findings.loss({
+          code: 'VALUE_NOT_ALLOWED',
+          experiment_name: name,
+          key,
+          detail: 'the experiment tag is no valid Unicode text; what is not was replaced',
+        });
+      }
+      sent.push([key, prefix(allowed, limits.experimentTag)]);
+    }
+    return Object.fromEntries(sent);
+  }
+
+  async function updateTags(state: ExperimentState, source: StringMap, present: StringMap): Promise<void> {
+    const differing = Object.entries(source).filter(([key, value]) => ownValue(present, key) !== value);
+    if (differing.length === 0) return;
+    const fitted = fitTags(state.name, Object.fromEntries(differing), false);
+    for (const [key, value] of Object.entries(fitted)) {
+      if (ownValue(present, key) === value) continue;
+      await state.revive();
+      try {
+        await routes.setExperimentTag(state.experiment_id, key, value);
+      } catch (error) {
+        if (!(error instanceof MlferryError) || error.code !== 'REFUSED') throw error;
+        const detail = `the target refused the experiment tag, and it is lost: ${error.message}`;
+        findings.loss({ code: 'VALUE_NOT_ALLOWED', experiment_name: state.name, key, detail });
+      }
+    }
+  }
+
+  return {
+    async open(source, name) {
+      const deleted = source.lifecycle_stage === 'deleted';
+      let state = byName.get(name);
+      let created = false;
+      let present: StringMap = {};
+      if (state === undefined) {
+        const found = await routes.experimentByName(name);
+        if (found?.lifecycle_stage === 'deleted' && !deleted) {
+          throw new MlferryError(
+            'REFUSED',
+            `Experiment ${JSON.stringify(name)} is deleted on the target (id ${found.experiment_id}), and active at the source`,
+            {
+              hint: 'Restore it on the target, or copy to another name with --rename.',
+            },
+          );
+        }
+        created = found === undefined;
+        if (found === undefined) ({ state, present } = await create(name, source.tags));
+        else {
+          state = remember(found, found.lifecycle_stage === 'deleted', false);
+          present = found.tags;
+        }
+      }
+      state.sourceDeleted ||= deleted;
+      await updateTags(state, source.tags, present);
+      return { experiment_id: state.experiment_id, name, created };
+    },
+    get(experiment_id) {
+      const state = byId.get(experiment_id);
+      if (state === undefined) throw new MlferryError('BUG', `Experiment ${experiment_id} was not opened`);
+      return state;
+    },
+  };
+}

@@ -1,0 +1,64 @@
+import { MlferryError } from '../../util/errors.ts';
+import { openInput } from '../input-file.ts';
+import type { Location } from '../location.ts';
+import type { PlaceOptions, Reader } from '../place.ts';
+import { indexRecords } from '../record-index.ts';
+import { decodeRecords } from '../record-lines.ts';
+import { recordedReader } from '../recorded-reader.ts';
+import { openStored } from './artifacts-directory.ts';
+
+/**
+ * Opens an NDJSON stream for reading, a file or `options.stdin`, compressed or not, and checks it whole first. Throws
+ * TRUNCATED, CORRUPT, HOSTILE, FORMAT, and EDITED when the end record does not fit the lines, unless
+ * `options.allowEdited`: then the findings say NOT_VOUCHED.
+ */
+export async function openStreamReader(
+  place: Extract<Location, { kind: 'stream' }>,
+  options: PlaceOptions,
+): Promise<Reader> {
+  const location = place.path ?? '-';
+  const where = place.path ?? 'The standard input';
+  const input = await openInput(sourceOf(place, options), options);
+  try {
+    const index = await indexRecords(decodeRecords(input.read(0, input.size), where), where);
+    if (!index.vouched) acceptEdited(where, options);
+    const { artifactsDir } = options;
+    const store = {
+      index,
+      bytes: input.read,
+      open: async (
+        { path, size, sha256 }: { path: string; size?: number; sha256?: string },
+        run: { run_id: string },
+      ) =>
+        artifactsDir === undefined || sha256 === undefined || size === undefined
+          ? undefined
+          : openStored(artifactsDir, { size, sha256 }, `${path} of run ${run.run_id}`),
+      close: input.close,
+    };
+    const { fingerprint } = index.header.source;
+    return recordedReader({ kind: 'stream', location, fingerprint }, store, options.findings);
+  } catch (error) {
+    await input.close();
+    throw error;
+  }
+}
+
+function sourceOf(place: Extract<Location, { kind: 'stream' }>, { stdin }: PlaceOptions) {
+  if (place.path !== undefined) return { path: place.path };
+  if (stdin === undefined)
+    throw new MlferryError('USAGE', 'There is no standard input to read the stream from');
+  return { pipe: stdin };
+}
+
+function acceptEdited(where: string, options: PlaceOptions): void {
+  if (options.allowEdited !== true) {
+    throw new MlferryError(
+      'EDITED',
+      `The end record of ${where} does not fit its lines: it was edited or damaged`,
+    );
+  }
+  options.findings.loss({
+    code: 'NOT_VOUCHED',
+    detail: `The end record no longer fits the lines of ${where}: nothing vouches for this stream.`,
+  });
+}

@@ -1,0 +1,38 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { jsonSchemas, schemaFiles } from '../../src/model/json-schemas.ts';
+
+const directory = new URL('../../schemas/', import.meta.url);
+
+describe('schemas/', () => {
+  it('is what src/model/records.ts says (if not: npm run schemas)', async () => {
+    const files = schemaFiles();
+    expect((await readdir(directory)).sort()).toEqual(Object.keys(files).sort());
+    for (const [name, text] of Object.entries(files)) {
+      expect(await readFile(new URL(name, directory), 'utf8')).toBe(text);
+    }
+  });
+
+  it('has each kind, maps of texts, and marks references', () => {
+    const schemas = jsonSchemas();
+    expect(Object.keys(schemas)).toEqual([
+      'header',
+      'experiment',
+      'run',
+      'metrics',
+      'artifact',
+      'end',
+      'record',
+    ]);
+    expect(schemas.run).toMatchObject({
+      $id: 'urn:mlferry:schema:1:run',
+      properties: {
+        run_id: { type: 'string', 'x-references': 'run' },
+        experiment_id: { 'x-references': 'experiment' },
+        tags: { type: 'object', additionalProperties: { type: 'string' } },
+        latest_metrics: { type: 'object', additionalProperties: { type: 'array', minItems: 3, maxItems: 3 } },
+      },
+    });
+    expect(JSON.stringify(schemas)).not.toMatch(/"(values|references)":/);
+  });
+});

@@ -1,0 +1,37 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openArchiveWriter } from '../../../src/places/archive/writer.ts';
+import type { Input } from '../../../src/places/input-file.ts';
+import { makeExperiment, makeRun, testOptions, writeWorkspace } from '../memory-workspace.ts';
+
+/** The bytes of a small archive with a raw, a compressed and an empty blob. */
+export async function smallArchive(dir: string): Promise<Buffer> {
+  const path = join(dir, 'small.tar');
+  const points = Array.from({ length: 20 }, (_, i): [number, number, number] => [i, 1.7e12 + i, i / 7]);
+  const run = await makeRun(
+    { params: { lr: '0.1' }, tags: { note: 'ünï' } },
+    [['loss', points]],
+    [
+      ['noise', Buffer.from([7, 200, 13, 55, 91, 130, 2])],
+      ['text', Buffer.alloc(4000, 'text ')],
+      ['void', Buffer.alloc(0)],
+    ],
+  );
+  const writer = await openArchiveWriter(
+    { kind: 'archive', path, compression: 'none' },
+    testOptions(dir).options,
+  );
+  await writeWorkspace([{ experiment: makeExperiment(), runs: [run] }], writer);
+  return readFile(path);
+}
+
+/** Bytes in memory as an input. */
+export function memoryInput(bytes: Uint8Array): Input {
+  return {
+    size: bytes.length,
+    read: async function* (start, end) {
+      yield bytes.subarray(start, end);
+    },
+    close: async () => undefined,
+  };
+}

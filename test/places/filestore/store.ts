@@ -1,0 +1,66 @@
+import { createReadStream } from 'node:fs';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { copy } from '../../../src/copy/copy.ts';
+import { createLedger } from '../../../src/copy/report.ts';
+import { ALL_ACTIVE, type Selection } from '../../../src/model/selection.ts';
+import { openFileStoreReader } from '../../../src/places/filestore/reader.ts';
+import { openFileStoreWriter } from '../../../src/places/filestore/writer.ts';
+import type { Reader } from '../../../src/places/place.ts';
+import { readerOptions, readWorkspace, sha256, testOptions } from '../memory-workspace.ts';
+
+/** Everything, deleted or not. */
+export const ALL: Selection = { ...ALL_ACTIVE, view: 'all' };
+
+/** Opens a store for reading, with what it finds on the way. */
+export async function openStore(path: string) {
+  const { options, losses, failures } = readerOptions('/nowhere');
+  return { reader: await openFileStoreReader({ kind: 'filestore', path }, options), losses, failures };
+}
+
+/** All that a store holds, with what was found on the way. */
+export async function readStore(path: string, selection = ALL) {
+  const { reader, losses, failures } = await openStore(path);
+  return { workspace: await readWorkspace(reader, selection), losses, failures };
+}
+
+/** Copies with the engine, as the command does. */
+export async function copyTo(reader: Reader, to: string, more: { selection?: Selection; dryRun?: boolean } = {}) {
+  const { selection = ALL, dryRun = false } = more;
+  const ledger = createLedger();
+  const { options } = testOptions('/nowhere', { findings: ledger, dryRun, selection, source: reader.info });
+  const writer = await openFileStoreWriter({ kind: 'filestore', path: to }, options);
+  const parts = { metrics: true, artifacts: true };
+  const signal = options.signal;
+  const result = await copy(reader, writer, { selection, concurrency: 8, rename: [], parts, dryRun, signal, ledger });
+  return { ...result, ledger };
+}
+
+/** Copies a store into another. */
+export async function copyStore(from: string, to: string, more: { selection?: Selection; dryRun?: boolean } = {}) {
+  const { reader } = await openStore(from);
+  const result = await copyTo(reader, to, more);
+  await reader.close();
+  return result;
+}
+
+/** Writes a hand-made tree: path → content. */
+export async function makeTree(root: string, files: Readonly<Record<string, string | Buffer>>): Promise<void> {
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), content);
+  }
+}
+
+/** Every file below a directory with the sha256 of its bytes, and every empty directory. */
+export async function treeOf(root: string): Promise<Record<string, string>> {
+  const found: [string, string][] = [];
+  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (!entry.isFile()) continue;
+    const chunks: Buffer[] = [];
+    for await (const chunk of createReadStream(path)) chunks.push(Buffer.from(chunk));
+    found.push([path.slice(root.length + 1), sha256(Buffer.concat(chunks))]);
+  }
+  return Object.fromEntries(found.sort());
+}
