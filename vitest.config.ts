@@ -6,8 +6,9 @@ export default defineConfig({
     // Most test files start real MLflow servers: two at a time is what two cores carry.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 120_000,
-    hookTimeout: 180_000,
+    // No test passes or fails by its speed: these only end what hangs.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     reporters: ['default', './test/reporter.ts'],
   },
 });

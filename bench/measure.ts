@@ -4,10 +4,16 @@ import { openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { cleanEnvironment, type TestServer } from '../test/servers/start-server.ts';
+import { cpuTimeIn, cpuTimeOfEndedChildren } from './cpu-time.ts';
 
-/** One execution of a tool: wall time from its start to its end, and the requests the server logged meanwhile. */
+/**
+ * One execution of a tool: wall time from its start to its end, CPU time of the server and of the tool (seconds), and
+ * the requests the server logged meanwhile. CPU time suffers less from whatever else the machine does.
+ */
 export interface Measurement {
   readonly seconds: number;
+  readonly serverCpu: number;
+  readonly toolCpu: number;
   readonly requests: number;
 }
 
@@ -21,6 +27,8 @@ export async function measure(
   const output = join(server.directory, 'tool-output.log');
   const file = openSync(output, 'w');
   const [program, ...args] = command;
+  const serverCpu = cpuTimeIn(server.directory);
+  const toolCpu = cpuTimeOfEndedChildren();
   const start = performance.now();
   const tool = spawn(program, args, {
     env: { ...cleanEnvironment(), MLFLOW_TRACKING_URI: server.url },
@@ -37,7 +45,12 @@ export async function measure(
     .subarray(logged)
     .toString()
     .match(/ "[A-Z]+ \S+ HTTP\/1\.1" \d+/g);
-  return { seconds, requests: lines?.length ?? 0 };
+  return {
+    seconds,
+    serverCpu: cpuTimeIn(server.directory) - serverCpu,
+    toolCpu: cpuTimeOfEndedChildren() - toolCpu,
+    requests: lines?.length ?? 0,
+  };
 }
 
 /** Middle value. */

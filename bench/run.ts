@@ -18,11 +18,12 @@ const EXPERIMENT = 'bench';
 /** Runs in another experiment that every server gets before anything is measured, so that its code is loaded. */
 const WARM_UP_RUNS = 8;
 
-const tools = ['mlflow-export-import', 'mlferry', 'floor'] satisfies readonly string[];
+const tools = ['mlflow-export-import', 'mlferry', 'floor'] as const;
+type Tool = (typeof tools)[number];
 type Command = readonly [string, ...string[]];
 interface Side {
   readonly title: string;
-  readonly commands: ReadonlyMap<string, (server: TestServer, round: number) => Command>;
+  readonly commands: Readonly<Record<Tool, (server: TestServer, round: number) => Command>>;
 }
 
 const { values } = parseArgs({
@@ -44,50 +45,32 @@ const exported = (tool: string, round: number) =>
 
 const exportSide: Side = {
   title: 'server to disk (export-experiment, mlferry backup)',
-  commands: new Map([
-    [
-      'mlflow-export-import',
-      (_server, round) => [
-        incumbentCommand('export-experiment'),
-        ...['--experiment', EXPERIMENT, '--output-dir', exported('mlflow-export-import', round)],
-      ],
+  commands: {
+    'mlflow-export-import': (_server, round) => [
+      incumbentCommand('export-experiment'),
+      ...['--experiment', EXPERIMENT, '--output-dir', exported('mlflow-export-import', round)],
     ],
-    [
-      'mlferry',
-      (server, round) => [
-        process.execPath,
-        ...[mlferry, 'backup', server.url, exported('mlferry', round), '--experiment', EXPERIMENT],
-      ],
+    mlferry: (server, round) => [
+      process.execPath,
+      ...[mlferry, 'backup', server.url, exported('mlferry', round), '--experiment', EXPERIMENT],
     ],
-    [
-      'floor',
-      (server, round) => [
-        process.execPath,
-        script('floor-export.ts'),
-        server.url,
-        EXPERIMENT,
-        exported('floor', round),
-      ],
+    floor: (server, round) => [
+      process.execPath,
+      ...[script('floor-export.ts'), server.url, EXPERIMENT, exported('floor', round)],
     ],
-  ]),
+  },
 };
 
 const importSide: Side = {
   title: 'disk to a fresh server (import-experiment, mlferry restore)',
-  commands: new Map([
-    [
-      'mlflow-export-import',
-      () => [
-        incumbentCommand('import-experiment'),
-        ...['--experiment-name', EXPERIMENT, '--input-dir', exported('mlflow-export-import', 0)],
-      ],
+  commands: {
+    'mlflow-export-import': () => [
+      incumbentCommand('import-experiment'),
+      ...['--experiment-name', EXPERIMENT, '--input-dir', exported('mlflow-export-import', 0)],
     ],
-    ['mlferry', (server) => [process.execPath, mlferry, 'restore', exported('mlferry', 0), server.url]],
-    [
-      'floor',
-      (server) => [process.execPath, script('floor-import.ts'), server.url, EXPERIMENT, String(runs)],
-    ],
-  ]),
+    mlferry: (server) => [process.execPath, mlferry, 'restore', exported('mlferry', 0), server.url],
+    floor: (server) => [process.execPath, script('floor-import.ts'), server.url, EXPERIMENT, String(runs)],
+  },
 };
 
 async function freshServer(): Promise<TestServer> {
@@ -101,13 +84,12 @@ async function measureSide(
   side: Side,
   once: (command: (server: TestServer) => Command) => Promise<Measurement>,
 ): Promise<void> {
-  const results = new Map<string, Measurement[]>(measured.map((tool) => [tool, []]));
+  const results = new Map<Tool, Measurement[]>(measured.map((tool) => [tool, []]));
   for (let round = 0; round < rounds; round += 1) {
     for (let turn = 0; turn < measured.length; turn += 1) {
-      const tool = measured[(round + turn) % measured.length] ?? '';
-      const command = side.commands.get(tool);
-      if (command === undefined) continue;
-      const result = await once((server) => command(server, round));
+      const tool = measured[(round + turn) % measured.length];
+      if (tool === undefined) continue;
+      const result = await once((server) => side.commands[tool](server, round));
       results.get(tool)?.push(result);
       console.error(
         `  round ${round + 1} ${tool}: ${result.seconds.toFixed(1)} s, ${result.requests} requests`,
@@ -117,26 +99,22 @@ async function measureSide(
   console.log(table(side.title, results));
 }
 
-function table(title: string, results: ReadonlyMap<string, readonly Measurement[]>): string {
-  const secondsOf = (tool: string) => median((results.get(tool) ?? []).map((result) => result.seconds));
-  const rows = [...results].map(([tool, measurements]) => {
-    const seconds = secondsOf(tool);
-    return [
-      tool,
-      seconds.toFixed(1),
-      measurements.map((result) => result.seconds.toFixed(1)).join(' '),
-      `${(secondsOf('mlflow-export-import') / seconds).toFixed(2)} ×`,
-      `${(seconds / secondsOf('floor')).toFixed(2)} ×`,
-      (median(measurements.map((result) => result.requests)) / runs).toFixed(2),
-    ];
-  });
+function table(title: string, results: ReadonlyMap<Tool, readonly Measurement[]>): string {
+  const middle = (tool: Tool, what: keyof Measurement) =>
+    median((results.get(tool) ?? []).map((measurement) => measurement[what]));
+  const rows = [...results].map(([tool, measurements]) => [
+    tool,
+    middle(tool, 'seconds').toFixed(1),
+    measurements.map(({ seconds }) => seconds.toFixed(1)).join(' '),
+    `${(middle('mlflow-export-import', 'seconds') / middle(tool, 'seconds')).toFixed(2)} ×`,
+    `${(middle(tool, 'seconds') / middle('floor', 'seconds')).toFixed(2)} ×`,
+    middle(tool, 'serverCpu').toFixed(1),
+    middle(tool, 'toolCpu').toFixed(1),
+    (middle(tool, 'requests') / runs).toFixed(2),
+  ]);
   const heads = [
-    'tool',
-    'seconds (median)',
-    'each round',
-    'faster than incumbent',
-    'time / floor',
-    'requests per run',
+    ...['tool', 'seconds (median)', 'each round', 'faster than incumbent', 'time / floor'],
+    ...['CPU s server', 'CPU s tool', 'requests per run'],
   ];
   const lines = [heads, heads.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
   return `\n${title}\n\n${lines.join('\n')}\n`;

@@ -1,8 +1,13 @@
 #!/usr/bin/env node
+import { setFlagsFromString } from 'node:v8';
+
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 22 || (major === 22 && minor < 18)) {
   process.stderr.write(`mlferry needs Node 22.18 or newer; this is Node ${process.versions.node}.\n`);
   process.exit(2);
 }
+// Records are short-lived garbage. Left alone, V8 answers their stream by growing the young generation by 100 MB and more.
+setFlagsFromString('--max-semi-space-size=8');
+setFlagsFromString('--semi-space-growth-factor=1');
 const { main } = await import('../dist/cli/main.js');
 await main(process.argv);

@@ -3,8 +3,8 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { fileURLToPath } from 'node:url';
 import { asMlferryError, MlferryError, systemCode } from '../util/errors.ts';
+import { parseArtifactRoot } from './root.ts';
 
 /** Where the files of one run are written to. Paths are relative to the run's artifact root, with `/`. */
 export interface ArtifactSink {
@@ -34,20 +34,13 @@ export async function openArtifactSink(
   artifactUri: string,
   server: Uploader,
 ): Promise<ArtifactSink | undefined> {
-  const proxied = proxiedRoot(artifactUri, server.base);
-  if (proxied !== undefined) return proxiedSink(proxied, server);
-  const local = localRoot(artifactUri);
-  return local !== undefined && (await isReachable(local)) ? localSink(local) : undefined;
-}
-
-/** Path of a proxied root below the artifacts route. */
-function proxiedRoot(artifactUri: string, base: URL): string | undefined {
-  if (!URL.canParse(artifactUri)) return undefined;
-  const { protocol, host } = new URL(artifactUri);
-  const afterHost = artifactUri.replace(/^[\w+.-]+:(\/\/[^/]*)?\/*/, '');
-  if (protocol === 'mlflow-artifacts:') return host === '' || host === base.host ? afterHost : undefined;
-  const own = `${base.href.replace(/\/+$/, '')}${ROUTE}/`;
-  return artifactUri.startsWith(own) ? artifactUri.slice(own.length) : undefined;
+  const root = parseArtifactRoot(artifactUri);
+  if (root.kind === 'proxied') {
+    return (root.host ?? server.base.host) === server.base.host ? proxiedSink(root.path, server) : undefined;
+  }
+  if (root.kind === 'directory') return (await isReachable(root.path)) ? localSink(root.path) : undefined;
+  const own = `${server.base.href.replace(/\/+$/, '')}${ROUTE}/`;
+  return artifactUri.startsWith(own) ? proxiedSink(artifactUri.slice(own.length), server) : undefined;
 }
 
 function proxiedSink(root: string, server: Uploader): ArtifactSink {
@@ -65,29 +58,21 @@ function proxiedSink(root: string, server: Uploader): ArtifactSink {
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what the servers alter
-const ALTERED = /%[0-9a-f]{2}|#|[\u0000-\u001f\u007f]|^\?|\/\?/i;
+const ALTERED = /%[0-9a-f]{2}|#|[\u0000-\u001f\u007f]|(^|\/)\?|[?;]$/i;
+/** What looks like the scheme of a URL loses its capitals. */
+const SCHEME = /^[a-z+.-]*[A-Z][A-Za-z0-9+.-]*:/;
 
 /**
  * Whether the proxied route keeps a name. Servers decode the path until it does not change any more, so `%41.txt`
- * arrives as `A.txt` and `per%cent` with a replacement character; `#` is refused, control characters are refused,
- * dropped or encoded, depending on the version (tried with 2.9.2, 2.22.5, 3.1.4, 3.17.2).
+ * arrives as `A.txt` and `per%cent` with a replacement character, and take it for a URL; `#` is refused, control
+ * characters are refused, dropped or encoded, depending on the version (tried with 2.9.2, 2.22.5, 3.1.4, 3.17.2).
  */
 function isNameKeptByProxy(path: string): boolean {
-  return path.isWellFormed() && !ALTERED.test(path) && isNormalized(path);
+  return path.isWellFormed() && !ALTERED.test(path) && !SCHEME.test(path) && isNormalized(path);
 }
 
 function isNormalized(path: string): boolean {
   return path.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..');
-}
-
-function localRoot(artifactUri: string): string | undefined {
-  if (artifactUri.startsWith('/')) return artifactUri;
-  if (!artifactUri.startsWith('file:')) return undefined;
-  try {
-    return fileURLToPath(artifactUri);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Whether the directory above the experiment's root exists: the lower ones are made with the first file. */

@@ -19,7 +19,8 @@ export function toJson(value: unknown): string {
   });
 }
 
-const LONG_INTEGER = /\d{16}/;
+/** An integer of 16 or more digits; the many digits of a fraction, common in metrics, need no slow parsing. */
+const LONG_INTEGER = /(?:^|[:[,\s])-?\d{16,}(?![\d.eE])/;
 const STRING_OR_NON_FINITE = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g;
 
 /**

@@ -8,57 +8,64 @@ import { readRange } from './read-range.ts';
 export interface ByteSpool {
   /** Bytes appended so far. */
   length(): number;
-  /** Takes the bytes over: the caller must not change them afterwards. Throws NO_SPACE on a full disk. */
+  /** Throws NO_SPACE on a full disk. */
   append(bytes: Uint8Array): Promise<void>;
-  /** The bytes from `start` to `end` (exclusive), in pieces of at most 1 MiB. */
+  /** The bytes from `start` to `end` (exclusive), in pieces that are valid until more is appended. */
   read(start: number, end: number): AsyncGenerator<Uint8Array>;
   /** Removes the temporary file. */
   remove(): Promise<void>;
 }
 
-const MEMORY_LIMIT = 2 ** 20;
+const MEMORY_LIMIT = 2 ** 19;
 
-/** An empty {@link ByteSpool}. It touches `tempDir` only once it holds more than `memoryLimit` bytes. */
+/** An empty {@link ByteSpool}. It touches `tempDir` only once it holds more than `memoryLimit` bytes (512 KiB unless told). */
 export function createByteSpool(tempDir: string, memoryLimit = MEMORY_LIMIT): ByteSpool {
   const path = join(tempDir, `spool-${randomUUID()}`);
   let file: FileHandle | undefined;
   let flushed = 0;
-  let tail: Uint8Array[] = [];
+  // One buffer for all: keeping the pieces themselves would let them pile up between two garbage collections.
+  let tail = Buffer.alloc(0);
   let tailLength = 0;
 
-  const flush = async () => {
-    file ??= await open(path, 'wx+', 0o600);
-    const bytes = Buffer.concat(tail);
-    tail = [];
-    tailLength = 0;
-    await writeAll(file, bytes, flushed);
-    flushed += bytes.length;
+  const flush = async (bytes: Uint8Array) => {
+    try {
+      file ??= await open(path, 'wx+', 0o600);
+      await writeAll(file, bytes, flushed);
+      flushed += bytes.length;
+    } catch (error) {
+      throw asMlferryError(error, 'NO_SPACE', `The spool file ${path} cannot be written`);
+    }
   };
 
   return {
     length: () => flushed + tailLength,
     append: async (bytes) => {
-      tail.push(bytes);
-      tailLength += bytes.length;
-      if (tailLength <= memoryLimit) return;
-      try {
-        await flush();
-      } catch (error) {
-        throw asMlferryError(error, 'NO_SPACE', `The spool file ${path} cannot be written`);
+      if (tailLength + bytes.length > memoryLimit) {
+        await flush(tail.subarray(0, tailLength));
+        tailLength = 0;
       }
+      if (bytes.length > memoryLimit) return flush(bytes);
+      if (tail.length < tailLength + bytes.length) {
+        const larger = Buffer.alloc(
+          Math.min(memoryLimit, Math.max(4096, 2 * tail.length, tailLength + bytes.length)),
+        );
+        larger.set(tail.subarray(0, tailLength));
+        tail = larger;
+      }
+      tail.set(bytes, tailLength);
+      tailLength += bytes.length;
     },
     read: async function* (start, end) {
       if (file !== undefined && start < flushed) yield* readRange(file, start, Math.min(end, flushed), path);
-      let offset = flushed;
-      for (const piece of tail) {
-        const from = Math.max(start - offset, 0);
-        const to = Math.min(end - offset, piece.length);
-        if (from < to) yield piece.subarray(from, to);
-        offset += piece.length;
-      }
+      const inTail = tail.subarray(
+        Math.max(start - flushed, 0),
+        Math.min(Math.max(end - flushed, 0), tailLength),
+      );
+      if (inTail.length > 0) yield inTail;
     },
     remove: async () => {
-      tail = [];
+      tail = Buffer.alloc(0);
+      tailLength = 0;
       await file?.close();
       if (file !== undefined) await rm(path, { force: true });
       file = undefined;

@@ -1,10 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
 import { MlferryError } from '../util/errors.ts';
 
-const PIECE = 2 ** 20;
+const PIECE = 2 ** 17;
 
 /**
- * The bytes of an open file from `start` to `end` (exclusive), in pieces of at most 1 MiB, without moving the file's
+ * The bytes of an open file from `start` to `end` (exclusive), in pieces of at most 128 KiB, without moving the file's
  * own position. Throws TRUNCATED, naming `name`, when the file ends before.
  */
 export async function* readRange(

@@ -56,16 +56,25 @@ describe('remapRun', () => {
   it('rewrites runs:/ URIs in tags and dataset sources, not bare ids in free text', () => {
     const ids = new Map([[id('b'), id('2')]]);
     const run = source({
-      tags: { note: `see runs:/${id('b')}/model and runs:/${id('a')}/x and runs:/${id('d')}/y; id ${id('b')}` },
+      tags: {
+        note: `see runs:/${id('b')}/model and runs:/${id('a')}/x and runs:/${id('d')}/y; id ${id('b')}`,
+      },
       dataset_inputs: [
         {
-          dataset: { name: 'd', digest: 'x', source_type: 's', source: `{"uri":"runs:/${id('b')}/data.csv"}` },
+          dataset: {
+            name: 'd',
+            digest: 'x',
+            source_type: 's',
+            source: `{"uri":"runs:/${id('b')}/data.csv"}`,
+          },
           tags: {},
         },
       ],
     });
     const target = remapRun(run, own, ids);
-    expect(target.tags.note).toBe(`see runs:/${id('2')}/model and runs:/${id('1')}/x and runs:/${id('d')}/y; id ${id('b')}`);
+    expect(target.tags.note).toBe(
+      `see runs:/${id('2')}/model and runs:/${id('1')}/x and runs:/${id('d')}/y; id ${id('b')}`,
+    );
     expect(target.dataset_inputs[0]?.dataset.source).toBe(`{"uri":"runs:/${id('2')}/data.csv"}`);
   });
 
@@ -75,8 +84,18 @@ describe('remapRun', () => {
   });
 
   it('keeps where a copy of a copy came from and drops the marks of the earlier copy', () => {
-    const run = source({ tags: { 'mlferry.origin': 'fp/old', 'mlferry.digest': 'd', 'mlferry.earlier_origins': 'fp0/older', __proto: 'x' } });
-    expect(remapRun(run, own, new Map()).tags).toEqual({ 'mlferry.earlier_origins': 'fp0/older\nfp/old', __proto: 'x' });
+    const run = source({
+      tags: {
+        'mlferry.origin': 'fp/old',
+        'mlferry.digest': 'd',
+        'mlferry.earlier_origins': 'fp0/older',
+        __proto: 'x',
+      },
+    });
+    expect(remapRun(run, own, new Map()).tags).toEqual({
+      'mlferry.earlier_origins': 'fp0/older\nfp/old',
+      __proto: 'x',
+    });
   });
 
   it('keeps a tag named __proto__', () => {
@@ -94,7 +113,9 @@ describe('runReferences', () => {
         own: `runs:/${id('a')}/x`,
         note: `runs:/${id('d')}/y`,
       },
-      dataset_inputs: [{ dataset: { name: 'd', digest: 'x', source_type: 's', source: `runs:/${id('e')}` }, tags: {} }],
+      dataset_inputs: [
+        { dataset: { name: 'd', digest: 'x', source_type: 's', source: `runs:/${id('e')}` }, tags: {} },
+      ],
     });
     const { tags, inputs } = runReferences(run);
     expect([...tags]).toEqual([

@@ -11,7 +11,11 @@ const open = (tags: Array<[string, string]>, digest?: string): OpenReferences =>
 
 describe('settlementOf', () => {
   it('sets a parent that was copied after its child, removes the stand-in, and completes the run', async () => {
-    const { tags, losses } = await settlementOf([open([['mlflow.parentRunId', 'p']], 'd')], new Map([['p', 'P']]), {});
+    const { tags, losses } = await settlementOf(
+      [open([['mlflow.parentRunId', 'p']], 'd')],
+      new Map([['p', 'P']]),
+      {},
+    );
     expect(losses).toEqual([]);
     expect(tags).toEqual([
       {

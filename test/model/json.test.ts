@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fromServerJson, toJson } from '../../src/model/json.ts';
@@ -20,7 +21,8 @@ describe('toJson', () => {
   it('keeps every value, -0, denormals, lone surrogates and the key __proto__ too', () => {
     fc.assert(
       fc.property(anyJson, (value) => {
-        expect(JSON.parse(toJson(value))).toStrictEqual(value);
+        // Not toStrictEqual, which stumbles over a key `constructor`.
+        expect(isDeepStrictEqual(JSON.parse(toJson(value)), value)).toBe(true);
       }),
     );
   });

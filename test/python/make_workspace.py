@@ -60,6 +60,7 @@ def chunks(items, size):
 class Workspace:
     def __init__(self, server, seed, full):
         self.server = server
+        self.seed = seed
         self.random = random.Random(seed)
         self.full = full
         self.runs = {}
@@ -184,6 +185,7 @@ def odd_text(limit):
 
 
 def dataset(name, digest, source, tags, **more):
+    """MLflow keeps one dataset per name and digest in a whole database: give each workspace its own digests."""
     fields = {"name": name, "digest": digest, "source_type": "local", "source": source, **more}
     return {"dataset": fields, "tags": pairs(tags)}
 
@@ -219,6 +221,7 @@ def odd_artifacts(workspace, name):
 
 def build(workspace):
     server = workspace.server
+    seed = workspace.seed
     full = workspace.full
     tag_limit = 8000 if server.version >= (2, 17) else 5000
     main = workspace.experiment(
@@ -282,17 +285,17 @@ def build(workspace):
     workspace.inputs(
         "inputs",
         [
-            dataset("train", "d1", json.dumps({"uri": f"runs:/{root}/data/train.csv"}), {"mlflow.data.context": "training"},
+            dataset("train", f"d1-{seed}", json.dumps({"uri": f"runs:/{root}/data/train.csv"}), {"mlflow.data.context": "training"},
                     schema='{"mlflow_colspec": []}', profile='{"num_rows": 3}'),
-            dataset(f"eval {UNICODE}", "d2", json.dumps({"uri": f"{workspace.roots['root']}/eval.csv"}),
+            dataset(f"eval {UNICODE}", f"d2-{seed}", json.dumps({"uri": f"{workspace.roots['inputs']}/eval.csv"}),
                     {"mlflow.data.context": "eval", "extra": "x" * 500}),
-            dataset("untagged", "d3", "{}", {}),
+            dataset("untagged", f"d3-{seed}", "{}", {}),
         ],
     )
     workspace.run(second, "inputs again", start=36_000)
     workspace.inputs(
         "inputs again",
-        [dataset("train", "d1", json.dumps({"uri": f"runs:/{root}/data/train.csv"}), {"mlflow.data.context": "testing"},
+        [dataset("train", f"d1-{seed}", json.dumps({"uri": f"runs:/{root}/data/train.csv"}), {"mlflow.data.context": "testing"},
                  schema='{"mlflow_colspec": []}', profile='{"num_rows": 3}')],
     )
 

@@ -61,7 +61,15 @@ class RemoteArtifacts:
 
 
 class LocalArtifacts:
+    """A deleted experiment is moved to .trash, the roots of its runs are not rewritten: there MLflow itself finds nothing."""
+
+    def __init__(self, directory):
+        self.directory = directory
+
     def root(self, run):
+        trash = os.path.join(self.directory, ".trash", run.info.experiment_id, run.info.run_id, "artifacts")
+        if os.path.isdir(trash):
+            return trash
         uri = run.info.artifact_uri
         return urllib.parse.unquote(urllib.parse.urlparse(uri).path) if uri.startswith("file:") else uri
 
@@ -132,7 +140,7 @@ def main():
     arguments = parser.parse_args()
     client = MlflowClient(tracking_uri=arguments.uri)
     remote = arguments.uri.startswith("http")
-    artifacts = RemoteArtifacts(arguments.uri) if remote else LocalArtifacts()
+    artifacts = RemoteArtifacts(arguments.uri) if remote else LocalArtifacts(arguments.uri)
     experiments = [
         experiment
         for experiment in pages(

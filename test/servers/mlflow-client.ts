@@ -31,12 +31,17 @@ async function runScript(place: MlflowPlace, script: string, args: readonly stri
 
 const workspace = z.object({ runs: z.record(z.string(), z.string()) });
 
-/** Fills an empty server with everything that is hard to copy; returns the run ids by name. */
+/**
+ * Fills an empty server with everything that is hard to copy; returns the run ids by name. Workspaces that come
+ * together in one database need different seeds.
+ */
 export async function makeWorkspace(
   server: MlflowPlace,
   size: 'full' | 'small',
+  seed = 1,
 ): Promise<Readonly<Record<string, string>>> {
-  return workspace.parse(await runScript(server, 'make_workspace.py', ['--size', size])).runs;
+  const args = ['--size', size, '--seed', String(seed)];
+  return workspace.parse(await runScript(server, 'make_workspace.py', args)).runs;
 }
 
 /** All that MLflow's own client sees there: deleted experiments and runs too, whole histories, hashes of all files. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { stringMap, mapOf } from '../../src/model/string-map.ts';
+import { mapOf, stringMap } from '../../src/model/string-map.ts';
 
 /** A run as MLflow's own client sees it (test/python/snapshot.py). Points are `"<step> <timestamp> <value>"`. */
 const runSnapshot = z.strictObject({

@@ -96,7 +96,8 @@ async function* recordBytes(
     }
     if (kind.is === 'blob') {
       if (blobs.has(kind.sha256)) throw misplaced;
-      const size = await checkBlob(body, kind, name);
+      const size = kind.compressed ? await checkBlob(body, kind.sha256, name) : await drain(body);
+      if (!kind.compressed && stored.copy().digest('hex') !== kind.sha256) throw notItsName(name);
       blobs.set(kind.sha256, { entry, compressed: kind.compressed, size });
       unused.add(kind.sha256);
     } else {
@@ -117,19 +118,20 @@ async function* recordBytes(
   if (!ended) throw new MlferryError('TRUNCATED', `${where} has no index: its end is missing`);
 }
 
-async function checkBlob(
-  body: AsyncIterable<Uint8Array>,
-  blob: { sha256: string; compressed: boolean },
-  name: string,
-): Promise<number> {
+/** Checks a compressed blob and tells its true size. */
+async function checkBlob(body: AsyncIterable<Uint8Array>, sha256: string, name: string): Promise<number> {
   const content = createHash('sha256');
+  const size = await drain(hashing(decompress(body, 'zstd', name, MOST_OF_BLOB), content));
+  if (content.digest('hex') !== sha256) throw notItsName(name);
+  return size;
+}
+
+const notItsName = (name: string) =>
+  new MlferryError('CORRUPT', `${name} does not have the sha256 of its name`);
+
+async function drain(body: AsyncIterable<Uint8Array>): Promise<number> {
   let size = 0;
-  for await (const piece of blob.compressed ? decompress(body, 'zstd', name, MOST_OF_BLOB) : body) {
-    content.update(piece);
-    size += piece.length;
-  }
-  if (content.digest('hex') !== blob.sha256)
-    throw new MlferryError('CORRUPT', `${name} does not have the sha256 of its name`);
+  for await (const piece of body) size += piece.length;
   return size;
 }
 

@@ -1,13 +1,13 @@
+import { MlferryError } from '../../util/errors.ts';
 import { decompress } from '../decompress.ts';
 import type { Input } from '../input-file.ts';
-import { MAX_LINE_BYTES } from '../record-lines.ts';
 import type { Part } from './check-archive.ts';
 
-const MOST_PARTS = 4;
+const MOST_PARTS = 2;
 
 /**
- * The record lines of checked parts by their offsets. The parts used last stay decompressed (at most 4), shared by the
- * runs that are read at the same time.
+ * The record lines of checked parts by their offsets. The parts used last stay decompressed (at most 2), for the short
+ * runs that share one; a long run reads each of its parts once.
  */
 export function createPartCache(
   input: Input,
@@ -16,12 +16,18 @@ export function createPartCache(
 ): (start: number, end: number) => AsyncIterable<Uint8Array> {
   const loaded = new Map<Part, Promise<Buffer>>();
 
-  const load = async ({ entry }: Part): Promise<Buffer> => {
+  const load = async ({ entry, start, end }: Part): Promise<Buffer> => {
     const stored = input.read(entry.offset, entry.offset + entry.size);
-    const pieces: Uint8Array[] = [];
-    const most = { bytes: MAX_LINE_BYTES, ratio: 0 };
-    for await (const piece of decompress(stored, 'zstd', `${where}: ${entry.name}`, most)) pieces.push(piece);
-    return Buffer.concat(pieces);
+    const lines = Buffer.allocUnsafe(end - start);
+    let length = 0;
+    const most = { bytes: lines.length, ratio: 0 };
+    for await (const piece of decompress(stored, 'zstd', `${where}: ${entry.name}`, most)) {
+      lines.set(piece, length);
+      length += piece.length;
+    }
+    if (length !== lines.length)
+      throw new MlferryError('CORRUPT', `${where} changed while it was being read`);
+    return lines;
   };
   const linesOf = (part: Part): Promise<Buffer> => {
     const lines = loaded.get(part) ?? load(part);

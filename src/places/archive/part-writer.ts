@@ -5,7 +5,7 @@ import type { WriteEntry } from './blob-store.ts';
 import { partName } from './entry-names.ts';
 
 /** A part is closed before the line that would make it longer than this (bytes, uncompressed). */
-const PART_BYTES = 8 * 2 ** 20;
+const PART_BYTES = 4 * 2 ** 20;
 const LINE_FEED = 0x0a;
 const compress = promisify(zstdCompress);
 

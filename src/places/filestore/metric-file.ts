@@ -13,6 +13,7 @@ const CHUNK_BYTES = 256 * 1024;
 const MAX_LINE = 1024 * 1024;
 
 function integer(text: string): Int64 | undefined {
+  if (text.length < 16 && /^[1-9]\d*$/.test(text)) return Number(text);
   return toInt64(text.replace(/\.0*$/, '').replace(/^\+/, ''));
 }
 

@@ -28,7 +28,7 @@ export async function* listArtifacts(
   run: Run,
   findings: Findings,
 ): AsyncGenerator<ArtifactEntry> {
-  yield* walk('', listLevel(client, run.run_id, ''));
+  yield* walk('', listLevel(client, run, ''));
 
   async function* walk(directory: string, level: Promise<ListedEntry[]>): AsyncGenerator<ArtifactEntry> {
     const entries = (await level).filter((entry) => isUsable(run, directory, entry, findings));
@@ -42,7 +42,7 @@ export async function* listArtifacts(
       const at = directories.indexOf(path);
       for (const next of directories.slice(at, at + AHEAD)) {
         if (listings.has(next)) continue;
-        const listing = listLevel(client, run.run_id, next);
+        const listing = listLevel(client, run, next);
         // Its error is thrown when its turn comes; until then it must not count as unhandled.
         listing.catch(() => undefined);
         listings.set(next, listing);
@@ -54,7 +54,46 @@ export async function* listArtifacts(
   }
 }
 
-async function listLevel(client: TrackingClient, run_id: string, directory: string): Promise<ListedEntry[]> {
+async function listLevel(client: TrackingClient, run: Run, directory: string): Promise<ListedEntry[]> {
+  const entries = (await proxyLevel(client, run, directory)) ?? (await runLevel(client, run, directory));
+  const sortKey = ({ path, isDirectory }: ListedEntry) => (isDirectory ? `${path}/` : path);
+  return entries.sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+}
+
+/**
+ * A level as the server's artifact proxy lists it, by base names, in a third of the time: it need not look the run up.
+ * `undefined` when it cannot, and when it has nothing there: then the route of the run has the last word.
+ */
+async function proxyLevel(
+  client: TrackingClient,
+  run: Run,
+  directory: string,
+): Promise<ListedEntry[] | undefined> {
+  const root = proxiedRoot(client, run);
+  if (root === undefined) return undefined;
+  try {
+    const { files } = await client.call({
+      method: 'GET',
+      path: '/api/2.0/mlflow-artifacts/artifacts',
+      query: { path: directory === '' ? root : `${root}/${directory}` },
+      schema: artifactPage,
+      repeats: 0,
+    });
+    if (files.length === 0 || files.some(({ path }) => path.includes('/'))) return undefined;
+    const prefix = directory === '' ? '' : `${directory}/`;
+    return files.map(({ path, is_dir, file_size }) => ({
+      path: `${prefix}${path}`,
+      isDirectory: is_dir,
+      size: Number(file_size ?? 0),
+    }));
+  } catch (error) {
+    if (!(error instanceof MlferryError) || error.code === 'INTERRUPTED') throw error;
+    // The other route repeats what is worth it and has the last word, also on a server that serves no artifacts (503).
+    return undefined;
+  }
+}
+
+async function runLevel(client: TrackingClient, { run_id }: Run, directory: string): Promise<ListedEntry[]> {
   const entries = new Map<string, ListedEntry>();
   const seen = new Set<string>();
   let page_token: string | undefined;
@@ -78,8 +117,7 @@ async function listLevel(client: TrackingClient, run_id: string, directory: stri
     }
     if (page_token !== undefined) seen.add(page_token);
   } while (page_token !== undefined);
-  const sortKey = ({ path, isDirectory }: ListedEntry) => (isDirectory ? `${path}/` : path);
-  return [...entries.values()].sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+  return [...entries.values()];
 }
 
 function isUsable(
@@ -153,24 +191,24 @@ export async function openArtifact(
 }
 
 async function download(client: TrackingClient, run: Run, path: string) {
-  const root = parseArtifactRoot(run.artifact_uri);
-  const proxy =
-    root.kind === 'proxied' && isPlain(root.path) && (root.host ?? client.base.host) === client.base.host;
+  const root = proxiedRoot(client, run);
   // MLflow 3.5 … 3.7 answers 500 for names that are not ASCII, because of a header.
-  if (proxy && /^[\x20-\x7e]*$/.test(path)) {
-    const encoded = `${root.path}/${path}`.split('/').map(encodeURIComponent).join('/');
+  if (root !== undefined && /^[\x20-\x7e]*$/.test(path)) {
+    const encoded = `${root}/${path}`.split('/').map(encodeURIComponent).join('/');
     try {
       return await client.download(`/api/2.0/mlflow-artifacts/artifacts/${encoded}`, {}, 0);
     } catch (error) {
-      if (!(error instanceof MlferryError) || error.meaning.scope === 'job') throw error;
+      if (!(error instanceof MlferryError) || error.code === 'INTERRUPTED') throw error;
     }
   }
   return client.download('/get-artifact', { run_id: run.run_id, path });
 }
 
-/** Whether a root's path stands for itself, encoded or not. */
-function isPlain(path: string): boolean {
-  return path !== '' && !/[%?#]/.test(path);
+/** Path of the run's root at this server's artifact proxy, when it has one that stands for itself, encoded or not. */
+function proxiedRoot(client: TrackingClient, run: Run): string | undefined {
+  const root = parseArtifactRoot(run.artifact_uri);
+  if (root.kind !== 'proxied' || (root.host ?? client.base.host) !== client.base.host) return undefined;
+  return root.path === '' || /[%?#]/.test(root.path) ? undefined : root.path;
 }
 
 const quote = (text: string) => JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);

@@ -1,5 +1,5 @@
 import { ORIGIN_TAG, originRunId } from '../../model/canonical.ts';
-import { fitRun, tagsForCreateOnly } from '../../model/limits.ts';
+import { fitRun, tagsForCreateOnly } from '../../model/fit-run.ts';
 import type { Run } from '../../model/records.ts';
 import { ownValue } from '../../model/string-map.ts';
 import { createOnce } from './create-once.ts';

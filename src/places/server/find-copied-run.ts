@@ -1,7 +1,7 @@
 import { ORIGIN_TAG, originRunId } from '../../model/canonical.ts';
 import { ownValue } from '../../model/string-map.ts';
 import type { TrackingClient } from './client.ts';
-import { experimentPage } from './schemas.ts';
+import { searchExperiments } from './searches.ts';
 import type { TargetRoutes } from './target-routes.ts';
 
 const EXPERIMENTS_PER_SEARCH = 500;
@@ -28,16 +28,12 @@ export async function findCopiedRun(
 }
 
 async function* experimentIds(client: TrackingClient): AsyncGenerator<string[]> {
-  let page_token: string | undefined;
-  do {
-    const page = await client.call({
-      method: 'POST',
-      path: '/api/2.0/mlflow/experiments/search',
-      body: { max_results: EXPERIMENTS_PER_SEARCH, view_type: 'ALL', page_token },
-      schema: experimentPage,
-    });
-    const ids = page.experiments.map(({ experiment_id }) => experiment_id);
-    if (ids.length > 0) yield ids;
-    page_token = page.next_page_token === page_token ? undefined : page.next_page_token || undefined;
-  } while (page_token !== undefined);
+  let ids: string[] = [];
+  for await (const { experiment_id } of searchExperiments(client, 'ALL')) {
+    ids.push(experiment_id);
+    if (ids.length < EXPERIMENTS_PER_SEARCH) continue;
+    yield ids;
+    ids = [];
+  }
+  if (ids.length > 0) yield ids;
 }

@@ -1,5 +1,5 @@
 import { ORIGIN_TAG } from '../../model/canonical.ts';
-import { RUN_NAME_TAG, type RunLoss } from '../../model/limits.ts';
+import { RUN_NAME_TAG, type RunLoss } from '../../model/fit-run.ts';
 import type { DatasetInput, Run } from '../../model/records.ts';
 import { ownValue, type StringMap } from '../../model/string-map.ts';
 

@@ -8,15 +8,10 @@ import type { ArtifactSink } from '../../artifacts/upload.ts';
 import { MlferryError } from '../../util/errors.ts';
 import { mapConcurrent } from '../../util/map-concurrent.ts';
 import type { ArtifactEntry, RunReader } from '../place.ts';
+import { directoriesOf, freeName, parentOf, RENAMED_FILE, safeName } from './artifact-names.ts';
 import { bytesOf } from './body.ts';
 import type { TrackingClient } from './client.ts';
 import type { TargetRoutes } from './target-routes.ts';
-
-/** Artifacts that mlferry adds to a run; docs/compatibility.md describes them. */
-export const OVERSIZE_FILE = 'mlferry/oversize.json';
-export const REFUSED_METRICS_FILE = 'mlferry/metrics.ndjson';
-const RENAMED_FILE = 'mlferry/renamed.json';
-const RENAMED_DIRECTORY = 'mlferry/renamed';
 
 /** How files that the target has already are told from those it lacks: by size, or by their bytes where sizes are equal. */
 export type Comparison = 'nothing there' | 'size' | 'content';
@@ -51,6 +46,8 @@ export interface ArtifactContext {
   readonly client: TrackingClient;
   readonly routes: TargetRoutes;
   readonly tempDir: string;
+  /** Whether an entry without sha256 has no bytes (archives and streams). */
+  readonly hashesTellBytes: boolean;
 }
 
 /** Files of one run on their way at once: the connections allow two for each run in flight. */
@@ -92,9 +89,21 @@ export async function sendArtifacts(
       ? new Map<string, number>()
       : await listFiles(routes, run_id, directoriesOf(paths));
 
+  if (sink === undefined) return { ...result, unreachable: entries.length, renamed: [], ownName };
+
+  const count = (path: string, size: number) => {
+    written.set(path, size);
+    sent.artifacts++;
+    sent.bytes += size;
+  };
   const send = async (entry: ArtifactEntry) => {
     const path = renamed.get(entry.path) ?? entry.path;
     if (comparison === 'size' && entry.size !== undefined && there.get(path) === entry.size) return;
+    if (!routes.changes && entry.size !== undefined && there.get(path) !== entry.size) {
+      if (context.hashesTellBytes && entry.sha256 === undefined) result.notCarried++;
+      else count(path, entry.size);
+      return;
+    }
     const sized = await withSize(source, entry, context.tempDir);
     try {
       if (sized === undefined) {
@@ -107,17 +116,11 @@ export async function sendArtifacts(
         (comparison === 'size' || (await sameContent(context.client, run_id, path, open, entry.sha256)))
       )
         return;
-      if (sink === undefined) {
-        result.unreachable++;
-        return;
-      }
       if (routes.changes && !(await putIfServed(sink, path, size, open))) {
         result.unreachable++;
         return;
       }
-      written.set(path, size);
-      sent.artifacts++;
-      sent.bytes += size;
+      count(path, size);
     } finally {
       await sized?.dispose();
     }
@@ -231,41 +234,6 @@ async function hashOf(body: Readable): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of bytesOf(body)) hash.update(chunk);
   return hash.digest('hex');
-}
-
-/** A path that every store keeps, the same in every pass. */
-function safeName(path: string): string {
-  const base = (path.toWellFormed().split('/').at(-1) ?? '')
-    .normalize('NFKD')
-    .replace(/[^A-Za-z0-9._-]+/g, '_')
-    .slice(-100);
-  const hash = createHash('sha256').update(JSON.stringify(path)).digest('hex').slice(0, 16);
-  return `${RENAMED_DIRECTORY}/${hash}-${base}`;
-}
-
-/** `mlferry/oversize.json`, or `mlferry/oversize-2.json` … where the source has a file of that name. */
-function freeName(path: string, taken: ReadonlySet<string>): string {
-  const dot = path.lastIndexOf('.');
-  for (let number = 1; ; number++) {
-    const name = number === 1 ? path : `${path.slice(0, dot)}-${number}${path.slice(dot)}`;
-    if (!taken.has(name)) return name;
-  }
-}
-
-function parentOf(path: string): string {
-  return path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '';
-}
-
-/** The directories of these paths, and all above them. */
-function directoriesOf(paths: Iterable<string>): Set<string> {
-  const directories = new Set<string>();
-  for (const path of paths) {
-    for (let directory = parentOf(path); !directories.has(directory); directory = parentOf(directory)) {
-      directories.add(directory);
-      if (directory === '') break;
-    }
-  }
-  return directories;
 }
 
 /** The files in those of the wanted directories that exist: path → size. */

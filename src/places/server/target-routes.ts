@@ -6,6 +6,7 @@ import { MlferryError } from '../../util/errors.ts';
 import { isTooLarge, type TrackingClient } from './client.ts';
 import type { Batch } from './log-batches.ts';
 import { artifactPage, experimentGet, runGet, runPage } from './schemas.ts';
+import { searchExperiments, type ViewType } from './searches.ts';
 
 /** What `runs/create` sets; the rest follows in other requests. */
 export interface NewRun {
@@ -68,6 +69,13 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
     if (!dryRun) await change(path, body, anything, repeat);
   }
 
+  let deleted: Promise<Map<string, Experiment>> | undefined;
+  /** Deleted experiments by name, as they were when first asked for: a pass deletes only at its end. */
+  function deletedExperiments(): Promise<Map<string, Experiment>> {
+    deleted ??= byName(client, 'DELETED_ONLY');
+    return deleted;
+  }
+
   async function* searchRuns(
     experiment_ids: readonly string[],
     filter: string,
@@ -112,18 +120,23 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
   return {
     changes: !dryRun,
     async experimentByName(name) {
+      const query = { experiment_name: name };
       try {
-        const query = { experiment_name: name };
-        const { experiment } = await client.call({
-          method: 'GET',
-          path: `${API}/experiments/get-by-name`,
-          query,
-          schema: experimentGet,
-        });
-        return experiment;
+        return (
+          await client.call({
+            method: 'GET',
+            path: `${API}/experiments/get-by-name`,
+            query,
+            schema: experimentGet,
+          })
+        ).experiment;
       } catch (error) {
-        if (error instanceof MlferryError && error.code === 'NOT_FOUND') return undefined;
-        throw error;
+        if (!(error instanceof MlferryError)) throw error;
+        const sql = client.server.store_type === 'SqlStore';
+        // FileStores up to 2.x tell only of active ones here (and would make a second one), and stumble over quotes.
+        if (error.code === 'NOT_FOUND') return sql ? undefined : (await deletedExperiments()).get(name);
+        if (error.code !== 'REFUSED' || sql) throw error;
+        return (await byName(client, 'ALL')).get(name);
       }
     },
     async getRun(run_id) {
@@ -167,4 +180,10 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
     deleteRun: (run_id) => tell('runs/delete', { run_id }),
     restoreRun: (run_id) => tell('runs/restore', { run_id }),
   };
+}
+
+async function byName(client: TrackingClient, view: ViewType): Promise<Map<string, Experiment>> {
+  const found = new Map<string, Experiment>();
+  for await (const experiment of searchExperiments(client, view)) found.set(experiment.name, experiment);
+  return found;
 }

@@ -1,21 +1,17 @@
 import { Readable } from 'node:stream';
 import { DIGEST_TAG, ORIGIN_PARENT_TAG, ORIGIN_TAG } from '../../model/canonical.ts';
+import { fitRun, type RunLoss } from '../../model/fit-run.ts';
 import { toJson } from '../../model/json.ts';
-import { fitRun, isKeyAllowed, type RunLoss } from '../../model/limits.ts';
+import { isKeyAllowed } from '../../model/limits.ts';
 import type { Run } from '../../model/records.ts';
 import { ownValue } from '../../model/string-map.ts';
 import { createByteSpool } from '../byte-spool.ts';
 import type { MetricPoints, RunReader, RunTarget, WrittenRun } from '../place.ts';
+import { OVERSIZE_FILE, REFUSED_METRICS_FILE } from './artifact-names.ts';
 import { createRun } from './create-run.ts';
 import { runChanges } from './run-changes.ts';
 import { artifactLosses, pointLosses } from './run-losses.ts';
-import {
-  OVERSIZE_FILE,
-  REFUSED_METRICS_FILE,
-  type SentCounts,
-  sendArtifacts,
-  sendOwnFile,
-} from './send-artifacts.ts';
+import { type SentCounts, sendArtifacts, sendOwnFile } from './send-artifacts.ts';
 import { sendData } from './send-data.ts';
 import { newTally } from './sift-points.ts';
 import type { TargetContext } from './target-context.ts';

@@ -1,4 +1,5 @@
-import { fitRun, type TargetLimits, withColumns } from '../../model/limits.ts';
+import { fitRun } from '../../model/fit-run.ts';
+import { type TargetLimits, withColumns } from '../../model/limits.ts';
 import type { Run } from '../../model/records.ts';
 import { MlferryError } from '../../util/errors.ts';
 import type { Location } from '../location.ts';

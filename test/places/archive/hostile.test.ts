@@ -168,7 +168,7 @@ describe('a hostile archive', () => {
     'a/',
     'nul\0x',
     '..',
-    'd/'.repeat(10_000) + 'x',
+    `${'d/'.repeat(10_000)}x`,
   ])('is refused with the artifact path %j', async (path) => {
     const bytes = Buffer.from('bytes');
     const records = [makeExperiment(), (await makeRun()).run, artifact(path, bytes)];

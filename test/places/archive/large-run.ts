@@ -1,8 +1,9 @@
 /**
  * Writes one run of a size into an archive or stream, or reads it back, and prints seconds and the greatest memory of
- * this process: `node large-run.ts write|read FILE DIRECTORY POINTS ARTIFACT_MIB`.
+ * this process: `node large-run.ts write|read FILE DIRECTORY POINTS ARTIFACT_MIB
+ * [noise]`; with `noise` the artifact cannot be compressed.
  */
-import { createHash } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { ALL_ACTIVE } from '../../../src/model/selection.ts';
 import { openArchiveReader } from '../../../src/places/archive/reader.ts';
@@ -13,17 +14,13 @@ import { openStreamReader } from '../../../src/places/stream/reader.ts';
 import { openStreamWriter } from '../../../src/places/stream/writer.ts';
 import { makeExperiment, makeRun, readerOptions, testOptions } from '../memory-workspace.ts';
 
-const [verb, path = '', directory = '', points = '0', mebibytes = '0'] = process.argv.slice(2);
+const [verb, path = '', directory = '', points = '0', mebibytes = '0', noise = ''] = process.argv.slice(2);
 const MEBIBYTE = 2 ** 20;
 const size = Number(mebibytes) * MEBIBYTE;
 
 async function* body() {
-  let block = createHash('sha512').update('start').digest();
   for (let i = 0; i < size; i += MEBIBYTE) {
-    block = createHash('sha512').update(block).digest();
-    const piece = Buffer.alloc(MEBIBYTE, block);
-    // Different in each piece, and hardly compressible.
-    for (let j = 0; j < MEBIBYTE; j += 64) piece.writeUInt32LE((i + j * 2_654_435_761) % 2 ** 32, j);
+    const piece = noise === '' ? Buffer.alloc(MEBIBYTE, `${i} the text of a model\n`) : randomBytes(MEBIBYTE);
     yield piece;
   }
 }
@@ -34,7 +31,11 @@ async function source(): Promise<RunReader> {
     run,
     metrics: async function* () {
       for (let i = 0; i < Number(points); i += 1000) {
-        const piece = Array.from({ length: 1000 }, (_, j): [number, number, number] => [i + j, 1.7e12 + i + j, Math.sin(i + j)]);
+        const piece = Array.from({ length: 1000 }, (_, j): [number, number, number] => [
+          i + j,
+          1.7e12 + i + j,
+          Math.sin(i + j),
+        ]);
         yield { key: 'loss', points: piece };
       }
     },
@@ -48,8 +49,12 @@ async function source(): Promise<RunReader> {
 async function write(): Promise<void> {
   const place = parseLocation(path);
   const { options } = testOptions(directory, { artifactsDir: `${directory}/blobs`, overwrite: true });
-  if (place.kind !== 'archive' && place.kind !== 'stream') throw new Error(`${path} is neither archive nor stream`);
-  const writer = place.kind === 'archive' ? await openArchiveWriter(place, options) : await openStreamWriter(place, options);
+  if (place.kind !== 'archive' && place.kind !== 'stream')
+    throw new Error(`${path} is neither archive nor stream`);
+  const writer =
+    place.kind === 'archive'
+      ? await openArchiveWriter(place, options)
+      : await openStreamWriter(place, options);
   const experiment = await writer.experiment(makeExperiment(), 'large');
   const run = await source();
   await writer.run(run, { experiment, origin: 'f/1', digest: '', remap: () => run.run });
@@ -59,8 +64,12 @@ async function write(): Promise<void> {
 async function read(): Promise<void> {
   const place = parseLocation(path);
   const { options } = readerOptions(directory, { artifactsDir: `${directory}/blobs` });
-  if (place.kind !== 'archive' && place.kind !== 'stream') throw new Error(`${path} is neither archive nor stream`);
-  const reader = place.kind === 'archive' ? await openArchiveReader(place, options) : await openStreamReader(place, options);
+  if (place.kind !== 'archive' && place.kind !== 'stream')
+    throw new Error(`${path} is neither archive nor stream`);
+  const reader =
+    place.kind === 'archive'
+      ? await openArchiveReader(place, options)
+      : await openStreamReader(place, options);
   const found = { points: 0, bytes: 0 };
   for await (const experiment of reader.experiments(ALL_ACTIVE)) {
     for await (const run of reader.runs(experiment, ALL_ACTIVE)) {
@@ -71,7 +80,8 @@ async function read(): Promise<void> {
     }
   }
   await reader.close();
-  if (found.points !== Number(points) || found.bytes !== size) throw new Error(`read ${JSON.stringify(found)}`);
+  if (found.points !== Number(points) || found.bytes !== size)
+    throw new Error(`read ${JSON.stringify(found)}`);
 }
 
 const started = performance.now();

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { openFileStoreWriter } from '../../../src/places/filestore/writer.ts';
 import type { MlflowVersion } from '../../servers/versions.ts';
+import { makeExperiment, makeRun, testOptions, type Workspace, writeWorkspace } from '../memory-workspace.ts';
 import { type ClientView, clientView, runPython, viewOf } from './client-view.ts';
 import { copyStore, readStore, treeOf } from './store.ts';
 
@@ -37,16 +39,17 @@ const asMlflowSees = (view: ClientView, trashed: string | undefined): ClientView
 describe.each(VERSIONS)('an mlruns directory of MLflow %s', (version) => {
   let root: string;
   let runs: Record<string, string>;
+  let own: ClientView;
   beforeAll(async () => {
     root = join(dir, version, 'mlruns');
     const script = fileURLToPath(new URL('make_mlruns.py', import.meta.url));
     runs = z.record(z.string(), z.string()).parse(JSON.parse(await runPython(version, script, root)));
+    own = await clientView(version, root);
   });
 
   it('is read as its own client reads it', async () => {
     const { workspace, failures, losses } = await readStore(root);
     expect(failures).toEqual([]);
-    const own = await clientView(version, root);
     expect(own.runs).toHaveLength(Object.keys(runs).length);
     expect(viewOf(workspace)).toEqual(own);
     const codes = losses.map(({ code, count }) => `${code} ${count ?? 1}`);
@@ -58,10 +61,9 @@ describe.each(VERSIONS)('an mlruns directory of MLflow %s', (version) => {
     const { report } = await copyStore(root, target);
     expect(report.failures).toEqual([]);
     expect(report.runs).toMatchObject({ created: Object.keys(runs).length, failed: 0 });
-    const source = await clientView(version, root);
     for (const other of VERSIONS) {
       const seen = withoutMarks(await clientView(other, target));
-      expect(asMlflowSees(seen, runs['in deleted experiment'])).toEqual(asMlflowSees(source, runs['in deleted experiment']));
+      expect(asMlflowSees(seen, runs['in deleted experiment'])).toEqual(asMlflowSees(own, runs['in deleted experiment']));
     }
     const again = withoutMarks(viewOf((await readStore(target)).workspace));
     expect(again).toEqual(viewOf((await readStore(root)).workspace));
@@ -76,4 +78,18 @@ describe.each(VERSIONS)('an mlruns directory of MLflow %s', (version) => {
     expect(report.sent).toEqual({ points: 0, artifacts: 0, artifact_bytes: 0 });
     expect(await treeOf(target)).toEqual(before);
   });
+});
+
+it('a run with 1,200 keys and one with 30,000 points are copied whole', async () => {
+  const keys = Array.from({ length: 1200 }, (_, n) => `group${n % 7}/key ${n}`).sort();
+  const wide = await makeRun({ run_id: 'a'.repeat(32), start_time: 1 }, keys.map((key, n) => [key, [[n, n, n / 10]]]));
+  const points = Array.from({ length: 30_000 }, (_, n): [number, number, number] => [n, 1.7e12 + n, Math.sin(n)]);
+  const long = await makeRun({ run_id: 'b'.repeat(32), start_time: 2 }, [['loss', points]]);
+  const made: Workspace = [{ experiment: makeExperiment(), runs: [wide, long] }];
+  const target = join(dir, 'large');
+  const { options, failures } = testOptions(dir);
+  await writeWorkspace(made, await openFileStoreWriter({ kind: 'filestore', path: target }, options));
+  expect(failures).toEqual([]);
+  const seen = await clientView('3.17.2', target);
+  expect(withoutMarks({ experiments: [], runs: seen.runs })).toEqual({ experiments: [], runs: viewOf(made).runs });
 });

@@ -3,11 +3,11 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { copy } from '../../../src/copy/copy.ts';
 import { createLedger } from '../../../src/copy/report.ts';
-import { ALL_ACTIVE, type Selection } from '../../../src/model/selection.ts';
+import { ALL_ACTIVE, type Selection, selectsExperiment, selectsRun } from '../../../src/model/selection.ts';
 import { openFileStoreReader } from '../../../src/places/filestore/reader.ts';
 import { openFileStoreWriter } from '../../../src/places/filestore/writer.ts';
 import type { Reader } from '../../../src/places/place.ts';
-import { readerOptions, readWorkspace, sha256, testOptions } from '../memory-workspace.ts';
+import { memoryRunReader, readerOptions, readWorkspace, sha256, testOptions, type Workspace } from '../memory-workspace.ts';
 
 /** Everything, deleted or not. */
 export const ALL: Selection = { ...ALL_ACTIVE, view: 'all' };
@@ -22,6 +22,21 @@ export async function openStore(path: string) {
 export async function readStore(path: string, selection = ALL) {
   const { reader, losses, failures } = await openStore(path);
   return { workspace: await readWorkspace(reader, selection), losses, failures };
+}
+
+/** A place in memory; deleted runs and experiments too. */
+export function memoryReader(workspace: Workspace, fingerprint = 'f'.repeat(16)): Reader {
+  return {
+    info: { kind: 'server', location: 'http://127.0.0.1:5000', fingerprint },
+    async *experiments(selection) {
+      for (const { experiment } of workspace) if (selectsExperiment(selection, experiment)) yield experiment;
+    },
+    async *runs({ experiment_id }, selection) {
+      const runs = workspace.find(({ experiment }) => experiment.experiment_id === experiment_id)?.runs ?? [];
+      for (const run of runs) if (selectsRun(selection, run.run)) yield memoryRunReader(run);
+    },
+    close: async () => undefined,
+  };
 }
 
 /** Copies with the engine, as the command does. */

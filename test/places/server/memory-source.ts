@@ -108,7 +108,7 @@ export function writerOptions(
     environment: {},
     tempDir,
     dryRun: false,
-    source: { kind: 'filestore', location: 'memory', fingerprint: 'fingerprint' },
+    source: { kind: 'archive', location: 'memory', fingerprint: 'fingerprint' },
     selection: { experiments: [], runs: [], view: 'active' },
     toolVersion: '0',
     ...more,

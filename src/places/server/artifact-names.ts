@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+
+/** Artifacts that mlferry adds to a run; docs/compatibility.md describes them. */
+export const OVERSIZE_FILE = 'mlferry/oversize.json';
+export const REFUSED_METRICS_FILE = 'mlferry/metrics.ndjson';
+export const RENAMED_FILE = 'mlferry/renamed.json';
+const RENAMED_DIRECTORY = 'mlferry/renamed';
+
+/** A path that every store keeps, the same in every pass. */
+export function safeName(path: string): string {
+  const base = (path.toWellFormed().split('/').at(-1) ?? '')
+    .normalize('NFKD')
+    .replace(/[^A-Za-z0-9._-]+/g, '_')
+    .slice(-100);
+  const hash = createHash('sha256').update(JSON.stringify(path)).digest('hex').slice(0, 16);
+  return `${RENAMED_DIRECTORY}/${hash}-${base}`;
+}
+
+/** `mlferry/oversize.json`, or `mlferry/oversize-2.json` … where the source has a file of that name. */
+export function freeName(path: string, taken: ReadonlySet<string>): string {
+  const dot = path.lastIndexOf('.');
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? path : `${path.slice(0, dot)}-${number}${path.slice(dot)}`;
+    if (!taken.has(name)) return name;
+  }
+}
+
+/** The directory of a path; '' is the root. */
+export function parentOf(path: string): string {
+  return path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '';
+}
+
+/** The directories of these paths, and all above them. */
+export function directoriesOf(paths: Iterable<string>): Set<string> {
+  const directories = new Set<string>();
+  for (const path of paths) {
+    for (let directory = parentOf(path); !directories.has(directory); directory = parentOf(directory)) {
+      directories.add(directory);
+      if (directory === '') break;
+    }
+  }
+  return directories;
+}

@@ -1,0 +1,83 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { startServer } from '../servers/start-server.ts';
+import {
+  addPoints,
+  artifactsDirectory,
+  createRun,
+  pointsOf,
+  sha256Of,
+  writeLargeFile,
+} from './large-content.ts';
+import { copyReport } from './run-mlferry.ts';
+
+/** Bytes that a mlferry process may have resident at most. */
+const MOST_MEMORY = 256_000_000;
+const EXPERIMENT = 'large';
+
+let directory = '';
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'mlferry-memory-'));
+});
+afterEach(async () => {
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** Runs a copy; its report and the most memory that the process had resident, in bytes. */
+async function measuredCopy(...args: string[]) {
+  const peakFile = join(directory, 'peak');
+  const preload = new URL('./memory-peak.ts', import.meta.url).href;
+  const report = await copyReport([...args, '--temp-dir', directory], {
+    environment: { NODE_OPTIONS: `--import=${preload}`, PEAK_MEMORY_FILE: peakFile },
+  });
+  const memory = Number(await readFile(peakFile, 'utf8'));
+  console.log(`${args[0]}: at most ${(memory / 1e6).toFixed(0)} MB resident`);
+  return { report, memory };
+}
+
+test('a run with 1,000,000 points goes through an archive in 256 MB', async () => {
+  const archive = join(directory, 'backup.tar');
+  await using source = await startServer();
+  const { run_id } = await createRun(source, EXPERIMENT);
+  addPoints(source, run_id, { loss: 700_000, a: 100_000, b: 100_000, c: 100_000 });
+  const before = pointsOf(source, EXPERIMENT);
+  expect(before.points).toBe(1_000_000);
+
+  const backup = await measuredCopy('backup', source.url, archive);
+  expect(backup.report).toMatchObject({ exit_status: 0, sent: { points: 1_000_000 }, losses: [] });
+  expect(backup.memory).toBeLessThan(MOST_MEMORY);
+  await source.stop();
+
+  await using target = await startServer();
+  const restore = await measuredCopy('restore', archive, target.url);
+  expect(restore.report).toMatchObject({ exit_status: 0, sent: { points: 1_000_000 }, losses: [] });
+  expect(restore.memory).toBeLessThan(MOST_MEMORY);
+  expect(pointsOf(target, EXPERIMENT)).toEqual(before);
+});
+
+test.for(['random', 'repetitive'] as const)(
+  'a 2 GB artifact with %s bytes goes through an archive in 256 MB',
+  async (kind) => {
+    const size = 2_000_000_000;
+    const archive = join(directory, 'backup.tar');
+    await using source = await startServer();
+    const { experiment_id, run_id } = await createRun(source, EXPERIMENT);
+    const file = join(artifactsDirectory(source), experiment_id, run_id, 'artifacts', 'model', 'weights.bin');
+    const sha256 = await writeLargeFile(file, size, kind);
+
+    const backup = await measuredCopy('backup', source.url, archive);
+    expect(backup.report).toMatchObject({ exit_status: 0, sent: { artifacts: 1, artifact_bytes: size } });
+    expect(backup.memory).toBeLessThan(MOST_MEMORY);
+    await source.stop();
+
+    await using target = await startServer();
+    const restore = await measuredCopy('restore', archive, target.url);
+    expect(restore.report).toMatchObject({ exit_status: 0, sent: { artifacts: 1, artifact_bytes: size } });
+    expect(restore.memory).toBeLessThan(MOST_MEMORY);
+    const files = await readdir(artifactsDirectory(target), { recursive: true });
+    const [copied = ''] = files.filter((path) => path.endsWith('/artifacts/model/weights.bin'));
+    expect(await sha256Of(join(artifactsDirectory(target), copied))).toBe(sha256);
+  },
+);
