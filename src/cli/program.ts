@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { version } from '../version.ts';
+import { TOOL_VERSION } from '../util/tool-version.ts';
 import { addBackupCommand } from './backup.ts';
 import { addCopyCommand } from './copy.ts';
 import { addExportCommand } from './export.ts';
@@ -28,7 +28,7 @@ Exit status
 export function createProgram(io: Io): Command {
   const program = new Command('mlferry')
     .description('Copy, back up and restore MLflow experiments and runs')
-    .version(version)
+    .version(TOOL_VERSION)
     .addHelpText('after', OVERVIEW)
     .showSuggestionAfterError()
     .exitOverride();

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Run } from '../model/records.ts';
 import type { RunReader } from '../places/place.ts';
 
@@ -33,4 +34,10 @@ export function carriedRun(
       return body;
     },
   };
+}
+
+/** The digest of a run of which only some parts are carried: a later full copy must not take it for complete. */
+export function partDigest(full: string, { metrics, artifacts }: Parts): string {
+  if (metrics && artifacts) return full;
+  return createHash('sha256').update(`${full} metrics=${metrics} artifacts=${artifacts}`).digest('hex');
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { runDigest } from '../model/canonical.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import type { Selection } from '../model/selection.ts';
@@ -7,8 +6,8 @@ import type { Reader, RunReader, TargetExperiment, Writer, WrittenRun } from '..
 import { asMlferryError, MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
 import { readAhead } from '../util/read-ahead.ts';
-import { carriedRun, type Parts } from './carried-run.ts';
-import { PARENT_TAG, remapRun, runReferences } from './remap.ts';
+import { carriedRun, type Parts, partDigest } from './carried-run.ts';
+import { PARENT_TAG, remapRun, runReferences, unresolvedTags } from './remap.ts';
 import { type RenameRule, renamed } from './rename.ts';
 import { exitStatus, failureOf, type Ledger, type Report } from './report.ts';
 import { type OpenReferences, settlementOf } from './settle.ts';
@@ -299,25 +298,4 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
     exit_status: exitStatus(stopped, ledger.failureCount()),
   };
   return { report, runIds, experimentIds };
-}
-
-/** The digest of a run of which only some parts are carried: a later full copy must not take it for complete. */
-function partDigest(full: string, { metrics, artifacts }: Parts): string {
-  if (metrics && artifacts) return full;
-  return createHash('sha256').update(`${full} metrics=${metrics} artifacts=${artifacts}`).digest('hex');
-}
-
-/** The tags with references to runs that are not known to be on the target. */
-function unresolvedTags(
-  run: Run,
-  references: Map<string, string[]>,
-  runIds: ReadonlyMap<string, string>,
-): Map<string, string> {
-  const open = new Map<string, string>();
-  for (const [key, ids] of references) {
-    if (ids.every((id) => runIds.has(id))) continue;
-    const value = ownValue(run.tags, key);
-    if (value !== undefined) open.set(key, value);
-  }
-  return open;
 }

@@ -5,7 +5,7 @@ import type { Readable, Writable } from 'node:stream';
 import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
 import { openReader, openWriter } from '../places/open.ts';
 import type { PlaceOptions, TlsOptions } from '../places/place.ts';
-import { version } from '../version.ts';
+import { TOOL_VERSION } from '../util/tool-version.ts';
 import { type CopyResult, copy, type Progress } from './copy.ts';
 import type { RenameRule } from './rename.ts';
 import { createLedger } from './report.ts';
@@ -92,7 +92,7 @@ export async function copyBetween(from: string, to: string, options: JobOptions 
         overwrite: options.overwrite ?? false,
         source: reader.info,
         selection,
-        toolVersion: version,
+        toolVersion: TOOL_VERSION,
       });
       return await copy(reader, writer, {
         selection,

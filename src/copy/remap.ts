@@ -115,3 +115,18 @@ function tagsToCarry(source: Run): StringMap {
   const earlier = ownValue(source.tags, EARLIER_ORIGINS_TAG);
   return { ...tags, [EARLIER_ORIGINS_TAG]: earlier === undefined ? origin : `${earlier}\n${origin}` };
 }
+
+/** The tags with references to runs that are not known to be on the target. */
+export function unresolvedTags(
+  run: Run,
+  references: Map<string, string[]>,
+  runIds: ReadonlyMap<string, string>,
+): Map<string, string> {
+  const open = new Map<string, string>();
+  for (const [key, ids] of references) {
+    if (ids.every((id) => runIds.has(id))) continue;
+    const value = ownValue(run.tags, key);
+    if (value !== undefined) open.set(key, value);
+  }
+  return open;
+}

@@ -93,6 +93,7 @@ describe('a whole workspace', () => {
       INFINITY_CLAMPED: 2,
       NEGATIVE_ZERO: 1,
       ARTIFACT_NAME: 3,
+      DELETED_TIME: 2,
     });
     const between = await takeSnapshot(target);
     expect(differences(before, between, { tolerate: isLostOnServers })).toEqual([]);

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { zstdCompress } from 'node:zlib';
-import { type ByteSpool, createByteSpool } from '../byte-spool.ts';
-import { createCompressor } from '../compress.ts';
-import type { BodyStore } from '../record-writer.ts';
+import { type ByteSpool, createByteSpool } from '../../util/byte-spool.ts';
+import { createCompressor } from '../recorded/compress.ts';
+import type { BodyStore } from '../recorded/record-writer.ts';
 import { blobName } from './entry-names.ts';
 
 /** Writes an entry whose body has `size` bytes with this sha256 (hex). */

@@ -1,10 +1,10 @@
 import { createHash, type Hash } from 'node:crypto';
+import { type ByteSpool, createByteSpool } from '../../util/byte-spool.ts';
 import { MlferryError } from '../../util/errors.ts';
-import { type ByteSpool, createByteSpool } from '../byte-spool.ts';
-import { decompress } from '../decompress.ts';
-import type { Input } from '../input-file.ts';
-import { indexRecords, type RecordIndex } from '../record-index.ts';
-import { decodeRecords, MAX_LINE_BYTES } from '../record-lines.ts';
+import { decompress } from '../recorded/decompress.ts';
+import type { Input } from '../recorded/input-file.ts';
+import { indexRecords, type RecordIndex } from '../recorded/record-index.ts';
+import { decodeRecords, MAX_LINE_BYTES } from '../recorded/record-lines.ts';
 import { entryKind, indexLine, partName } from './entry-names.ts';
 import { readAll, type TarEntry, walkTar } from './walk-tar.ts';
 

@@ -1,6 +1,6 @@
 import { MlferryError } from '../../util/errors.ts';
-import { decompress } from '../decompress.ts';
-import type { Input } from '../input-file.ts';
+import { decompress } from '../recorded/decompress.ts';
+import type { Input } from '../recorded/input-file.ts';
 import type { Part } from './check-archive.ts';
 
 const MOST_PARTS = 2;

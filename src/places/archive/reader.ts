@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream';
 import { MlferryError } from '../../util/errors.ts';
-import { checkedBody } from '../checked-body.ts';
-import { decompress } from '../decompress.ts';
-import { type Input, openInput } from '../input-file.ts';
 import type { Location } from '../location.ts';
 import type { PlaceOptions, Reader } from '../place.ts';
-import { recordedReader } from '../recorded-reader.ts';
+import { checkedBody } from '../recorded/checked-body.ts';
+import { decompress } from '../recorded/decompress.ts';
+import { type Input, openInput } from '../recorded/input-file.ts';
+import { recordedReader } from '../recorded/recorded-reader.ts';
 import { type CheckedArchive, checkArchive } from './check-archive.ts';
 import { createPartCache } from './part-cache.ts';
 

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
-import type { Output } from '../output.ts';
+import type { Output } from '../recorded/output.ts';
 import { BLOCK, entryHeader, paddingOf } from './tar-header.ts';
 
 /** Writes tar entries one after another. */

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { createByteSpool } from '../byte-spool.ts';
+import { createByteSpool } from '../../util/byte-spool.ts';
 import type { Location } from '../location.ts';
-import { openOutputFile, refuseExisting } from '../output.ts';
 import type { Writer, WriterOptions } from '../place.ts';
-import { type RecordSink, recordWriter } from '../record-writer.ts';
+import { openOutputFile, refuseExisting } from '../recorded/output.ts';
+import { type RecordSink, recordWriter } from '../recorded/record-writer.ts';
 import { blobStore, type WriteEntry } from './blob-store.ts';
 import { INDEX, indexLine, MANIFEST } from './entry-names.ts';
 import { createPartWriter } from './part-writer.ts';

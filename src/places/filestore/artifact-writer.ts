@@ -2,8 +2,8 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { artifactPathProblem } from '../../artifacts/artifact-path.ts';
 import { MlferryError, systemCode } from '../../util/errors.ts';
-import { artifactPathProblem } from '../artifact-path.ts';
 import type { ArtifactEntry, RunReader } from '../place.ts';
 import { isAbsent } from './layout.ts';
 

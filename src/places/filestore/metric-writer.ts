@@ -10,7 +10,7 @@ export interface MetricWriter {
   close(): Promise<void>;
 }
 
-const BUFFER_CHARS = 256 * 1024;
+const BUFFER_CHARS = 64 * 1024;
 
 /** A writer of the metric files below `directory`. */
 export function createMetricWriter(directory: string): MetricWriter {
@@ -49,7 +49,7 @@ export function createMetricWriter(directory: string): MetricWriter {
         const handle = await open(path, 'a');
         current = { key, handle, start: (await handle.stat()).size };
       }
-      for (const point of points) text += formatMetricLine(point);
+      text += points.map(formatMetricLine).join('');
       if (text.length >= BUFFER_CHARS) await flush();
     },
     close,

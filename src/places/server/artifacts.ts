@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream';
+import { artifactPathProblem } from '../../artifacts/artifact-path.ts';
 import { openInDirectory } from '../../artifacts/directory.ts';
 import { parseArtifactRoot } from '../../artifacts/root.ts';
 import { sizedBody } from '../../artifacts/sized-body.ts';
 import type { Findings } from '../../model/findings.ts';
 import type { Run } from '../../model/records.ts';
 import { errorCodes, MlferryError } from '../../util/errors.ts';
-import { artifactPathProblem } from '../artifact-path.ts';
 import type { ArtifactEntry } from '../place.ts';
 import type { TrackingClient } from './client.ts';
 import { artifactPage } from './schemas.ts';

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { toJson } from '../../model/json.ts';
 import { MAX_POINTS, metrics, type Point } from '../../model/records.ts';
-import { createByteSpool } from '../byte-spool.ts';
+import { createByteSpool } from '../../util/byte-spool.ts';
 import { isSamePoint } from './points.ts';
 
 /** Points that may be held in memory; shared by the stores of one reader. About 80 bytes each. */
@@ -57,12 +57,13 @@ export function createPointStore(tempDir: string, budget: PointBudget): PointSto
   }
 
   async function load({ start, end }: { start: number; end: number }): Promise<readonly Point[]> {
-    const chunks = await alone(async () => {
-      const read: Uint8Array[] = [];
-      for await (const chunk of spool.read(start, end)) read.push(chunk);
-      return read;
+    const text = await alone(async () => {
+      const chunks: Uint8Array[] = [];
+      // The spool's bytes are valid only until more is appended, hence the copies.
+      for await (const chunk of spool.read(start, end)) chunks.push(Uint8Array.from(chunk));
+      return Buffer.concat(chunks).toString('utf8');
     });
-    return pointList.parse(JSON.parse(Buffer.concat(chunks).toString('utf8')));
+    return pointList.parse(JSON.parse(text));
   }
 
   function sequence(latest: Point): PointSequence {

@@ -3,6 +3,8 @@ import type { MetricValue } from '../../model/metric-value.ts';
 import type { Point } from '../../model/records.ts';
 import { MlferryError } from '../../util/errors.ts';
 
+const INTEGER = /^-?\d{1,400}$/;
+
 /** A point of a history answer; `run_id` stands only in those of get-history-bulk. */
 export interface RunPoint {
   readonly run_id: string | undefined;
@@ -14,12 +16,12 @@ export interface RunPoint {
  * default. Throws NOT_MLFLOW.
  */
 export function parseMetric(item: unknown): RunPoint {
-  if (typeof item !== 'object' || item === null) throw notAMetric(item);
+  if (typeof item !== 'object' || item === null || Array.isArray(item)) throw notAMetric(item);
   const step = integer('step' in item ? item.step : 0);
   const timestamp = integer('timestamp' in item ? item.timestamp : 0);
-  const value = 'value' in item ? item.value : 0;
+  const value = toMetricValue('value' in item ? item.value : 0);
   const run_id = 'run_id' in item && typeof item.run_id === 'string' ? item.run_id : undefined;
-  if (step === undefined || timestamp === undefined || !isMetricValue(value)) throw notAMetric(item);
+  if (step === undefined || timestamp === undefined || value === undefined) throw notAMetric(item);
   return { run_id, point: [step, timestamp, value] };
 }
 
@@ -27,8 +29,11 @@ function integer(value: unknown) {
   return typeof value === 'number' || typeof value === 'string' ? toInt64(value) : undefined;
 }
 
-function isMetricValue(value: unknown): value is MetricValue {
-  return typeof value === 'number' || value === 'NaN' || value === 'Infinity' || value === '-Infinity';
+/** The metric value in an answer; a double that is written as an integer beyond 2^53 comes as text from fromServerJson. */
+function toMetricValue(value: unknown): MetricValue | undefined {
+  if (typeof value === 'number' || value === 'NaN' || value === 'Infinity' || value === '-Infinity')
+    return value;
+  return typeof value === 'string' && INTEGER.test(value) ? Number(value) : undefined;
 }
 
 function notAMetric(item: unknown): MlferryError {

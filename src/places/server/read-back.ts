@@ -4,7 +4,7 @@ import type { Findings } from '../../model/findings.ts';
 import { toJson } from '../../model/json.ts';
 import { type DatasetInput, type Point, type Run, run as runRecord } from '../../model/records.ts';
 import { ownValue } from '../../model/string-map.ts';
-import { createByteSpool } from '../byte-spool.ts';
+import { createByteSpool } from '../../util/byte-spool.ts';
 import { inputKey } from './run-changes.ts';
 import { comparablePoint, compareLatest } from './sift-points.ts';
 import type { TargetRoutes } from './target-routes.ts';

@@ -16,8 +16,8 @@ import type { ServerRun } from './schemas.ts';
 import { countRuns, searchRuns, type ViewType } from './searches.ts';
 import { type Missing, selectExperiments, selectRuns } from './selected.ts';
 
-/** Points held in memory by one reader, about 32 MB. */
-const BUDGET_POINTS = 400_000;
+/** Points held in memory by one reader: some 10 MB, and what waits for the garbage collector with them. */
+const BUDGET_POINTS = 100_000;
 /** Runs that the view leaves out are counted up to this number. */
 const MOST_HIDDEN = 50_000;
 

@@ -28,7 +28,16 @@ const toMap = (pairs: z.infer<typeof keyValues>) =>
 
 const metric = z.object({
   key: z.string(),
-  value: metricValue.default(0),
+  // A double that is written as an integer beyond 2^53 comes as text from fromServerJson.
+  value: z
+    .union([
+      metricValue,
+      z
+        .string()
+        .regex(/^-?\d{1,400}$/)
+        .transform(Number),
+    ])
+    .default(0),
   timestamp: int64Answer.default(0),
   step: int64Answer.default(0),
 });

@@ -5,7 +5,7 @@ import { toJson } from '../../model/json.ts';
 import { isKeyAllowed } from '../../model/limits.ts';
 import type { Run } from '../../model/records.ts';
 import { ownValue } from '../../model/string-map.ts';
-import { createByteSpool } from '../byte-spool.ts';
+import { createByteSpool } from '../../util/byte-spool.ts';
 import type { MetricPoints, RunReader, RunTarget, WrittenRun } from '../place.ts';
 import { OVERSIZE_FILE, REFUSED_METRICS_FILE } from './artifact-names.ts';
 import { createRun } from './create-run.ts';

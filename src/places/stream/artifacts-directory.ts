@@ -3,13 +3,13 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { writeAll } from '../../util/byte-spool.ts';
 import { asMlferryError, MlferryError, systemCode } from '../../util/errors.ts';
-import { blobPath } from '../blob-path.ts';
-import { writeAll } from '../byte-spool.ts';
-import { checkedBody } from '../checked-body.ts';
-import { syncDirectory } from '../output.ts';
-import type { BodyStore } from '../record-writer.ts';
-import type { StoredBody } from '../run-spool.ts';
+import { blobPath } from '../recorded/blob-path.ts';
+import { checkedBody } from '../recorded/checked-body.ts';
+import { syncDirectory } from '../recorded/output.ts';
+import type { BodyStore } from '../recorded/record-writer.ts';
+import type { StoredBody } from '../recorded/run-spool.ts';
 
 /**
  * Keeps artifact bytes in a directory beside a stream, each content once, as `sha256/ab/cdef…`. A file stands there

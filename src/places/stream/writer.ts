@@ -1,8 +1,8 @@
 import { MlferryError } from '../../util/errors.ts';
 import type { Location } from '../location.ts';
-import { openOutputFile, openOutputPipe, refuseExisting } from '../output.ts';
 import type { Writer, WriterOptions } from '../place.ts';
-import { type RecordSink, recordWriter } from '../record-writer.ts';
+import { openOutputFile, openOutputPipe, refuseExisting } from '../recorded/output.ts';
+import { type RecordSink, recordWriter } from '../recorded/record-writer.ts';
 import { artifactsDirectory } from './artifacts-directory.ts';
 
 /**

@@ -11,7 +11,7 @@ import { checkArchive } from '../../../src/places/archive/check-archive.ts';
 import { indexLine } from '../../../src/places/archive/entry-names.ts';
 import { openArchiveReader } from '../../../src/places/archive/reader.ts';
 import { entryHeader } from '../../../src/places/archive/tar-header.ts';
-import { createTally } from '../../../src/places/record-tally.ts';
+import { createTally } from '../../../src/places/recorded/record-tally.ts';
 import { makeExperiment, makeRun, readerOptions } from '../memory-workspace.ts';
 import { memoryInput, smallArchive } from './small-archive.ts';
 

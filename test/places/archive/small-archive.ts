@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openArchiveWriter } from '../../../src/places/archive/writer.ts';
-import type { Input } from '../../../src/places/input-file.ts';
+import type { Input } from '../../../src/places/recorded/input-file.ts';
 import { makeExperiment, makeRun, testOptions, writeWorkspace } from '../memory-workspace.ts';
 
 /** The bytes of a small archive with a raw, a compressed and an empty blob. */

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Writable } from 'node:stream';
-import { asMlferryError, MlferryError, systemCode } from '../util/errors.ts';
-import { writeAll } from './byte-spool.ts';
+import { writeAll } from '../../util/byte-spool.ts';
+import { asMlferryError, MlferryError, systemCode } from '../../util/errors.ts';
+import type { Compression } from '../location.ts';
 import { createCompressor } from './compress.ts';
-import type { Compression } from './location.ts';
 
 /** Where the bytes of an archive or stream go. After a failed call only `abort` may follow. */
 export interface Output {

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { MlferryError } from '../util/errors.ts';
+import { MlferryError } from './errors.ts';
 
 const PIECE = 2 ** 17;
 

@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
-import { compareInt64 } from '../model/int64.ts';
-import { latestPoints } from '../model/latest-points.ts';
-import type { ArtifactRecord, Experiment, MetricsRecord, Run } from '../model/records.ts';
-import { globMatcher, type Selection, selectsExperiment, selectsRun } from '../model/selection.ts';
-import { errorCodes, MlferryError } from '../util/errors.ts';
-import type { ArtifactEntry, PlaceInfo, PlaceOptions, Reader, RunReader } from './place.ts';
+import { compareInt64 } from '../../model/int64.ts';
+import { latestPoints } from '../../model/latest-points.ts';
+import type { ArtifactRecord, Experiment, MetricsRecord, Run } from '../../model/records.ts';
+import { globMatcher, type Selection, selectsExperiment, selectsRun } from '../../model/selection.ts';
+import { errorCodes, MlferryError } from '../../util/errors.ts';
+import type { ArtifactEntry, PlaceInfo, PlaceOptions, Reader, RunReader } from '../place.ts';
 import type { IndexedRun, RecordIndex } from './record-index.ts';
 import { decodeRecords } from './record-lines.ts';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { asMlferryError } from '../util/errors.ts';
+import { asMlferryError } from './errors.ts';
 import { readRange } from './read-range.ts';
 
 /** Bytes on their way: the last ones in memory, what came before them in a temporary file. */

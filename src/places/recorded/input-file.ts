@@ -1,10 +1,10 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { addAbortSignal, type Readable } from 'node:stream';
-import { asMlferryError, MlferryError, systemCode } from '../util/errors.ts';
-import { type ByteSpool, createByteSpool } from './byte-spool.ts';
+import { type ByteSpool, createByteSpool } from '../../util/byte-spool.ts';
+import { asMlferryError, MlferryError, systemCode } from '../../util/errors.ts';
+import { readRange } from '../../util/read-range.ts';
+import type { PlaceOptions } from '../place.ts';
 import { decompress, type Swelling, sniffCompression } from './decompress.ts';
-import type { PlaceOptions } from './place.ts';
-import { readRange } from './read-range.ts';
 
 /** The uncompressed content of a file or pipe, readable anywhere and any number of times. */
 export interface Input {

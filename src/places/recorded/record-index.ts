@@ -1,7 +1,7 @@
-import { canonicalLine } from '../model/canonical.ts';
-import type { Int64 } from '../model/int64.ts';
-import type { ArtifactRecord, Experiment, Header, Run } from '../model/records.ts';
-import { MlferryError } from '../util/errors.ts';
+import { canonicalLine } from '../../model/canonical.ts';
+import type { Int64 } from '../../model/int64.ts';
+import type { ArtifactRecord, Experiment, Header, Run } from '../../model/records.ts';
+import { MlferryError } from '../../util/errors.ts';
 import type { RecordLine } from './record-lines.ts';
 import { createTally } from './record-tally.ts';
 import { watchRun } from './run-check.ts';

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import ndjson from 'ndjson';
 import { z } from 'zod';
-import { FORMAT_VERSION, type WireRecord, wireRecord } from '../model/records.ts';
-import { MlferryError } from '../util/errors.ts';
+import { FORMAT_VERSION, type WireRecord, wireRecord } from '../../model/records.ts';
+import { MlferryError } from '../../util/errors.ts';
 
 /** Longest record line, its line end included (bytes). */
 export const MAX_LINE_BYTES = 64 * 2 ** 20;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { End, WireRecord } from '../model/records.ts';
+import type { End, WireRecord } from '../../model/records.ts';
 
 /** Counts and hashes record lines; `end` gives the end record of all lines so far. */
 export function createTally(): {

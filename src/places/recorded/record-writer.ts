@@ -1,7 +1,7 @@
-import { canonicalLine } from '../model/canonical.ts';
-import { type End, type Experiment, FORMAT_VERSION, type Header, wireRecord } from '../model/records.ts';
-import { MlferryError } from '../util/errors.ts';
-import type { PlaceInfo, Writer, WriterOptions, WrittenRun } from './place.ts';
+import { canonicalLine } from '../../model/canonical.ts';
+import { type End, type Experiment, FORMAT_VERSION, type Header, wireRecord } from '../../model/records.ts';
+import { MlferryError } from '../../util/errors.ts';
+import type { PlaceInfo, Writer, WriterOptions, WrittenRun } from '../place.ts';
 import { createTally } from './record-tally.ts';
 import { type SpooledRun, type StoredBody, spoolRun } from './run-spool.ts';
 import { createTurns } from './turns.ts';

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { canonicalLine } from '../model/canonical.ts';
-import { MAX_POINTS, type Run, type WireRecord, wireRecord } from '../model/records.ts';
-import { asMlferryError, MlferryError } from '../util/errors.ts';
-import { type ByteSpool, createByteSpool } from './byte-spool.ts';
-import type { ArtifactEntry, RunReader, WriterOptions } from './place.ts';
+import { canonicalLine } from '../../model/canonical.ts';
+import { MAX_POINTS, type Run, type WireRecord, wireRecord } from '../../model/records.ts';
+import { type ByteSpool, createByteSpool } from '../../util/byte-spool.ts';
+import { asMlferryError, MlferryError } from '../../util/errors.ts';
+import type { ArtifactEntry, RunReader, WriterOptions } from '../place.ts';
 import { MAX_LINE_BYTES } from './record-lines.ts';
 import { watchRun } from './run-check.ts';
 

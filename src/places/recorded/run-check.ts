@@ -1,5 +1,5 @@
-import { type ArtifactRecord, MAX_POINTS, type MetricsRecord } from '../model/records.ts';
-import { artifactPathProblem } from './artifact-path.ts';
+import { artifactPathProblem } from '../../artifacts/artifact-path.ts';
+import { type ArtifactRecord, MAX_POINTS, type MetricsRecord } from '../../model/records.ts';
 
 /** A reason why a record cannot follow the run above it; `hostile` when its path could reach out of the run. */
 export interface RunProblem {

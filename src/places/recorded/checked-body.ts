@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { asMlferryError, MlferryError } from '../util/errors.ts';
+import { asMlferryError, MlferryError } from '../../util/errors.ts';
 
 /**
  * A byte stream that fails with SHORT_BODY when it has not the expected size, and with CORRUPT when it has not the
