@@ -6,7 +6,8 @@ import { redact } from '../util/redact.ts';
 export function requireKind(location: string, kind: Location['kind'], example: string): void {
   const found = parseLocation(location).kind;
   if (found === kind) return;
-  throw new MlferryError('LOCATION', `"${redact(location)}" is a ${found}, not a ${kind}`, {
-    hint: `Name ${kind === 'archive' ? 'an archive' : `a ${kind}`} such as ${example}, or use mlferry copy.`,
+  const named = (name: Location['kind']) => `${name === 'archive' ? 'an' : 'a'} ${name}`;
+  throw new MlferryError('LOCATION', `"${redact(location)}" is ${named(found)}, not ${named(kind)}`, {
+    hint: `Name ${named(kind)} such as ${example}, or use mlferry copy.`,
   });
 }

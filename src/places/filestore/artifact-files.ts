@@ -8,7 +8,7 @@ import { isAbsent, isDirectory } from './layout.ts';
 
 /** Artifacts of a run: where their directory is, what is in it, and the bytes. */
 
-const READ_BYTES = 256 * 1024;
+const READ_BYTES = 64 * 1024;
 
 /** Where the artifacts of a run are; `unreachable` = the place that is recorded is not one of this machine. */
 export interface ArtifactRoot {

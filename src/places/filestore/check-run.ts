@@ -56,7 +56,7 @@ export async function checkRun(directory: string, written: WrittenParts): Promis
 /** Line ends in a file. */
 async function countLines(path: string): Promise<number> {
   let lines = 0;
-  const stream: AsyncIterable<Buffer> = createReadStream(path, { highWaterMark: 256 * 1024 });
+  const stream: AsyncIterable<Buffer> = createReadStream(path, { highWaterMark: 64 * 1024 });
   for await (const chunk of stream) {
     for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, at + 1)) lines += 1;
   }

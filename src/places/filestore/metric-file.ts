@@ -9,7 +9,7 @@ import { MlferryError } from '../../util/errors.ts';
  * `<dataset name> <dataset digest>`, and the name may hold spaces.
  */
 
-const CHUNK_BYTES = 256 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 const MAX_LINE = 1024 * 1024;
 
 function integer(text: string): Int64 | undefined {

@@ -123,6 +123,8 @@ export async function createExchange(place: ServerLocation, options: PlaceOption
         signal,
         ...(body === undefined ? {} : { body }),
       });
+      // Who reads a body sees its error; without a listener, a body that is dropped unread would end the process.
+      response.body.on('error', () => undefined);
       const redirected = response.statusCode >= 300 && response.statusCode < 400;
       const target = redirected ? headerText(response, 'location') : undefined;
       if (target === undefined) return response;

@@ -161,7 +161,7 @@ export function transportProblem(context: RequestContext, error: unknown): Probl
       `TLS: ${reason}`,
       0,
       false,
-      'Give the server’s CA with --ca-file (or the client certificate it asks for).',
+      'Give the server’s CA with --from-ca or --to-ca, and a client certificate with --from-client-cert or --to-client-cert.',
     );
   }
   if (code?.startsWith('HPE_')) return problem('NOT_MLFLOW', `the answer is not HTTP (${reason})`, 2, true);

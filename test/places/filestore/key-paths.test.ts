@@ -5,10 +5,35 @@ import { createKeySpace } from '../../../src/places/filestore/key-paths.ts';
 describe('keys as files', () => {
   it('are taken as MLflow takes them', () => {
     const problemOf = createKeySpace('/store');
-    for (const key of ['loss', 'val/loss', 'a b.c-d_e:f', 'é 日本', '__proto__', '.hidden', 'x'.repeat(250), `${'y'.repeat(200)}/${'z'.repeat(49)}`]) {
+    for (const key of [
+      'loss',
+      'val/loss',
+      'a b.c-d_e:f',
+      'é 日本',
+      '__proto__',
+      '.hidden',
+      'x'.repeat(250),
+      `${'y'.repeat(200)}/${'z'.repeat(49)}`,
+    ]) {
       expect(problemOf(key), key).toBeUndefined();
     }
-    for (const key of ['', '.', '..', '..a', '/a', 'a/', 'a//b', 'a/../b', 'a/./b', 'a\0b', 'a@b', 'a,b', '😀', 'é'.repeat(130), 'a/b\u0300']) {
+    for (const key of [
+      '',
+      '.',
+      '..',
+      '..a',
+      '/a',
+      'a/',
+      'a//b',
+      'a/../b',
+      'a/./b',
+      'a\0b',
+      'a@b',
+      'a,b',
+      '😀',
+      'é'.repeat(130),
+      'a/b\u0300',
+    ]) {
       expect(problemOf(key), key).toBeTypeOf('string');
     }
   });

@@ -16,13 +16,39 @@ afterAll(() => rm(dir, { recursive: true, force: true }));
 const text = fc.oneof(
   fc.string({ unit: 'grapheme' }),
   fc.string({ unit: 'binary' }).filter((value) => value.isWellFormed()),
-  fc.constantFrom('', '~', 'null', 'yes', '1e3', '1234e567', '0o17', '017', '=', '<<', '2020-01-01', 'a: b', '# c', '-', '\u0085', '\ufeff', '\u2028\r\n', '\u007f', '__proto__'),
+  fc.constantFrom(
+    '',
+    '~',
+    'null',
+    'yes',
+    '1e3',
+    '1234e567',
+    '0o17',
+    '017',
+    '=',
+    '<<',
+    '2020-01-01',
+    'a: b',
+    '# c',
+    '-',
+    '\u0085',
+    '\ufeff',
+    '\u2028\r\n',
+    '\u007f',
+    '__proto__',
+  ),
 );
 const fields = fc
-  .uniqueArray(fc.tuple(fc.oneof(text, fc.string({ minLength: 1100, maxLength: 1200 })), fc.oneof(text, fc.constant(null), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n }))), {
-    selector: ([key]) => key,
-    maxLength: 6,
-  })
+  .uniqueArray(
+    fc.tuple(
+      fc.oneof(text, fc.string({ minLength: 1100, maxLength: 1200 })),
+      fc.oneof(text, fc.constant(null), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n })),
+    ),
+    {
+      selector: ([key]) => key,
+      maxLength: 6,
+    },
+  )
   .map((entries) => Object.fromEntries(entries));
 
 const asTexts = (value: Record<string, string | bigint | null>) =>
@@ -35,9 +61,8 @@ describe('meta.yaml', () => {
     fc.assert(
       fc.property(fields, fields, (map, inner) => {
         const value = parseMetaYaml(formatMetaYaml({ map, inner, list: [], none: {} }), 'meta.yaml');
-        const read = value as unknown;
-        expect(read).toMatchObject({ list: [], none: {} });
-        const { map: readMap, inner: readInner } = Object(read);
+        expect(value).toMatchObject({ list: [], none: {} });
+        const { map: readMap, inner: readInner } = Object(value);
         expect(Object.entries(Object(readMap)).sort()).toEqual(asTexts(map));
         expect(Object.entries(Object(readInner)).sort()).toEqual(asTexts(inner));
       }),
@@ -58,14 +83,18 @@ for text in json.load(open(sys.argv[1])):
     assert value["list"] == [] and value["none"] == {} and value["id"] == "0" and value["number"] == 5
     out.append([[k, str(v) if isinstance(v, int) else v] for k, v in value["map"].items()])
 print(json.dumps(out))`;
-    const output = execFileSync(pythonOf(NEWEST_MLFLOW), ['-c', script, path], { encoding: 'utf8', maxBuffer: 2 ** 28 });
+    const output = execFileSync(pythonOf(NEWEST_MLFLOW), ['-c', script, path], {
+      encoding: 'utf8',
+      maxBuffer: 2 ** 28,
+    });
     const read: unknown = JSON.parse(output);
     const sorted = Array.isArray(read) ? read.map((entries: string[][]) => entries.sort()) : [];
     expect(sorted).toEqual(samples.map(asTexts));
   });
 
   it('keeps texts that PyYAML writes without quotes', () => {
-    const yaml = 'digest: 1234e567\nrun_name: 1e3\nold_id: 0\nnothing: null\nempty:\ntilde: ~\nquoted: "null"\n';
+    const yaml =
+      'digest: 1234e567\nrun_name: 1e3\nold_id: 0\nnothing: null\nempty:\ntilde: ~\nquoted: "null"\n';
     expect(parseMetaYaml(yaml, 'meta.yaml')).toEqual({
       digest: '1234e567',
       run_name: '1e3',
@@ -81,8 +110,14 @@ print(json.dumps(out))`;
     expect(() => parseMetaYaml('a: [1\nb: {', 'the/meta.yaml')).toThrow(/the\/meta\.yaml is not valid YAML/);
     const path = join(dir, 'empty.yaml');
     await writeFile(path, '');
-    await expect(readMetaYaml(path)).rejects.toMatchObject({ code: 'SOURCE_ITEM', message: `${path} is empty` });
+    await expect(readMetaYaml(path)).rejects.toMatchObject({
+      code: 'SOURCE_ITEM',
+      message: `${path} is empty`,
+    });
     await writeFile(path, Buffer.from([0x61, 0x3a, 0x20, 0xff]));
-    await expect(readMetaYaml(path)).rejects.toMatchObject({ code: 'SOURCE_ITEM', message: `${path} is not UTF-8` });
+    await expect(readMetaYaml(path)).rejects.toMatchObject({
+      code: 'SOURCE_ITEM',
+      message: `${path} is not UTF-8`,
+    });
   });
 });

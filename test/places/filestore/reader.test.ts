@@ -43,7 +43,10 @@ describe('the place', () => {
     const root = newRoot();
     await makeTree(root, { 'src/main.py': '', '0/meta.yaml': experimentMeta('0', 'Default') });
     for (const path of [join(root, 'src'), join(root, 'missing'), join(root, '0')]) {
-      await expect(openStore(path)).rejects.toMatchObject({ code: 'LOCATION', message: expect.not.stringContaining('\n') });
+      await expect(openStore(path)).rejects.toMatchObject({
+        code: 'LOCATION',
+        message: expect.not.stringContaining('\n'),
+      });
     }
   });
 });
@@ -77,10 +80,22 @@ describe('old layouts', () => {
       status: 'FINISHED',
       lifecycle_stage: 'active',
       start_time: 1530000000000,
-      tags: { 'mlflow.source.name': 'train.py', 'mlflow.source.git.commit': 'abc123', 'mlflow.project.entryPoint': 'main' },
+      tags: {
+        'mlflow.source.name': 'train.py',
+        'mlflow.source.git.commit': 'abc123',
+        'mlflow.project.entryPoint': 'main',
+      },
       latest_metrics: { loss: [0, 1530000001, 0.25] },
     });
-    expect(run?.metrics).toEqual([['loss', [[0, 1530000000, 0.5], [0, 1530000001, 0.25]]]]);
+    expect(run?.metrics).toEqual([
+      [
+        'loss',
+        [
+          [0, 1530000000, 0.5],
+          [0, 1530000001, 0.25],
+        ],
+      ],
+    ]);
     expect(run?.artifacts).toEqual([['model/data.bin', Buffer.from('bytes')]]);
   });
 
@@ -96,9 +111,20 @@ describe('old layouts', () => {
     const { workspace, failures, losses } = await readStore(root);
     expect(failures).toEqual([]);
     expect(losses).toEqual([
-      { code: 'TIMESTAMP_NOT_ALLOWED', key: 'start_time', detail: expect.any(String), experiment_name: '2020-01-01', run_id: A },
+      {
+        code: 'TIMESTAMP_NOT_ALLOWED',
+        key: 'start_time',
+        detail: expect.any(String),
+        experiment_name: '2020-01-01',
+        run_id: A,
+      },
     ]);
-    expect(workspace[0]?.experiment).toMatchObject({ name: '2020-01-01', creation_time: 5, last_update_time: 6, tags: { 'mlflow.note.content': 'a\r\nb' } });
+    expect(workspace[0]?.experiment).toMatchObject({
+      name: '2020-01-01',
+      creation_time: 5,
+      last_update_time: 6,
+      tags: { 'mlflow.note.content': 'a\r\nb' },
+    });
     expect(workspace[0]?.runs[0]?.run).toMatchObject({
       run_name: 'from the tag',
       status: 'FAILED',
@@ -120,7 +146,10 @@ describe('order and selection', () => {
       'models/registered/meta.yaml': 'name: registered\n',
       [`9/${A}/meta.yaml`]: runMeta(A, '9'),
       [`9/${B}/meta.yaml`]: runMeta(B, '9').replace('start_time: 10', 'start_time: 9'),
-      [`9/${C}/meta.yaml`]: runMeta(C, '9', 'deleted_time: 99\n').replace('lifecycle_stage: active', 'lifecycle_stage: deleted'),
+      [`9/${C}/meta.yaml`]: runMeta(C, '9', 'deleted_time: 99\n').replace(
+        'lifecycle_stage: active',
+        'lifecycle_stage: deleted',
+      ),
     });
     return root;
   };
@@ -145,7 +174,11 @@ describe('order and selection', () => {
 
   it('reports names and ids that match nothing, and those of the other stage', async () => {
     const root = await make();
-    const { workspace, failures } = await readStore(root, { experiments: ['same*', 'gone', 'never'], runs: [A, C, 'nope', '../x'], view: 'active' });
+    const { workspace, failures } = await readStore(root, {
+      experiments: ['same*', 'gone', 'never'],
+      runs: [A, C, 'nope', '../x'],
+      view: 'active',
+    });
     expect(workspace.map(({ runs }) => runs.map(({ run }) => run.run_id))).toEqual([[A], []]);
     expect(failures.map(({ code, message }) => `${code} ${message}`)).toEqual([
       'NOT_FOUND Experiment "gone" is deleted',
@@ -182,7 +215,9 @@ describe('damage', () => {
     const { workspace, failures, losses } = await readStore(root);
     expect(workspace.map(({ runs }) => runs.map(({ run }) => run.run_id))).toEqual([[A]]);
     expect(failures.every(({ code }) => code === 'SOURCE_ITEM')).toBe(true);
-    expect(failures.map(({ object, message }) => `${object}: ${message.replaceAll(root, '')}`).sort()).toEqual([
+    expect(
+      failures.map(({ object, message }) => `${object}: ${message.replaceAll(root, '')}`).sort(),
+    ).toEqual([
       'experiment "1": /1 has no meta.yaml',
       'experiment "2": /2/meta.yaml says experiment_id "3", but the directory is "2"',
       expect.stringMatching(/^experiment "4": \/4\/meta\.yaml is not valid YAML/),
@@ -192,7 +227,10 @@ describe('damage', () => {
       'run no-meta of experiment "good": /0/no-meta has no meta.yaml',
       `run other-id of experiment "good": /0/other-id/meta.yaml says run_id "${B}", but the directory is "other-id"`,
     ]);
-    expect(losses.map(({ code, key }) => `${code} ${key}`).sort()).toEqual(['METRICS_NOT_CARRIED empty', 'VALUE_NOT_ALLOWED binary']);
+    expect(losses.map(({ code, key }) => `${code} ${key}`).sort()).toEqual([
+      'METRICS_NOT_CARRIED empty',
+      'VALUE_NOT_ALLOWED binary',
+    ]);
   });
 
   it('of datasets and links to models is told', async () => {
@@ -202,18 +240,27 @@ describe('damage', () => {
       '0/models/m-1/meta.yaml': 'x: 1\n',
       '0/traces/tr-1/trace_info.yaml': 'x: 1\n',
       '0/traces/tr-2/trace_info.yaml': 'x: 1\n',
-      '0/datasets/d1/meta.yaml': "digest: 1234e567\nname: data\nprofile: null\nschema: null\nsource: '{}'\nsource_type: local\n",
+      '0/datasets/d1/meta.yaml':
+        "digest: 1234e567\nname: data\nprofile: null\nschema: null\nsource: '{}'\nsource_type: local\n",
       [`0/${A}/meta.yaml`]: runMeta(A, '0'),
-      [`0/${A}/inputs/i1/meta.yaml`]: 'destination_id: d1\ndestination_type: RUN\nsource_id: d1\nsource_type: DATASET\ntags:\n  mlflow.data.context: training\n',
-      [`0/${A}/inputs/i2/meta.yaml`]: 'destination_id: d2\ndestination_type: RUN\nsource_id: d2\nsource_type: DATASET\ntags: {}\n',
-      [`0/${A}/inputs/i3/meta.yaml`]: 'destination_id: m-1\ndestination_type: RUN\nsource_id: m-1\nsource_type: MODEL\ntags: {}\n',
+      [`0/${A}/inputs/i1/meta.yaml`]:
+        'destination_id: d1\ndestination_type: RUN\nsource_id: d1\nsource_type: DATASET\ntags:\n  mlflow.data.context: training\n',
+      [`0/${A}/inputs/i2/meta.yaml`]:
+        'destination_id: d2\ndestination_type: RUN\nsource_id: d2\nsource_type: DATASET\ntags: {}\n',
+      [`0/${A}/inputs/i3/meta.yaml`]:
+        'destination_id: m-1\ndestination_type: RUN\nsource_id: m-1\nsource_type: MODEL\ntags: {}\n',
       [`0/${A}/outputs/m-1/meta.yaml`]: 'source_id: m-1\nstep: 0\n',
       [`0/${A}/metrics/m`]: '1 1.0 5 my data set abc\n',
     });
     const { workspace, losses, failures } = await readStore(root);
     expect(failures).toEqual([]);
     expect(workspace[0]?.runs[0]?.run).toMatchObject({
-      dataset_inputs: [{ dataset: { name: 'data', digest: '1234e567', source_type: 'local', source: '{}' }, tags: { 'mlflow.data.context': 'training' } }],
+      dataset_inputs: [
+        {
+          dataset: { name: 'data', digest: '1234e567', source_type: 'local', source: '{}' },
+          tags: { 'mlflow.data.context': 'training' },
+        },
+      ],
       latest_metrics: { m: [5, 1, 1] },
     });
     expect(losses.map(({ code, count }) => `${code} ${count ?? 1}`).sort()).toEqual([
@@ -259,7 +306,14 @@ describe('artifacts', () => {
     await symlink('nowhere', join(artifacts, 'broken'));
     await writeFile(Buffer.concat([Buffer.from(`${artifacts}/bad-`), Buffer.from([0xff])]), 'x');
     const { run, losses } = await only(root);
-    expect(await list(run)).toEqual(['.hidden/#%41 ü 4', 'a b 0', 'a.txt 2', 'a/x 1', 'dirlink/x 1', 'link 2']);
+    expect(await list(run)).toEqual([
+      '.hidden/#%41 ü 4',
+      'a b 0',
+      'a.txt 2',
+      'a/x 1',
+      'dirlink/x 1',
+      'link 2',
+    ]);
     await list(run);
     expect(losses).toMatchObject([
       { code: 'ARTIFACT_NAME' },
@@ -317,7 +371,10 @@ describe('artifacts', () => {
     const root = newRoot();
     await makeTree(root, {
       '0/meta.yaml': experimentMeta('0', 'e'),
-      [`0/${A}/meta.yaml`]: runMeta(A, '0').replace(/^artifact_uri: .*/m, `artifact_uri: s3://bucket/0/${A}/artifacts`),
+      [`0/${A}/meta.yaml`]: runMeta(A, '0').replace(
+        /^artifact_uri: .*/m,
+        `artifact_uri: s3://bucket/0/${A}/artifacts`,
+      ),
     });
     await mkdir(join(root, '0', A, 'artifacts'));
     const { run, losses } = await only(root);

@@ -53,7 +53,9 @@ describe.each(VERSIONS)('an mlruns directory of MLflow %s', (version) => {
     expect(own.runs).toHaveLength(Object.keys(runs).length);
     expect(viewOf(workspace)).toEqual(own);
     const codes = losses.map(({ code, count }) => `${code} ${count ?? 1}`);
-    expect(codes.sort()).toEqual(version === '3.17.2' ? ['LOGGED_MODELS 1', 'MODEL_LINKS 1', 'MODEL_LINKS 2'] : []);
+    expect(codes.sort()).toEqual(
+      version === '3.17.2' ? ['LOGGED_MODELS 1', 'MODEL_LINKS 1', 'MODEL_LINKS 2'] : [],
+    );
   });
 
   it('is copied so that the client of every version sees the same', async () => {
@@ -63,7 +65,9 @@ describe.each(VERSIONS)('an mlruns directory of MLflow %s', (version) => {
     expect(report.runs).toMatchObject({ created: Object.keys(runs).length, failed: 0 });
     for (const other of VERSIONS) {
       const seen = withoutMarks(await clientView(other, target));
-      expect(asMlflowSees(seen, runs['in deleted experiment'])).toEqual(asMlflowSees(own, runs['in deleted experiment']));
+      expect(asMlflowSees(seen, runs['in deleted experiment'])).toEqual(
+        asMlflowSees(own, runs['in deleted experiment']),
+      );
     }
     const again = withoutMarks(viewOf((await readStore(target)).workspace));
     expect(again).toEqual(viewOf((await readStore(root)).workspace));
@@ -82,8 +86,15 @@ describe.each(VERSIONS)('an mlruns directory of MLflow %s', (version) => {
 
 it('a run with 1,200 keys and one with 30,000 points are copied whole', async () => {
   const keys = Array.from({ length: 1200 }, (_, n) => `group${n % 7}/key ${n}`).sort();
-  const wide = await makeRun({ run_id: 'a'.repeat(32), start_time: 1 }, keys.map((key, n) => [key, [[n, n, n / 10]]]));
-  const points = Array.from({ length: 30_000 }, (_, n): [number, number, number] => [n, 1.7e12 + n, Math.sin(n)]);
+  const wide = await makeRun(
+    { run_id: 'a'.repeat(32), start_time: 1 },
+    keys.map((key, n) => [key, [[n, n, n / 10]]]),
+  );
+  const points = Array.from({ length: 30_000 }, (_, n): [number, number, number] => [
+    n,
+    1.7e12 + n,
+    Math.sin(n),
+  ]);
   const long = await makeRun({ run_id: 'b'.repeat(32), start_time: 2 }, [['loss', points]]);
   const made: Workspace = [{ experiment: makeExperiment(), runs: [wide, long] }];
   const target = join(dir, 'large');
@@ -91,5 +102,8 @@ it('a run with 1,200 keys and one with 30,000 points are copied whole', async ()
   await writeWorkspace(made, await openFileStoreWriter({ kind: 'filestore', path: target }, options));
   expect(failures).toEqual([]);
   const seen = await clientView('3.17.2', target);
-  expect(withoutMarks({ experiments: [], runs: seen.runs })).toEqual({ experiments: [], runs: viewOf(made).runs });
+  expect(withoutMarks({ experiments: [], runs: seen.runs })).toEqual({
+    experiments: [],
+    runs: viewOf(made).runs,
+  });
 });

@@ -7,7 +7,14 @@ import { ALL_ACTIVE, type Selection, selectsExperiment, selectsRun } from '../..
 import { openFileStoreReader } from '../../../src/places/filestore/reader.ts';
 import { openFileStoreWriter } from '../../../src/places/filestore/writer.ts';
 import type { Reader } from '../../../src/places/place.ts';
-import { memoryRunReader, readerOptions, readWorkspace, sha256, testOptions, type Workspace } from '../memory-workspace.ts';
+import {
+  memoryRunReader,
+  readerOptions,
+  readWorkspace,
+  sha256,
+  testOptions,
+  type Workspace,
+} from '../memory-workspace.ts';
 
 /** Everything, deleted or not. */
 export const ALL: Selection = { ...ALL_ACTIVE, view: 'all' };
@@ -40,19 +47,35 @@ export function memoryReader(workspace: Workspace, fingerprint = 'f'.repeat(16))
 }
 
 /** Copies with the engine, as the command does. */
-export async function copyTo(reader: Reader, to: string, more: { selection?: Selection; dryRun?: boolean } = {}) {
+export async function copyTo(
+  reader: Reader,
+  to: string,
+  more: { selection?: Selection; dryRun?: boolean } = {},
+) {
   const { selection = ALL, dryRun = false } = more;
   const ledger = createLedger();
   const { options } = testOptions('/nowhere', { findings: ledger, dryRun, selection, source: reader.info });
   const writer = await openFileStoreWriter({ kind: 'filestore', path: to }, options);
   const parts = { metrics: true, artifacts: true };
   const signal = options.signal;
-  const result = await copy(reader, writer, { selection, concurrency: 8, rename: [], parts, dryRun, signal, ledger });
+  const result = await copy(reader, writer, {
+    selection,
+    concurrency: 8,
+    rename: [],
+    parts,
+    dryRun,
+    signal,
+    ledger,
+  });
   return { ...result, ledger };
 }
 
 /** Copies a store into another. */
-export async function copyStore(from: string, to: string, more: { selection?: Selection; dryRun?: boolean } = {}) {
+export async function copyStore(
+  from: string,
+  to: string,
+  more: { selection?: Selection; dryRun?: boolean } = {},
+) {
   const { reader } = await openStore(from);
   const result = await copyTo(reader, to, more);
   await reader.close();
@@ -60,7 +83,10 @@ export async function copyStore(from: string, to: string, more: { selection?: Se
 }
 
 /** Writes a hand-made tree: path → content. */
-export async function makeTree(root: string, files: Readonly<Record<string, string | Buffer>>): Promise<void> {
+export async function makeTree(
+  root: string,
+  files: Readonly<Record<string, string | Buffer>>,
+): Promise<void> {
   for (const [path, content] of Object.entries(files)) {
     await mkdir(dirname(join(root, path)), { recursive: true });
     await writeFile(join(root, path), content);

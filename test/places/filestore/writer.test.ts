@@ -8,7 +8,14 @@ import type { Experiment, Run } from '../../../src/model/records.ts';
 import { openFileStoreWriter } from '../../../src/places/filestore/writer.ts';
 import { MlferryError } from '../../../src/util/errors.ts';
 import { anyWorkspace } from '../arbitraries.ts';
-import { type MemoryRun, makeExperiment, makeRun, memoryRunReader, testOptions, type Workspace } from '../memory-workspace.ts';
+import {
+  type MemoryRun,
+  makeExperiment,
+  makeRun,
+  memoryRunReader,
+  testOptions,
+  type Workspace,
+} from '../memory-workspace.ts';
 import { viewOf } from './client-view.ts';
 import { ALL, copyStore, copyTo, makeTree, memoryReader, openStore, readStore, treeOf } from './store.ts';
 
@@ -35,23 +42,43 @@ const workspace = (runs: readonly MemoryRun[], experiment: Partial<Experiment> =
 const readRun = async (root: string, id: string) => {
   const { workspace: read } = await readStore(root);
   const found = read.flatMap(({ runs }) => runs).find(({ run }) => run.run_id === id);
-  const tags = Object.entries(found?.run.tags ?? {}).filter(([key]) => key !== ORIGIN_TAG && key !== DIGEST_TAG);
-  return { run: { ...found?.run, tags: Object.fromEntries(tags) }, metrics: found?.metrics, artifacts: found?.artifacts };
+  const tags = Object.entries(found?.run.tags ?? {}).filter(
+    ([key]) => key !== ORIGIN_TAG && key !== DIGEST_TAG,
+  );
+  return {
+    run: { ...found?.run, tags: Object.fromEntries(tags) },
+    metrics: found?.metrics,
+    artifacts: found?.artifacts,
+  };
 };
-const lossCodes = (losses: readonly { code: string; key?: string }[]) => losses.map(({ code, key }) => `${code} ${key}`).sort();
+const lossCodes = (losses: readonly { code: string; key?: string }[]) =>
+  losses.map(({ code, key }) => `${code} ${key}`).sort();
 
 const full = (fields: Partial<Run> = {}, points = 3) =>
   makeRun(
     {
       run_id: A,
       params: { lr: '0.1', 'a/b': 'x\r\ny' },
-      tags: { t: 'é', '__proto__': 'own' },
-      dataset_inputs: [{ dataset: { name: 'd', digest: '1234e567', source_type: 'local', source: '{}', schema: 's' }, tags: { yes: 'no' } }],
+      tags: { t: 'é', __proto__: 'own' },
+      dataset_inputs: [
+        {
+          dataset: { name: 'd', digest: '1234e567', source_type: 'local', source: '{}', schema: 's' },
+          tags: { yes: 'no' },
+        },
+      ],
       ...fields,
     },
     [
       ['loss', Array.from({ length: points }, (_, n) => [n, n, n / 3])],
-      ['val/loss', [[0, 0, 'NaN'], [0, 0, 'NaN'], [-1, '9007199254740993', '-Infinity'], [1, 1, -0]]],
+      [
+        'val/loss',
+        [
+          [0, 0, 'NaN'],
+          [0, 0, 'NaN'],
+          [-1, '9007199254740993', '-Infinity'],
+          [1, 1, -0],
+        ],
+      ],
     ],
     [
       ['empty', Buffer.alloc(0)],
@@ -63,16 +90,33 @@ describe('a new store', () => {
   it('gets everything of a run, and the experiment 0 that MLflow wants', async () => {
     const root = newRoot();
     const run = await full();
-    const { report } = await copyTo(memoryReader(workspace([run], { tags: { 'mlflow.note.content': 'n' }, last_update_time: 1_700_000_000_001 })), root);
-    expect(report).toMatchObject({ failures: [], losses: [], exit_status: 0, sent: { points: 7, artifacts: 2, artifact_bytes: 100_000 } });
+    const { report } = await copyTo(
+      memoryReader(
+        workspace([run], { tags: { 'mlflow.note.content': 'n' }, last_update_time: 1_700_000_000_001 }),
+      ),
+      root,
+    );
+    expect(report).toMatchObject({
+      failures: [],
+      losses: [],
+      exit_status: 0,
+      sent: { points: 7, artifacts: 2, artifact_bytes: 100_000 },
+    });
     expect(await readRun(root, A)).toEqual({
       run: { ...run.run, artifact_uri: `file://${root}/1/${A}/artifacts` },
       metrics: run.metrics,
       artifacts: run.artifacts,
     });
     const { workspace: read } = await readStore(root);
-    expect(read.map(({ experiment: { experiment_id, name } }) => `${experiment_id} ${name}`)).toEqual(['1 an experiment', '0 Default']);
-    expect(read[0]?.experiment).toMatchObject({ creation_time: 1_700_000_000_000, last_update_time: 1_700_000_000_001, tags: { 'mlflow.note.content': 'n' } });
+    expect(read.map(({ experiment: { experiment_id, name } }) => `${experiment_id} ${name}`)).toEqual([
+      '1 an experiment',
+      '0 Default',
+    ]);
+    expect(read[0]?.experiment).toMatchObject({
+      creation_time: 1_700_000_000_000,
+      last_update_time: 1_700_000_000_001,
+      tags: { 'mlflow.note.content': 'n' },
+    });
     expect((await readdir(root)).sort()).toEqual(['.trash', '0', '1']);
   });
 
@@ -82,22 +126,34 @@ describe('a new store', () => {
     const dry = await copyTo(memoryReader(source), root, { dryRun: true });
     await expect(readdir(root)).rejects.toMatchObject({ code: 'ENOENT' });
     const real = await copyTo(memoryReader(source), root);
-    expect(dry.report).toMatchObject({ runs: real.report.runs, sent: real.report.sent, losses: real.report.losses, experiments: real.report.experiments });
+    expect(dry.report).toMatchObject({
+      runs: real.report.runs,
+      sent: real.report.sent,
+      losses: real.report.losses,
+      experiments: real.report.experiments,
+    });
     expect(new Map(dry.runIds)).toEqual(new Map(real.runIds));
   });
 
   it('keeps the source’s Default as experiment 0, with its times', async () => {
     const root = newRoot();
-    await copyTo(memoryReader(workspace([], { experiment_id: '77', name: 'Default', creation_time: 5 })), root);
+    await copyTo(
+      memoryReader(workspace([], { experiment_id: '77', name: 'Default', creation_time: 5 })),
+      root,
+    );
     const { workspace: read } = await readStore(root);
-    expect(read.map(({ experiment }) => [experiment.experiment_id, experiment.creation_time])).toEqual([['0', 5]]);
+    expect(read.map(({ experiment }) => [experiment.experiment_id, experiment.creation_time])).toEqual([
+      ['0', 5],
+    ]);
   });
 
   it('is refused in a directory of other files, and in the source itself', async () => {
     const root = newRoot();
     await makeTree(root, { 'main.py': '' });
     const { options } = testOptions(dir);
-    await expect(openFileStoreWriter({ kind: 'filestore', path: root }, options)).rejects.toMatchObject({ code: 'LOCATION' });
+    await expect(openFileStoreWriter({ kind: 'filestore', path: root }, options)).rejects.toMatchObject({
+      code: 'LOCATION',
+    });
     const store = newRoot();
     await copyTo(memoryReader(workspace([])), store);
     await expect(copyStore(store, store)).rejects.toMatchObject({ code: 'CONFLICT' });
@@ -120,11 +176,26 @@ describe('a second copy', () => {
     await copyTo(memoryReader(workspace([await full({ status: 'RUNNING', end_time: null }, 1500)])), root);
     const { latest_metrics: _, ...fields } = (await full()).run;
     const grown = await makeRun(
-      { ...fields, params: { lr: '0.1', 'a/b': 'x\r\ny', more: '2' }, tags: { t: 'changed', new: '1' }, run_name: 'renamed' },
+      {
+        ...fields,
+        params: { lr: '0.1', 'a/b': 'x\r\ny', more: '2' },
+        tags: { t: 'changed', new: '1' },
+        run_name: 'renamed',
+      },
       [
         ['loss', Array.from({ length: 1700 }, (_, n) => [n, n, n / 3])],
         ['new', [[0, 0, 1]]],
-        ['val/loss', [[-2, 5, 1], [0, 0, 'NaN'], [0, 0, 'NaN'], [-1, '9007199254740993', '-Infinity'], [1, 1, -0], [0, 0, 'NaN']]],
+        [
+          'val/loss',
+          [
+            [-2, 5, 1],
+            [0, 0, 'NaN'],
+            [0, 0, 'NaN'],
+            [-1, '9007199254740993', '-Infinity'],
+            [1, 1, -0],
+            [0, 0, 'NaN'],
+          ],
+        ],
       ],
       [
         ['empty', Buffer.from('no longer')],
@@ -139,7 +210,11 @@ describe('a second copy', () => {
     expect(report.sent).toEqual({ points: 200 + 1 + 2, artifacts: 2, artifact_bytes: 12 });
     expect(dry.report).toMatchObject({ runs: report.runs, sent: report.sent });
     const read = await readRun(root, A);
-    expect(read.run).toMatchObject({ ...grown.run, artifact_uri: expect.anything(), tags: { t: 'changed', new: '1', '__proto__': 'own' } });
+    expect(read.run).toMatchObject({
+      ...grown.run,
+      artifact_uri: expect.anything(),
+      tags: { t: 'changed', new: '1', __proto__: 'own' },
+    });
     expect(read.artifacts).toEqual(grown.artifacts);
     expect(read.metrics?.[0]).toEqual(grown.metrics[0]);
     expect(read.metrics?.[2]?.[1]).toHaveLength(6);
@@ -156,7 +231,10 @@ describe('a second copy', () => {
     const { report } = await copyTo(memoryReader(workspace([await full({ tags: { t: 'new' } })])), root);
     expect(lossCodes(report.losses)).toEqual(['VALUE_CONFLICT lr']);
     expect(report.sent.points).toBe(0);
-    expect((await readRun(root, A)).run).toMatchObject({ params: { lr: 'edited' }, tags: { own: 'added here', t: 'new' } });
+    expect((await readRun(root, A)).run).toMatchObject({
+      params: { lr: 'edited' },
+      tags: { own: 'added here', t: 'new' },
+    });
   });
 
   it('mends a metric line that a crash cut off', async () => {
@@ -193,7 +271,13 @@ describe('ids', () => {
       [`.trash/5/${B}/meta.yaml`]: 'x: 1',
       [`1/${A}/meta.yaml`]: 'x: 1',
     });
-    const source = workspace([await full(), await full({ run_id: B }), await full({ run_id: 'tags' }), await full({ run_id: 'no id!' }), await full({ run_id: C })]);
+    const source = workspace([
+      await full(),
+      await full({ run_id: B }),
+      await full({ run_id: 'tags' }),
+      await full({ run_id: 'no id!' }),
+      await full({ run_id: C }),
+    ]);
     const { report, runIds, experimentIds } = await copyTo(memoryReader(source), root);
     expect(lossCodes(report.losses)).toEqual(Array(4).fill('RUN_ID_TAKEN undefined'));
     expect(runIds.get(C)).toBe(C);
@@ -206,7 +290,10 @@ describe('ids', () => {
 
   it('of parents are mapped, also of a parent that comes later or is in no selection', async () => {
     const root = newRoot();
-    await makeTree(root, { [`7/${B}/params/x`]: 'takes the id', '7/meta.yaml': "experiment_id: '7'\nname: other\n" });
+    await makeTree(root, {
+      [`7/${B}/params/x`]: 'takes the id',
+      '7/meta.yaml': "experiment_id: '7'\nname: other\n",
+    });
     const child = await full({ run_id: A, tags: { 'mlflow.parentRunId': B } });
     const stray = await full({ run_id: C, tags: { 'mlflow.parentRunId': 'unknown' } });
     const parent = await full({ run_id: B });
@@ -225,7 +312,11 @@ describe('deleted', () => {
   const gone = async (): Promise<Workspace> => [
     {
       experiment: makeExperiment({ name: 'gone', lifecycle_stage: 'deleted', last_update_time: 42 }),
-      runs: [await full({ lifecycle_stage: 'deleted', deleted_time: 41 }), await full({ run_id: B, lifecycle_stage: 'deleted' }), await full({ run_id: C })],
+      runs: [
+        await full({ lifecycle_stage: 'deleted', deleted_time: 41 }),
+        await full({ run_id: B, lifecycle_stage: 'deleted' }),
+        await full({ run_id: C }),
+      ],
     },
   ];
 
@@ -236,7 +327,11 @@ describe('deleted', () => {
     expect(await readdir(join(root, '.trash'))).toEqual(['1']);
     const { workspace: read } = await readStore(root);
     const found = read.find(({ experiment }) => experiment.name === 'gone');
-    expect(found?.experiment).toMatchObject({ lifecycle_stage: 'deleted', last_update_time: 42, creation_time: 1_700_000_000_000 });
+    expect(found?.experiment).toMatchObject({
+      lifecycle_stage: 'deleted',
+      last_update_time: 42,
+      creation_time: 1_700_000_000_000,
+    });
     expect(found?.runs.map(({ run }) => run.lifecycle_stage)).toEqual(['deleted', 'deleted', 'deleted']);
     expect(found?.runs[0]?.run.deleted_time).toBe(41);
     expect(found?.runs[0]?.artifacts).toHaveLength(2);
@@ -249,7 +344,10 @@ describe('deleted', () => {
   it('later at the source is deleted on the target', async () => {
     const root = newRoot();
     await copyTo(memoryReader(workspace([await full()])), root);
-    const { report } = await copyTo(memoryReader(workspace([await full({ lifecycle_stage: 'deleted', deleted_time: 7 })])), root);
+    const { report } = await copyTo(
+      memoryReader(workspace([await full({ lifecycle_stage: 'deleted', deleted_time: 7 })])),
+      root,
+    );
     expect(report).toMatchObject({ runs: { updated: 1 }, sent: { points: 0, artifacts: 0 } });
     expect((await readRun(root, A)).run).toMatchObject({ lifecycle_stage: 'deleted', deleted_time: 7 });
   });
@@ -282,7 +380,13 @@ describe('what a store cannot hold', () => {
       },
       [
         ['m', [[0, 0, 1]]],
-        ['m/below', [[0, 0, 2], [1, 1, 'NaN']]],
+        [
+          'm/below',
+          [
+            [0, 0, 2],
+            [1, 1, 'NaN'],
+          ],
+        ],
         [wide, Array.from({ length: 1500 }, (_, n) => [n, n, n])],
       ],
       [
@@ -294,7 +398,10 @@ describe('what a store cannot hold', () => {
         [`${'ü'.repeat(128)}`, Buffer.from('1')],
       ],
     );
-    const { report } = await copyTo(memoryReader(workspace([run], { tags: { 'bad@key': '1', good: '2' } })), root);
+    const { report } = await copyTo(
+      memoryReader(workspace([run], { tags: { 'bad@key': '1', good: '2' } })),
+      root,
+    );
     expect(report.failures).toEqual([]);
     expect(lossCodes(report.losses)).toEqual(
       [
@@ -316,21 +423,37 @@ describe('what a store cannot hold', () => {
     expect(report.sent.points).toBe(1);
     const read = await readRun(root, A);
     expect(read.run).toMatchObject({ params: { a: '1' }, tags: { ok: 'x'.repeat(100_000) }, start_time: 0 });
-    expect(read.artifacts?.map(([path]) => path)).toEqual(['fine', 'mlferry/oversize.filestore.json', 'mlferry/oversize.json']);
+    expect(read.artifacts?.map(([path]) => path)).toEqual([
+      'fine',
+      'mlferry/oversize.filestore.json',
+      'mlferry/oversize.json',
+    ]);
     const spilled: unknown = JSON.parse(read.artifacts?.[1]?.[1].toString() ?? '');
     expect(spilled).toEqual({
-      metrics: { 'm/below': [[0, 0, 2], [1, 1, 'NaN']], [wide]: Array.from({ length: 1500 }, (_, n) => [n, n, n]) },
+      metrics: {
+        'm/below': [
+          [0, 0, 2],
+          [1, 1, 'NaN'],
+        ],
+        [wide]: Array.from({ length: 1500 }, (_, n) => [n, n, n]),
+      },
       params: { 'a/b': '2', 'at@sign': '3', half: '\ud800' },
       tags: { '../up': 'no' },
-      dataset_inputs: [{ dataset: { name: 'd', digest: '1', source_type: 's', source: '{}' }, tags: { other: '1' } }],
+      dataset_inputs: [
+        { dataset: { name: 'd', digest: '1', source_type: 's', source: '{}' }, tags: { other: '1' } },
+      ],
     });
     const before = await treeOf(root);
     const running = { ...run, run: { ...run.run, status: 'RUNNING' as const } };
     await copyTo(memoryReader(workspace([running])), root);
     const third = await copyTo(memoryReader(workspace([running])), root);
     expect(third.report.runs).toMatchObject({ unchanged: 1 });
-    const changed = Object.keys(await treeOf(root)).filter((path) => !path.endsWith('meta.yaml') && !path.endsWith(DIGEST_TAG));
-    expect(changed).toEqual(Object.keys(before).filter((path) => !path.endsWith('meta.yaml') && !path.endsWith(DIGEST_TAG)));
+    const changed = Object.keys(await treeOf(root)).filter(
+      (path) => !path.endsWith('meta.yaml') && !path.endsWith(DIGEST_TAG),
+    );
+    expect(changed).toEqual(
+      Object.keys(before).filter((path) => !path.endsWith('meta.yaml') && !path.endsWith(DIGEST_TAG)),
+    );
   });
 });
 
@@ -354,24 +477,39 @@ describe('errors', () => {
     await expect(writer.run(short, target(broken.run))).rejects.toMatchObject({ code: 'SHORT_BODY' });
     expect(await readdir(join(root, '1'))).not.toContain(A);
     const good = await full({ run_id: B });
-    expect(await writer.run(memoryRunReader(good), target(good.run))).toMatchObject({ outcome: 'created', run_id: B });
+    expect(await writer.run(memoryRunReader(good), target(good.run))).toMatchObject({
+      outcome: 'created',
+      run_id: B,
+    });
     await writer.finish();
     expect((await readdir(root)).sort()).toEqual(['.trash', '0', '1']);
-    expect((await readStore(root)).workspace.flatMap(({ runs }) => runs.map(({ run }) => run.run_id))).toEqual([B]);
+    expect(
+      (await readStore(root)).workspace.flatMap(({ runs }) => runs.map(({ run }) => run.run_id)),
+    ).toEqual([B]);
   });
 
   it('and crashes leave no rubbish: abort removes its own, the next writer that of dead processes', async () => {
     const root = newRoot();
     const { options } = testOptions(dir);
     const writer = await openFileStoreWriter({ kind: 'filestore', path: root }, options);
-    const dead = join(root, '.mlferry-partial.trash', `${hostname()}-999999999-00000000-0000-0000-0000-000000000000`);
-    const foreign = join(root, '.mlferry-partial.trash', 'another-host-1-00000000-0000-0000-0000-000000000000');
+    const dead = join(
+      root,
+      '.mlferry-partial.trash',
+      `${hostname()}-999999999-00000000-0000-0000-0000-000000000000`,
+    );
+    const foreign = join(
+      root,
+      '.mlferry-partial.trash',
+      'another-host-1-00000000-0000-0000-0000-000000000000',
+    );
     await mkdir(dead, { recursive: true });
     await mkdir(foreign, { recursive: true });
     await writer.experiment(makeExperiment(), 'e');
     expect((await readdir(join(root, '.mlferry-partial.trash'))).length).toBe(2);
     await writer.abort();
-    expect(await readdir(join(root, '.mlferry-partial.trash'))).toEqual(['another-host-1-00000000-0000-0000-0000-000000000000']);
+    expect(await readdir(join(root, '.mlferry-partial.trash'))).toEqual([
+      'another-host-1-00000000-0000-0000-0000-000000000000',
+    ]);
     expect((await readStore(root)).failures).toEqual([]);
   });
 
@@ -393,15 +531,27 @@ describe('a store of anything', () => {
     await fc.assert(
       fc.asyncProperty(anyWorkspace, async (make) => {
         const [first, second] = [newRoot(), newRoot()];
-        const distinct = (await make()).filter(({ experiment }, index, all) => all.findIndex((other) => other.experiment.name === experiment.name) === index && experiment.name.isWellFormed() && experiment.name !== 'Default');
+        const distinct = (await make()).filter(
+          ({ experiment }, index, all) =>
+            all.findIndex((other) => other.experiment.name === experiment.name) === index &&
+            experiment.name.isWellFormed() &&
+            experiment.name !== 'Default',
+        );
         fc.pre(distinct.length > 0);
         const made = await copyTo(memoryReader(distinct), first);
         expect(made.report.failures).toEqual([]);
         const { report } = await copyStore(first, second);
         expect(report.failures).toEqual([]);
         expect(report.losses.filter(({ code }) => code !== 'PARENT_NOT_COPIED')).toEqual([]);
-        const [a, b] = [viewOf((await readStore(first)).workspace), viewOf((await readStore(second)).workspace)];
-        const unmarked = (view: typeof a) => view.runs.map((run) => ({ ...run, tags: Object.entries(run.tags).filter(([key]) => !key.startsWith('mlferry.')) }));
+        const [a, b] = [
+          viewOf((await readStore(first)).workspace),
+          viewOf((await readStore(second)).workspace),
+        ];
+        const unmarked = (view: typeof a) =>
+          view.runs.map((run) => ({
+            ...run,
+            tags: Object.entries(run.tags).filter(([key]) => !key.startsWith('mlferry.')),
+          }));
         expect(unmarked(b)).toEqual(unmarked(a));
         expect(b.experiments).toEqual(a.experiments);
         const before = await treeOf(second);

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { formatBytes, formatCount, formatDuration, formatTable } from '../../src/cli/format.ts';
+import { progressText } from '../../src/cli/progress-line.ts';
+
+describe('numbers for people', () => {
+  it('counts, sizes and times', () => {
+    expect([
+      formatCount(1234567),
+      formatBytes(0),
+      formatBytes(999),
+      formatBytes(1500),
+      formatBytes(2.5e12),
+    ]).toEqual(['1,234,567', '0 B', '999 B', '1.5 kB', '2.5 TB']);
+    expect([7, 185, 3725].map(formatDuration)).toEqual(['7s', '3m 05s', '1h 02m']);
+  });
+
+  it('aligns columns, numbers to the right', () => {
+    expect(
+      formatTable([
+        ['name', 'runs'],
+        ['é', '1,000'],
+        ['long', '7'],
+      ]),
+    ).toBe('name  runs\né     1,000\nlong      7\n');
+  });
+});
+
+describe('the progress line', () => {
+  const progress = {
+    experiment: 'churn',
+    experiments: { done: 1, total: 2 },
+    runs: { seen: 100, done: 49, failed: 1 },
+    points: 1000,
+    bytes: 2000,
+  };
+
+  it('shows rates and, once it can be guessed, the time left', () => {
+    expect(progressText(progress, 10)).toBe(
+      'experiment 1/2 churn · runs 49/100 (1 failed) · 1,000 points (100/s) · 2.0 kB (200 B/s) · ~30s left',
+    );
+    expect(progressText(progress, 1)).not.toContain('left');
+  });
+});

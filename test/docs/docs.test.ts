@@ -1,0 +1,181 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { CommanderError } from 'commander';
+import { expect, test } from 'vitest';
+import { parseOptions } from '../../src/cli/options.ts';
+import { createProgram } from '../../src/cli/program.ts';
+import { inspect } from '../../src/copy/inspect.ts';
+import { parseLocation } from '../../src/places/location.ts';
+import { errorCodes } from '../../src/util/errors.ts';
+import { cleanEnvironment } from '../servers/start-server.ts';
+import { mlferryArguments, shellCommands } from './shell-commands.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const run = promisify(execFile);
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+
+const documents = [
+  'README.md',
+  ...readdirSync(join(ROOT, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
+
+const shellBlocks = (markdown: string) =>
+  [...markdown.matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
+
+/** First cells of the rows of the tables below a heading. */
+function rowsBelow(markdown: string, heading: string): string[][] {
+  const section = markdown.split(/^(?=## )/m).find((part) => part.startsWith(`${heading}\n`)) ?? '';
+  return section
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+}
+
+test('every loss code is explained in docs/compatibility.md, and no other', () => {
+  const union = /export type LossCode =([^;]+);/.exec(read('src/model/findings.ts'))?.[1] ?? '';
+  const codes = [...union.matchAll(/'([A-Z_]+)'/g)].map((match) => match[1] ?? '');
+  expect(codes).toContain('PARAM_TOO_LONG');
+  const explained = rowsBelow(read('docs/compatibility.md'), '## Losses').flatMap(
+    ([code = '']) => /^`([A-Z_]+)`$/.exec(code)?.[1] ?? [],
+  );
+  expect(explained.toSorted()).toEqual(codes.toSorted());
+});
+
+test('every error code stands in docs/errors.md with its exit status, and no other', () => {
+  const table = read('docs/errors.md')
+    .split('\n')
+    .flatMap((line) => {
+      const row = /^\| ([A-Z_]+) \| (\d+) \|/.exec(line);
+      return row === null ? [] : [[row[1] ?? '', Number(row[2])] as const];
+    });
+  const codes = Object.entries(errorCodes).map(([code, { exit }]) => [code, exit]);
+  expect(Object.fromEntries(table)).toEqual(Object.fromEntries(codes));
+  expect(table).toHaveLength(codes.length);
+});
+
+test('the main job of the README works as written, without any server', async () => {
+  const section = read('README.md')
+    .split(/^(?=## )/m)
+    .find((part) => part.startsWith('## Try it, without any server\n'));
+  const [block = ''] = shellBlocks(section ?? '');
+  const lines = block.split('\n').filter((line) => line !== '' && !/^npm (ci|install)$/.test(line));
+  expect(lines.length).toBeGreaterThanOrEqual(3);
+  const directory = await mkdtemp(join(tmpdir(), 'mlferry-readme-'));
+  try {
+    const outputs: string[] = [];
+    for (const line of lines) {
+      const command = line.replaceAll('/tmp/mlferry-demo', `${directory}/demo`);
+      expect(command).not.toContain('/tmp/mlferry-demo');
+      // Rejects on any exit status but 0.
+      const { stdout } = await run('sh', ['-c', command], { cwd: ROOT, env: cleanEnvironment() });
+      outputs.push(stdout);
+    }
+    const { total } = await inspect(join(ROOT, 'samples/mlruns'));
+    expect(total.runs).toBeGreaterThan(0);
+    expect(total.artifacts).toBeGreaterThan(0);
+    expect((await inspect(`${directory}/demo/backup.tar`)).total).toEqual(total);
+    expect((await inspect(`${directory}/demo/mlruns`)).total).toEqual(total);
+    expect(outputs.join('')).toMatch(new RegExp(`^ +total +${total.runs} `, 'm'));
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+});
+
+/** The real command line, whose commands only parse; `help` has what it prints. */
+function parser() {
+  const stdout = new PassThrough();
+  const stderr = new PassThrough();
+  const io = {
+    stdin: new PassThrough(),
+    stdout,
+    stderr,
+    environment: {},
+    signal: new AbortController().signal,
+    exit: () => undefined,
+  };
+  const program = createProgram(io);
+  for (const command of program.commands) {
+    command.action(() => {
+      if (command.name() === 'schema') return;
+      parseOptions(command.opts());
+      for (const place of command.processedArgs) parseLocation(String(place));
+    });
+  }
+  const printed = async () => {
+    stdout.end();
+    return text(stdout);
+  };
+  return { program, stderr, printed };
+}
+
+/** What the real command line has against these arguments; `undefined`: nothing. */
+async function problemOf(args: readonly string[]): Promise<string | undefined> {
+  const { program, stderr } = parser();
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return undefined;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return undefined;
+    stderr.end();
+    return `mlferry ${args.join(' ')}: ${error instanceof Error ? error.message : String(error)} ${await text(stderr)}`;
+  }
+}
+
+async function problemsOf(commands: readonly string[][]): Promise<string[]> {
+  return (await Promise.all(commands.map(problemOf))).filter((problem) => problem !== undefined);
+}
+
+test.each(documents)('the command lines in %s are ones that mlferry takes', async (document) => {
+  const commands = shellBlocks(read(document)).flatMap(mlferryArguments);
+  if (document === 'README.md') expect(commands.length).toBeGreaterThan(5);
+  expect(await problemsOf(commands)).toEqual([]);
+});
+
+test('the examples in --help are ones that mlferry takes', async () => {
+  for (const { name } of parser().program.commands.map((command) => ({ name: command.name() }))) {
+    const { program, printed } = parser();
+    await program.parseAsync([name, '--help'], { from: 'user' }).catch((error: unknown) => {
+      if (!(error instanceof CommanderError) || error.exitCode !== 0) throw error;
+    });
+    const examples = (await printed()).split('\nExamples\n')[1] ?? '';
+    const commands = mlferryArguments(examples);
+    expect(commands.length, `examples of mlferry ${name}`).toBeGreaterThan(0);
+    expect(await problemsOf(commands)).toEqual([]);
+  }
+});
+
+test('a wrong command line would be noticed', async () => {
+  expect(await problemOf(['copy', 'a', 'b', '--no-such-option'])).toContain('--no-such-option');
+  expect(await problemOf(['backup', 'a'])).toContain('archive');
+  expect(await problemOf(['restore', 'a.tar', 'b', 'c'])).toContain('too many arguments');
+  expect(await problemOf(['copy', 'a', 'ftp://b'])).toContain('ftp');
+  expect(await problemOf(['nonsense'])).toContain('nonsense');
+  expect(shellCommands("# no\na 'b c' -d | e > f\nssh g mlferry --h \\\n  i\n")).toEqual([
+    ['a', 'b c', '-d'],
+    ['e'],
+    ['ssh', 'g', 'mlferry', '--h', 'i'],
+  ]);
+});
+
+test.each(documents)('the links in %s lead somewhere', (document) => {
+  const links = [...read(document).matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] ?? '');
+  const relative = links.filter((link) => !/^([a-z]+:|#)/i.test(link));
+  const broken = relative.filter(
+    (link) => !existsSync(join(ROOT, dirname(document), link.replace(/#.*$/, ''))),
+  );
+  expect(broken).toEqual([]);
+});

@@ -1,0 +1,15 @@
+import { parseLocation } from '../../../src/places/location.ts';
+import type { PlaceOptions } from '../../../src/places/place.ts';
+import { connect, type TrackingClient } from '../../../src/places/server/client.ts';
+import { placeOptions } from './place-options.ts';
+
+/** A client of the server at this location. */
+export async function connectTo(
+  location: string,
+  environment: Record<string, string> = {},
+  more: Partial<PlaceOptions> = {},
+): Promise<TrackingClient> {
+  const place = parseLocation(location);
+  if (place.kind !== 'server') throw new Error(`${location} is not a server`);
+  return connect(place, (await placeOptions(environment, more)).options);
+}
