@@ -10,7 +10,7 @@ import { carriedRun, type Parts, partDigest } from './carried-run.ts';
 import { PARENT_TAG, remapRun, runReferences, unresolvedTags } from './remap.ts';
 import { type RenameRule, renamed } from './rename.ts';
 import { exitStatus, failureOf, type Ledger, type Report } from './report.ts';
-import { type OpenReferences, settlementOf } from './settle.ts';
+import { type OpenReferences, referenceKept, settlementOf } from './settle.ts';
 
 /** Where a copy stands; sent after every change. */
 export interface Progress {
@@ -223,6 +223,8 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
         },
       });
       note(run, experiment, written);
+      const kept = keepsIds ? [] : references.inputs.filter((id) => !runIds.has(id));
+      if (kept.length > 0) ledger.loss(referenceKept(experiment.name, run.run_id, 'dataset input', kept));
       if (tags.size > 0) {
         const { run_id, artifact_uri } = run;
         open.push({

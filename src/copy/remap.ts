@@ -30,7 +30,7 @@ const HISTORY_RUN_ID = /"run_id"\s*:\s*"([^"\\]+)"/g;
 const ID_TOKEN = /(?<![\w-])[0-9a-f]{32}(?![\w-])/g;
 
 /** Source run ids that a tag or dataset source refers to. */
-function references(key: string, value: string): string[] {
+export function references(key: string, value: string): string[] {
   if (key === PARENT_TAG || key === ROOT_TAG) return [value];
   const found = [
     ...value.matchAll(RUN_URI),

@@ -1,7 +1,7 @@
 import { DIGEST_TAG, ORIGIN_PARENT_TAG } from '../model/canonical.ts';
 import type { Loss } from '../model/findings.ts';
 import type { Settlement, Writer } from '../places/place.ts';
-import { type OwnIds, PARENT_TAG, type RunIds, remapTag, type SourceIds } from './remap.ts';
+import { type OwnIds, PARENT_TAG, type RunIds, references, remapTag, type SourceIds } from './remap.ts';
 
 /** Tags of a copied run that refer to runs which were not on the target when it was written. */
 export interface OpenReferences {
@@ -32,6 +32,8 @@ export async function settlementOf(
     for (const [key, value] of openTags) {
       if (key !== PARENT_TAG) {
         set.push([key, remapTag(key, value, source, own, ids) ?? value]);
+        const kept = references(key, value).filter((id) => id !== source.run_id && !ids.has(id));
+        if (kept.length > 0) losses.push(referenceKept(experiment_name, source.run_id, key, kept));
         continue;
       }
       if (!ids.has(value) && !absent.has(value)) {
@@ -57,4 +59,22 @@ export async function settlementOf(
     }
   }
   return { tags, losses };
+}
+
+/** The loss of references to runs that are not on the target: they keep their source ids. */
+export function referenceKept(
+  experiment_name: string,
+  run_id: string,
+  key: string,
+  ids: readonly string[],
+): Loss {
+  const which = [...new Set(ids)];
+  return {
+    code: 'REFERENCE_KEPT',
+    experiment_name,
+    run_id,
+    key,
+    count: which.length,
+    detail: `it names runs that are not on the target and keeps their source ids: ${which.slice(0, 3).join(', ')}${which.length > 3 ? ', …' : ''}`,
+  };
 }

@@ -44,7 +44,8 @@ describe('settlementOf', () => {
 
   it('mends URIs in other tags and keeps what is not on the target', async () => {
     const text = 'runs:/p/x runs:/q/y';
-    const { tags } = await settlementOf([open([['note', text]], 'd')], new Map([['p', 'P']]), {});
+    const { tags, losses } = await settlementOf([open([['note', text]], 'd')], new Map([['p', 'P']]), {});
+    expect(losses).toMatchObject([{ code: 'REFERENCE_KEPT', run_id: 'child', key: 'note', count: 1 }]);
     expect(tags[0]?.tags).toEqual({ note: 'runs:/P/x runs:/q/y', 'mlferry.digest': 'd' });
   });
 });

@@ -178,3 +178,9 @@ function errorCode(error: unknown): string | undefined {
   if (error instanceof AggregateError && systemCode(error) === undefined) return systemCode(error.errors[0]);
   return systemCode(error);
 }
+
+/** Whether the server refused because its database holds the row already: a point sent twice, two runs' new dataset at once. */
+export function isDuplicate(error: unknown): boolean {
+  const { error_code, message } = serverAnswer(error) ?? {};
+  return error_code === 'BAD_REQUEST' && /unique|duplicate|integrity/i.test(message ?? '');
+}

@@ -8,7 +8,7 @@ import type { MetricPoints } from '../place.ts';
 import { isPerhapsDone } from './create-once.ts';
 import { type Batch, hasRoomForTag, logBatches, type Metric } from './log-batches.ts';
 import { isSamePoint } from './points.ts';
-import { serverAnswer } from './problems.ts';
+import { isDuplicate } from './problems.ts';
 import { comparablePoint, type PointTally, siftPoints } from './sift-points.ts';
 import type { TargetContext } from './target-context.ts';
 
@@ -127,15 +127,6 @@ async function logSafely(context: TargetContext, run_id: string, batch: Batch): 
 /** A 500 may be the server's last word on these values. */
 function isServerError(error: unknown): boolean {
   return error instanceof MlferryError && error.code === 'SERVER_ERROR';
-}
-
-function isDuplicate(error: unknown): boolean {
-  const { error_code, message } = serverAnswer(error) ?? {};
-  return (
-    error instanceof MlferryError &&
-    error_code === 'BAD_REQUEST' &&
-    /unique|duplicate|integrity/i.test(message ?? '')
-  );
 }
 
 async function missing(

@@ -9,6 +9,7 @@ import { createByteSpool } from '../../util/byte-spool.ts';
 import type { MetricPoints, RunReader, RunTarget, WrittenRun } from '../place.ts';
 import { OVERSIZE_FILE, REFUSED_METRICS_FILE } from './artifact-names.ts';
 import { createRun } from './create-run.ts';
+import { logInputs } from './log-inputs.ts';
 import { runChanges } from './run-changes.ts';
 import { artifactLosses, pointLosses } from './run-losses.ts';
 import { type SentCounts, sendArtifacts, sendOwnFile } from './send-artifacts.ts';
@@ -101,7 +102,7 @@ export async function writeRun(
   }
   if (changes.inputs.length > 0) {
     await beforeChange();
-    await routes.logInputs(run_id, changes.inputs);
+    await logInputs(context, run_id, changes.inputs);
   }
   for (const key of staleTags(context, created, wanted, present)) {
     await beforeChange();
