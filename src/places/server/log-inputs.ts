@@ -7,17 +7,18 @@ const POLICY: RetryPolicy = { retries: 8, factor: 20, jitter: 200, cap: 2_000 };
 
 /**
  * Links a run to its datasets. A dataset that is new to the experiment is made by the server on the way: when several
- * runs bring it at once, all but one are refused by the database's unique key (seen with 3.17.2 on SQLite), and find it
- * there the next time. Repeating is safe: the server keeps one link of a run to a dataset.
+ * requests bring it at once, all but one are refused by the database's unique key, or wait for each other until the
+ * server's connections run out (both seen with 3.17.2 on SQLite). So there is one at a time, and a refusal that another
+ * client caused is repeated, which is safe: the server keeps one link of a run to a dataset.
  */
 export async function logInputs(
-  { routes, signal }: Pick<TargetContext, 'routes' | 'signal'>,
+  { routes, signal, inputsLimit }: Pick<TargetContext, 'routes' | 'signal' | 'inputsLimit'>,
   run_id: string,
   inputs: readonly DatasetInput[],
 ): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      await routes.logInputs(run_id, inputs);
+      await inputsLimit(() => routes.logInputs(run_id, inputs));
       return;
     } catch (error) {
       if (!isDuplicate(error) || attempt > POLICY.retries) throw error;

@@ -42,6 +42,10 @@ export interface RequestContext {
   readonly credentials: string | undefined;
 }
 
+/** Passing trouble of the server's database, which MLflow answers with 400 or 500 (SQLAlchemy's pool: seen with 3.17.2). */
+const BUSY_DATABASE =
+  /QueuePool limit|database is locked|deadlock|could not serialize|too many (clients|connections)/i;
+
 /** What an answer other than 2xx means. `body`: its beginning. */
 export function refusal(context: RequestContext, status: number, body: string): Problem {
   const parsed = parseError(body);
@@ -77,6 +81,9 @@ export function refusal(context: RequestContext, status: number, body: string): 
   }
   if (status === 408 || status === 429 || status === 502 || status === 503 || status === 504) {
     return problem('UNAVAILABLE', told, Number.POSITIVE_INFINITY);
+  }
+  if (BUSY_DATABASE.test(answer.message)) {
+    return { ...problem('UNAVAILABLE', told, Number.POSITIVE_INFINITY), perhapsDone: true };
   }
   if (status >= 500) return problem('SERVER_ERROR', told, 2);
   if (status >= 400) return problem('REFUSED', told);

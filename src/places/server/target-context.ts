@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import pLimit, { type LimitFunction } from 'p-limit';
 import { type ArtifactSink, openArtifactSink } from '../../artifacts/upload.ts';
 import type { Findings } from '../../model/findings.ts';
 import { limitsOf, type TargetLimits, withColumns } from '../../model/limits.ts';
@@ -23,6 +24,8 @@ export interface TargetContext {
   /** Whether an entry without sha256 has no bytes (archives and streams). */
   readonly hashesTellBytes: boolean;
   readonly batchLimits: BatchLimits;
+  /** Datasets go one request at a time: new ones are rows that concurrent requests would both insert. */
+  readonly inputsLimit: LimitFunction;
   /** `SqlStore`, `FileStore` …; unknown before MLflow 3.10. */
   readonly store: string | undefined;
   limits(): TargetLimits;
@@ -88,6 +91,7 @@ export function targetContext(client: TrackingClient, options: WriterOptions): T
       ...BATCH_LIMITS,
       keys: isAtLeast(client.server, '3.11') ? BATCH_LIMITS.metrics : BATCH_LIMITS.keys,
     },
+    inputsLimit: pLimit(1),
     store,
     limits: () => limits,
     limitToColumns() {

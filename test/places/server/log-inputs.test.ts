@@ -1,10 +1,11 @@
+import pLimit from 'p-limit';
 import { expect, it } from 'vitest';
 import { logInputs } from '../../../src/places/server/log-inputs.ts';
 import { targetRoutes } from '../../../src/places/server/target-routes.ts';
 import { startServer } from '../../servers/start-server.ts';
 import { connectTo } from './connect-to.ts';
 
-it('many runs bring the same new dataset at once, and each has it', async () => {
+it('two clients bring the same new datasets at once, and each run has them', async () => {
   await using server = await startServer();
   const client = await connectTo(server.url);
   const routes = targetRoutes(client, false);
@@ -16,9 +17,14 @@ it('many runs bring the same new dataset at once, and each has it', async () => 
       return (await routes.createRun(run)).run_id;
     }),
   );
+  const limits = [pLimit(1), pLimit(1)] as const;
   for (const name of ['a', 'b', 'c', 'd']) {
     const input = { dataset: { name, digest: '1', source_type: 'local', source: 's' }, tags: { t: name } };
-    await Promise.all(runIds.map((run_id) => logInputs({ routes, signal }, run_id, [input])));
+    await Promise.all(
+      runIds.map((run_id, index) =>
+        logInputs({ routes, signal, inputsLimit: limits[index % 2 === 0 ? 0 : 1] }, run_id, [input]),
+      ),
+    );
   }
   for (const run_id of runIds) {
     const { dataset_inputs } = await routes.getRun(run_id);
