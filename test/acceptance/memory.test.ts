@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { startServer } from '../servers/start-server.ts';
+import { sharedServer } from '../servers/shared-server.ts';
 import {
   addPoints,
   artifactsDirectory,
@@ -15,7 +15,9 @@ import { copyReport } from './run-mlferry.ts';
 
 /** Bytes that a mlferry process may have resident at most. */
 const MOST_MEMORY = 256_000_000;
-const EXPERIMENT = 'large';
+
+const sourceServer = sharedServer();
+const targetServer = sharedServer();
 
 let directory = '';
 beforeEach(async () => {
@@ -39,22 +41,21 @@ async function measuredCopy(...args: string[]) {
 
 test('a run with 1,000,000 points goes through an archive in 256 MB', async () => {
   const archive = join(directory, 'backup.tar');
-  await using source = await startServer();
-  const { run_id } = await createRun(source, EXPERIMENT);
+  const experiment = 'points';
+  const [source, target] = await Promise.all([sourceServer(), targetServer()]);
+  const { run_id } = await createRun(source, experiment);
   addPoints(source, run_id, { loss: 700_000, a: 100_000, b: 100_000, c: 100_000 });
-  const before = pointsOf(source, EXPERIMENT);
+  const before = pointsOf(source, experiment);
   expect(before.points).toBe(1_000_000);
 
-  const backup = await measuredCopy('backup', source.url, archive);
+  const backup = await measuredCopy('backup', source.url, archive, '-e', experiment);
   expect(backup.report).toMatchObject({ exit_status: 0, sent: { points: 1_000_000 }, losses: [] });
   expect(backup.memory).toBeLessThan(MOST_MEMORY);
-  await source.stop();
 
-  await using target = await startServer();
   const restore = await measuredCopy('restore', archive, target.url);
   expect(restore.report).toMatchObject({ exit_status: 0, sent: { points: 1_000_000 }, losses: [] });
   expect(restore.memory).toBeLessThan(MOST_MEMORY);
-  expect(pointsOf(target, EXPERIMENT)).toEqual(before);
+  expect(pointsOf(target, experiment)).toEqual(before);
 });
 
 test.for(['random', 'repetitive'] as const)(
@@ -62,22 +63,22 @@ test.for(['random', 'repetitive'] as const)(
   async (kind) => {
     const size = 2_000_000_000;
     const archive = join(directory, 'backup.tar');
-    await using source = await startServer();
-    const { experiment_id, run_id } = await createRun(source, EXPERIMENT);
-    const file = join(artifactsDirectory(source), experiment_id, run_id, 'artifacts', 'model', 'weights.bin');
+    const [source, target] = await Promise.all([sourceServer(), targetServer()]);
+    const { experiment_id, run_id } = await createRun(source, kind);
+    const file = join(artifactsDirectory(source), experiment_id, run_id, 'artifacts', 'model', `${kind}.bin`);
     const sha256 = await writeLargeFile(file, size, kind);
 
-    const backup = await measuredCopy('backup', source.url, archive);
+    const backup = await measuredCopy('backup', source.url, archive, '-e', kind);
     expect(backup.report).toMatchObject({ exit_status: 0, sent: { artifacts: 1, artifact_bytes: size } });
     expect(backup.memory).toBeLessThan(MOST_MEMORY);
-    await source.stop();
+    await rm(file);
 
-    await using target = await startServer();
     const restore = await measuredCopy('restore', archive, target.url);
     expect(restore.report).toMatchObject({ exit_status: 0, sent: { artifacts: 1, artifact_bytes: size } });
     expect(restore.memory).toBeLessThan(MOST_MEMORY);
     const files = await readdir(artifactsDirectory(target), { recursive: true });
-    const [copied = ''] = files.filter((path) => path.endsWith('/artifacts/model/weights.bin'));
-    expect(await sha256Of(join(artifactsDirectory(target), copied))).toBe(sha256);
+    const copied = files.filter((path) => path.endsWith(`/artifacts/model/${kind}.bin`));
+    expect(copied).toHaveLength(1);
+    expect(await sha256Of(join(artifactsDirectory(target), copied[0] ?? ''))).toBe(sha256);
   },
 );
