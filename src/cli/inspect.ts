@@ -3,7 +3,8 @@ import { inspect, type Summary } from '../copy/inspect.ts';
 import { redact } from '../util/redact.ts';
 import { formatBytes, formatCount, formatTable } from './format.ts';
 import type { Io } from './io.ts';
-import { addSelectionOptions, addTlsOptions, parseOptions } from './options.ts';
+import { addTlsOptions, parseOptions } from './options.ts';
+import { addSelectionOptions } from './selection-options.ts';
 
 /** `mlferry inspect PLACE`. */
 export function addInspectCommand(program: Command, io: Io): void {

@@ -1,34 +1,16 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import type { JobOptions } from '../copy/job.ts';
 import { parseRename } from '../copy/rename.ts';
 import type { TlsOptions } from '../places/place.ts';
 import { MlferryError } from '../util/errors.ts';
-
-const collect = (value: string, all: string[]) => [...all, value];
+import { addSelectionOptions, collect, selectionOf, selectionShape } from './selection-options.ts';
 
 function positiveInteger(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 1)
     throw new InvalidArgumentError('It is not a whole number above 0.');
   return value;
-}
-
-/** `--experiment`, `--run`, `--view`. */
-export function addSelectionOptions(command: Command): Command {
-  return command
-    .option(
-      '-e, --experiment <name>',
-      'only this experiment: a name, an id or a glob with * (repeatable)',
-      collect,
-      [],
-    )
-    .option('-r, --run <id>', 'only this run (repeatable)', collect, [])
-    .addOption(
-      new Option('--view <stage>', 'experiments and runs of which lifecycle stage')
-        .choices(['active', 'deleted', 'all'])
-        .default('active'),
-    );
 }
 
 /** The TLS options of one side. */
@@ -83,9 +65,7 @@ export function addTransferOptions(command: Command, features: TransferFeatures)
 }
 
 const transferOptions = z.object({
-  experiment: z.array(z.string()),
-  run: z.array(z.string()),
-  view: z.enum(['active', 'deleted', 'all']),
+  ...selectionShape,
   rename: z.array(z.string()).default([]),
   artifacts: z.boolean().default(true),
   metrics: z.boolean().default(true),
@@ -130,7 +110,7 @@ export function parseOptions(values: unknown): ParsedOptions {
   const o = parsed.data;
   return {
     job: {
-      selection: { experiments: o.experiment, runs: o.run, view: o.view },
+      selection: selectionOf(o),
       rename: o.rename.map(parseRename),
       artifacts: o.artifacts,
       metrics: o.metrics,
