@@ -32,8 +32,20 @@ export interface Report {
   readonly unlisted: number;
   /** Why the job stopped before its end, if it did. */
   readonly error?: { code: ErrorCode; message: string; hint: string };
+  /** The job in the state directory, where there is one. */
+  readonly job?: JobProgress;
   readonly seconds: number;
   readonly exit_status: number;
+}
+
+/** What this process found of its job when it began. */
+export interface JobProgress {
+  readonly job_id: string;
+  /** Whether an earlier process had begun it and not come to its end. */
+  readonly resumed: boolean;
+  /** Runs that earlier processes wrote; `started`: when the first one began (ms since the epoch). */
+  readonly done: number;
+  readonly started: number;
 }
 
 /** Collects what readers and writers find. */

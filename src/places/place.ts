@@ -76,6 +76,11 @@ export interface RunTarget {
    */
   readonly digest: string | undefined;
   /**
+   * An earlier process of this job may have created the copy without learning of it: a writer looks once more right
+   * before it creates, and for a second copy at the end.
+   */
+  readonly doubtful?: boolean;
+  /**
    * The run in the target's ids. A writer calls it once it knows the run's own id (and artifact root), also when it
    * found the run already there; references to runs that are not on the target yet follow in the settlement.
    */

@@ -182,6 +182,15 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
   };
 }
 
+/** A removal (or a restore of an experiment) that is repeated finds nothing to do: the first try, whose answer was lost, did it. */
+export async function unlessMissing(request: Promise<void>): Promise<void> {
+  try {
+    await request;
+  } catch (error) {
+    if (!(error instanceof MlferryError) || error.code !== 'NOT_FOUND') throw error;
+  }
+}
+
 async function byName(client: TrackingClient, view: ViewType): Promise<Map<string, Experiment>> {
   const found = new Map<string, Experiment>();
   for await (const experiment of searchExperiments(client, view)) found.set(experiment.name, experiment);
