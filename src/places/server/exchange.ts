@@ -46,6 +46,9 @@ export interface Exchange {
   close(): Promise<void>;
 }
 
+/** ms that a changing request under way has to hear its answer after an interrupt: else nobody knows whether it landed. */
+const GRACE = 5_000;
+
 type ServerLocation = Extract<Location, { kind: 'server' }>;
 
 /** Prepares the HTTP side of a server place; sends nothing yet. Throws CREDENTIALS, USAGE. */
@@ -53,6 +56,7 @@ export async function createExchange(place: ServerLocation, options: PlaceOption
   const { environment } = options;
   const closing = new AbortController();
   const signal = AbortSignal.any([options.signal, closing.signal]);
+  const patient = AbortSignal.any([afterGrace(options.signal), closing.signal]);
   const credentials = await findCredentials(place.url, options);
   const base = baseUrl(place.url);
   const prefix = withoutSlash(base.href);
@@ -112,6 +116,7 @@ export async function createExchange(place: ServerLocation, options: PlaceOption
   /** One try, through redirects where they are allowed. */
   async function follow(request: HttpRequest, context: RequestContext): Promise<Dispatcher.ResponseData> {
     const body = await request.body?.();
+    signal.throwIfAborted();
     let url = new URL(`${prefix}${request.path}${queryText(request.query)}`);
     for (let hops = 0; ; hops++) {
       sent++;
@@ -120,7 +125,7 @@ export async function createExchange(place: ServerLocation, options: PlaceOption
         path: `${url.pathname}${url.search}`,
         method: request.method,
         headers: { ...request.headers, ...(url.origin === base.origin ? ours : {}) },
-        signal,
+        signal: isChange(request) ? patient : signal,
         ...(body === undefined ? {} : { body }),
       });
       // Who reads a body sees its error; without a listener, a body that is dropped unread would end the process.
@@ -151,6 +156,19 @@ export async function createExchange(place: ServerLocation, options: PlaceOption
       await agent.destroy();
     },
   };
+}
+
+function isChange({ method, path }: HttpRequest): boolean {
+  return method !== 'GET' && !path.endsWith('/search');
+}
+
+/** Aborts {@link GRACE} after `signal` does. */
+function afterGrace(signal: AbortSignal): AbortSignal {
+  const late = new AbortController();
+  const wait = () => void setTimeout(() => late.abort(), GRACE).unref();
+  if (signal.aborted) wait();
+  else signal.addEventListener('abort', wait, { once: true });
+  return late.signal;
 }
 
 function baseUrl(url: URL): URL {

@@ -1,4 +1,4 @@
-import { DIGEST_TAG, ORIGIN_TAG } from '../../model/canonical.ts';
+import { DIGEST_TAG, ORIGIN_TAG, TWIN_TAG } from '../../model/canonical.ts';
 import { RUN_NAME_TAG } from '../../model/fit-run.ts';
 import { isKeyAllowed } from '../../model/limits.ts';
 import type { Run } from '../../model/records.ts';
@@ -7,8 +7,8 @@ import { runsOfOrigin } from './find-copied-run.ts';
 import type { TargetContext } from './target-context.ts';
 import type { ExperimentState } from './target-experiments.ts';
 
-/** Tags that a create sets by itself. */
-const CREATE_TAGS = new Set([ORIGIN_TAG, RUN_NAME_TAG, 'mlflow.user']);
+/** Tags that a create sets by itself, and the one that a broken pass may have left on a twin. */
+const OWN_TAGS = new Set([ORIGIN_TAG, TWIN_TAG, RUN_NAME_TAG, 'mlflow.user']);
 
 /**
  * A create that was thought lost and was sent again may land all the same, and then a source run has two copies. The one
@@ -17,7 +17,7 @@ const CREATE_TAGS = new Set([ORIGIN_TAG, RUN_NAME_TAG, 'mlflow.user']);
  */
 export async function removeTwins(context: TargetContext, experiment: ExperimentState): Promise<void> {
   const { routes, findings } = context;
-  if (experiment.deleted) return;
+  if (experiment.deleted || experiment.suspects.size + experiment.twins.length === 0) return;
   const known = await experiment.known();
   const twins = new Map<string, { source_run_id: string; run: Run }>();
   for (const { source_run_id, run_id } of experiment.twins) {
@@ -33,7 +33,11 @@ export async function removeTwins(context: TargetContext, experiment: Experiment
     const kept = known.get(source_run_id)?.run_id;
     if (run.lifecycle_stage !== 'active' || kept === undefined || kept === run.run_id) continue;
     if (await isEmpty(context, run)) {
-      if (routes.changes) await routes.deleteRun(run.run_id);
+      if (routes.changes) {
+        const tags = [{ key: TWIN_TAG, value: kept }];
+        await routes.logBatch(run.run_id, { params: [], metrics: [], tags }, true);
+        await routes.deleteRun(run.run_id);
+      }
       findings.loss({
         code: 'TWIN_DELETED',
         experiment_name: experiment.name,
@@ -59,7 +63,7 @@ async function isEmpty({ routes, limits }: TargetContext, run: Run): Promise<boo
   const { status, end_time, params, latest_metrics, dataset_inputs, tags } = run;
   const isNew = status === 'RUNNING' && end_time === null && !Object.hasOwn(tags, DIGEST_TAG);
   const held = [params, latest_metrics, dataset_inputs].flatMap((part) => Object.keys(part));
-  const ownTags = Object.keys(tags).filter((key) => !CREATE_TAGS.has(key) && isKeyAllowed(key, limits()));
+  const ownTags = Object.keys(tags).filter((key) => !OWN_TAGS.has(key) && isKeyAllowed(key, limits()));
   if (!isNew || held.length > 0 || ownTags.length > 0) return false;
   return (await routes.listArtifacts(run.run_id, '')).length === 0;
 }

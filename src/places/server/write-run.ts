@@ -103,6 +103,11 @@ export async function writeRun(
       await ownFile(OVERSIZE_FILE, bytes.length, () => Readable.from([bytes]));
     }
   }
+  if (!created && changes.info?.run_name !== undefined) {
+    // Before the digest: a broken pass must not leave a run with the old name that counts as complete.
+    await beforeChange();
+    await routes.updateRun(run_id, { status: present.status, run_name: changes.info.run_name });
+  }
   if (changes.inputs.length > 0) {
     await beforeChange();
     await logInputs(context, run_id, changes.inputs);
