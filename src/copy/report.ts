@@ -1,6 +1,7 @@
 import type { Failure, Findings, Loss, LossCode } from '../model/findings.ts';
 import type { PlaceInfo } from '../places/place.ts';
 import { type ErrorCode, errorCodes, type MlferryError } from '../util/errors.ts';
+import { plainText } from '../util/plain-text.ts';
 import { redact } from '../util/redact.ts';
 
 /** Losses and failures listed one by one; beyond it only the counts grow. */
@@ -72,7 +73,7 @@ export function createLedger(): Ledger {
     failureCount: () => failed,
     loss(loss) {
       lossCounts.set(loss.code, (lossCounts.get(loss.code) ?? 0) + (loss.count ?? 1));
-      if (losses.length < MOST_LISTED) losses.push({ ...loss, detail: redact(loss.detail) });
+      if (losses.length < MOST_LISTED) losses.push({ ...loss, detail: plainText(redact(loss.detail)) });
       else unlisted += 1;
     },
     failure(failure) {

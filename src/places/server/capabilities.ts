@@ -49,7 +49,7 @@ export async function probeServer({ call, text, location, workspace }: Probe): P
     }),
   );
   return {
-    version: version !== undefined && /^\d+\.\d+[\w.+-]*$/.test(version) ? version : undefined,
+    version: version !== undefined && /^\d+\.\d+[\w.+-]{0,40}$/.test(version) ? version : undefined,
     store_type: info?.store_type,
     workspaces: info?.workspaces_enabled ?? false,
   };

@@ -113,7 +113,7 @@ export function targetContext(client: TrackingClient, options: WriterOptions): T
       return answer;
     },
     async sinkOf(experiment, { run_id, artifact_uri }) {
-      const sink = await openArtifactSink(artifact_uri, client);
+      const sink = await openArtifactSink(artifact_uri, run_id, client);
       if (sink?.kind !== 'local' || !routes.changes) return sink;
       const shared = localRoots.get(experiment.experiment_id) ?? isShared(sink, run_id);
       localRoots.set(experiment.experiment_id, shared);
