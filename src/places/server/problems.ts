@@ -139,6 +139,7 @@ const LOST = new Set([
   'UND_ERR_SOCKET',
   'UND_ERR_HEADERS_TIMEOUT',
   'UND_ERR_BODY_TIMEOUT',
+  'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
 ]);
 
 /** What an error below HTTP means: no connection, a lost one, TLS, an abort. */
@@ -178,7 +179,9 @@ export function transportProblem(context: RequestContext, error: unknown): Probl
   }
   if (code === 'UND_ERR_HEADERS_OVERFLOW')
     return problem('NOT_MLFLOW', 'the answer has more headers than any server sends', 0, true);
-  if (code?.startsWith('HPE_')) return problem('NOT_MLFLOW', `the answer is not HTTP (${reason})`, 2, true);
+  // undici gives an error of its parser no code.
+  if (code?.startsWith('HPE_') || (error instanceof Error && error.name === 'HTTPParserError'))
+    return problem('NOT_MLFLOW', `the answer is not HTTP (${reason})`, 2, true);
   if (code !== undefined && NEVER_CONNECTED.has(code))
     return problem('UNAVAILABLE', reason, Number.POSITIVE_INFINITY, false);
   if (code !== undefined && LOST.has(code)) {
