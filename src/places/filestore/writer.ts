@@ -136,7 +136,7 @@ export async function openFileStoreWriter(
           throw error;
         }
       }),
-    findRun: (sourceRunId) => guard(`run ${sourceRunId}`, () => runs.find(sourceRunId)),
+    findRuns: (sourceRunIds) => guard(place.path, () => runs.find(sourceRunIds)),
     settle: (settlement) =>
       guard(place.path, async () => {
         if (!dryRun) await settleStore(context, experiments, settlement);
