@@ -130,8 +130,8 @@ export interface Writer {
    * in the order of the source; places with one file keep that order. Returns only when the target holds the run.
    */
   run(source: RunReader, target: RunTarget): Promise<WrittenRun>;
-  /** The copy of a source run anywhere on the target, for references out of the selection. */
-  findRun?(source_run_id: string): Promise<string | undefined>;
+  /** The copies of source runs anywhere on the target (source id → target id), for references out of the selection. */
+  findRuns?(source_run_ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
   settle(settlement: Settlement): Promise<void>;
   /** Reads back what matters and makes the result final: MISMATCH failures go to the findings; renames the archive, ends the stream. */
   finish(): Promise<void>;

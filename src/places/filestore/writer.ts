@@ -6,7 +6,7 @@ import type { Location } from '../location.ts';
 import type { PlaceInfo, TargetExperiment, Writer, WriterOptions, WrittenRun } from '../place.ts';
 import { fileUri } from './file-uri.ts';
 import { type Copy, growRun, readCopy } from './grow-run.ts';
-import { findStore, fingerprintOf, isAbsent, PARTIAL } from './layout.ts';
+import { findStore, fingerprintOf, isAbsent, NEW_STORE, PARTIAL } from './layout.ts';
 import { writeNewRun } from './new-run.ts';
 import { asWriteError, type RunJob, type StoreContext } from './run-context.ts';
 import { settleStore } from './settle-store.ts';
@@ -136,7 +136,7 @@ export async function openFileStoreWriter(
           throw error;
         }
       }),
-    findRun: (sourceRunId) => guard(`run ${sourceRunId}`, () => runs.find(sourceRunId)),
+    findRuns: (sourceRunIds) => guard(place.path, () => runs.find(sourceRunIds)),
     settle: (settlement) =>
       guard(place.path, async () => {
         if (!dryRun) await settleStore(context, experiments, settlement);
@@ -167,7 +167,10 @@ export async function openFileStoreWriter(
 async function storeToWrite(path: string): Promise<{ root: string; isNew: boolean }> {
   try {
     const found = await findStore(path);
-    if (found !== undefined) return { root: found, isNew: false };
+    if (found !== undefined) {
+      const unfinished = await readdir(join(found, PARTIAL)).catch((): string[] => []);
+      return { root: found, isNew: unfinished.includes(NEW_STORE) };
+    }
     const root = resolve(path);
     const names = await readdir(root).catch((error: unknown) => {
       if (isAbsent(error)) return [];

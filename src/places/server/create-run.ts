@@ -2,7 +2,7 @@ import { ORIGIN_TAG, originRunId } from '../../model/canonical.ts';
 import { fitRun, tagsForCreateOnly } from '../../model/fit-run.ts';
 import type { Run } from '../../model/records.ts';
 import { createOnce } from './create-once.ts';
-import { runsOfOrigin } from './find-copied-run.ts';
+import { runsOfOrigin } from './find-copied-runs.ts';
 import { knownRun } from './known-runs.ts';
 import type { TargetContext } from './target-context.ts';
 import type { ExperimentState } from './target-experiments.ts';

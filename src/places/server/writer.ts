@@ -5,7 +5,7 @@ import { MlferryError } from '../../util/errors.ts';
 import type { Location } from '../location.ts';
 import type { RunReader, RunTarget, Writer, WriterOptions, WrittenRun } from '../place.ts';
 import { connect } from './client.ts';
-import { findCopiedRun } from './find-copied-run.ts';
+import { findCopiedRuns } from './find-copied-runs.ts';
 import type { KnownRun } from './known-runs.ts';
 import { createReadBack } from './read-back.ts';
 import { removeTwins } from './remove-twins.ts';
@@ -86,7 +86,7 @@ export async function openServerWriter(
       return currentOutcome(source, known, experiment);
     },
     run,
-    findRun: (source_run_id) => findCopiedRun(client, routes, source_run_id),
+    findRuns: (source_run_ids) => findCopiedRuns(client, routes, source_run_ids),
     settle: (settlement) =>
       settle({ context, experiments, readBack, concurrency: options.concurrency }, settlement),
     async finish() {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DIGEST_TAG, ORIGIN_TAG } from '../../../src/model/canonical.ts';
+import { toJson } from '../../../src/model/json.ts';
 import type { Experiment, Run } from '../../../src/model/records.ts';
 import { openFileStoreWriter } from '../../../src/places/filestore/writer.ts';
 import { MlferryError } from '../../../src/util/errors.ts';
@@ -505,10 +506,12 @@ describe('errors', () => {
     await mkdir(dead, { recursive: true });
     await mkdir(foreign, { recursive: true });
     await writer.experiment(makeExperiment(), 'e');
-    expect((await readdir(join(root, '.mlferry-partial.trash'))).length).toBe(2);
+    expect((await readdir(join(root, '.mlferry-partial.trash'))).length).toBe(3);
     await writer.abort();
+    // The store is not finished: who goes on gives it MLflow's experiment 0.
     expect(await readdir(join(root, '.mlferry-partial.trash'))).toEqual([
       'another-host-1-00000000-0000-0000-0000-000000000000',
+      'new-store',
     ]);
     expect((await readStore(root)).failures).toEqual([]);
   });
@@ -552,7 +555,9 @@ describe('a store of anything', () => {
             ...run,
             tags: Object.entries(run.tags).filter(([key]) => !key.startsWith('mlferry.')),
           }));
-        expect(unmarked(b)).toEqual(unmarked(a));
+        // A dataset source that happened to be the run's artifact root is now that of its copy.
+        const rootless = (view: typeof a, root: string) => toJson(unmarked(view)).replaceAll(root, 'ROOT');
+        expect(rootless(b, second)).toEqual(rootless(a, first));
         expect(b.experiments).toEqual(a.experiments);
         const before = await treeOf(second);
         const again = await copyStore(first, second);
@@ -570,7 +575,6 @@ it('a run that is deleted meanwhile is not found by its origin', async () => {
   const { reader } = await openStore(root);
   const { options } = testOptions(dir, { selection: ALL });
   const writer = await openFileStoreWriter({ kind: 'filestore', path: root }, options);
-  expect(await writer.findRun?.(A)).toBe(A);
-  expect(await writer.findRun?.(B)).toBeUndefined();
+  expect(await writer.findRuns?.([A, B])).toEqual(new Map([[A, A]]));
   await reader.close();
 });

@@ -506,8 +506,10 @@ describe.each(targets)(
       const place = parseLocation(server.url);
       if (place.kind !== 'server') throw new Error('not a server');
       const writer = await openServerWriter(place, writerOptions(tempDir));
-      expect(await writer.findRun?.('find_me')).toBe(written.run_id);
-      expect(await writer.findRun?.('findXme')).toBeUndefined();
+      const copy = new Map([['find_me', written.run_id]]);
+      expect(await writer.findRuns?.(['find_me', 'findXme', "no 'id"])).toEqual(copy);
+      const many = Array.from({ length: 30 }, (_, index) => `absent${index}`);
+      expect(await writer.findRuns?.([...many, 'find_me'])).toEqual(copy);
       await writer.abort();
     });
 
