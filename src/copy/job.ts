@@ -106,6 +106,7 @@ async function copyInJob(
   const ledger = createLedger();
   const shared = placeOptions(options, tempDir, ledger, 'from');
   const reader = await openReader(from, shared);
+  const parts = { metrics: options.metrics ?? true, artifacts: options.artifacts ?? true };
   try {
     const journal = await job?.begin(reader.info.fingerprint);
     const progress: JobProgress | undefined =
@@ -119,6 +120,7 @@ async function copyInJob(
       overwrite: options.overwrite ?? false,
       source: reader.info,
       selection,
+      parts,
       toolVersion: TOOL_VERSION,
       ...(job === undefined || journal === undefined
         ? {}
@@ -129,7 +131,7 @@ async function copyInJob(
       concurrency: shared.concurrency,
       rename: options.rename ?? [],
       into: options.into,
-      parts: { metrics: options.metrics ?? true, artifacts: options.artifacts ?? true },
+      parts,
       dryRun,
       signal: shared.signal,
       ledger,

@@ -7,7 +7,7 @@ import { writeAll } from '../../util/byte-spool.ts';
 import { asMlferryError, MlferryError, systemCode } from '../../util/errors.ts';
 import { blobPath } from '../recorded/blob-path.ts';
 import { checkedBody } from '../recorded/checked-body.ts';
-import { syncDirectory } from '../recorded/output.ts';
+import { syncDirectory } from '../recorded/partial-directory.ts';
 import type { BodyStore } from '../recorded/record-writer.ts';
 import type { StoredBody } from '../recorded/run-spool.ts';
 
@@ -74,6 +74,15 @@ export async function openStored(
   if (found !== size)
     throw new MlferryError('SHORT_BODY', `${name}: ${path} has ${found} bytes instead of ${size}`);
   return checkedBody(createReadStream(path), { size, sha256 }, `${name} (${path})`);
+}
+
+/** Whether the bytes with this sha256 are there and right. */
+export async function isStored(directory: string, { size, sha256 }: StoredBody): Promise<boolean> {
+  const path = join(directory, blobPath(sha256));
+  if ((await sizeOf(path)) !== size) return false;
+  const hash = createHash('sha256');
+  for await (const piece of createReadStream(path)) hash.update(piece);
+  return hash.digest('hex') === sha256;
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {
