@@ -7,7 +7,7 @@ import {
   type PartialDirectory,
   refuseExisting,
 } from '../recorded/partial-directory.ts';
-import { openPartialJournal } from '../recorded/partial-journal.ts';
+import { openPartialJournal, type PartialJournal } from '../recorded/partial-journal.ts';
 import { createTally, type Tally } from '../recorded/record-tally.ts';
 import { type RecordSink, recordWriter } from '../recorded/record-writer.ts';
 import { blobStore, type WriteEntry } from './blob-store.ts';
@@ -33,9 +33,12 @@ export async function openArchiveWriter(place: ArchiveLocation, options: WriterO
 
 async function openSink(place: ArchiveLocation, key: string, options: WriterOptions): Promise<RecordSink> {
   const partial = await openPartialDirectory(place.path, options.overwrite ?? false);
+  let journal: PartialJournal | undefined;
   try {
-    return await sinkIn(partial, place, key, options);
+    journal = await openPartialJournal(partial);
+    return await sinkIn(partial, journal, place, key, options);
   } catch (error) {
+    await journal?.close();
     await partial.leave(!partial.isNew);
     throw error;
   }
@@ -43,15 +46,15 @@ async function openSink(place: ArchiveLocation, key: string, options: WriterOpti
 
 async function sinkIn(
   partial: PartialDirectory,
+  journal: PartialJournal,
   { compression }: ArchiveLocation,
   key: string,
   { tempDir }: WriterOptions,
 ): Promise<RecordSink> {
   const resumes = compression === 'none';
   const openPart = createOpenPart(partial);
-  const journal = await openPartialJournal(partial);
   const found = resumes ? await readKeptArchive(partial, journal, openPart, key) : undefined;
-  /** Whether a later attempt can go on from here. */
+  /** Whether a later attempt has runs to go on from. */
   let keepable = found !== undefined;
   const output = await openOutputFile(partial, compression, () => keepable);
 
@@ -65,7 +68,7 @@ async function sinkIn(
   let indexLength = 0;
   let tar = createTarOutput(output);
   let parts = createPartWriter(writeEntry);
-  let blobs = new Set<string>();
+  const blobs = new Set<string>();
 
   const index = async function* (end: Uint8Array) {
     for await (const { line } of journal.read())
@@ -95,7 +98,7 @@ async function sinkIn(
       indexLength = kept.commit.indexLength;
       tar = createTarOutput(output, data);
       parts = createPartWriter(writeEntry, kept);
-      blobs = kept.blobs;
+      for (const sha256 of kept.blobs) blobs.add(sha256);
       await openPart.save(parts, lines);
       await journal.cut(kept.commit.end);
       await output.cut(data);
@@ -106,10 +109,10 @@ async function sinkIn(
     lines: (bytes) => parts.lines(bytes),
     ...(resumes && {
       commit: async (tally: Tally, noted: boolean) => {
-        const { bytes: lines, sha256 } = tally.end();
+        const { bytes: lines, sha256, runs } = tally.end();
         await openPart.save(parts, lines);
         await journal.append({ kind: 'commit', data: tar.length(), lines, sha256, noted });
-        keepable = true;
+        keepable ||= runs > 0;
       },
     }),
     bodies: () => blobStore(tempDir, blobs, writeEntry),

@@ -66,9 +66,12 @@ async function pipeSink(options: WriterOptions): Promise<RecordSink> {
 
 async function openFileSink(place: FileLocation, key: string, options: WriterOptions): Promise<RecordSink> {
   const partial = await openPartialDirectory(place.path, options.overwrite ?? false);
+  let journal: PartialJournal | undefined;
   try {
-    return await sinkIn(partial, place, key, options);
+    journal = await openPartialJournal(partial);
+    return await sinkIn(partial, journal, place, key, options);
   } catch (error) {
+    await journal?.close();
     await partial.leave(!partial.isNew);
     throw error;
   }
@@ -76,15 +79,15 @@ async function openFileSink(place: FileLocation, key: string, options: WriterOpt
 
 async function sinkIn(
   partial: PartialDirectory,
+  journal: PartialJournal,
   { compression }: FileLocation,
   key: string,
   options: WriterOptions,
 ): Promise<RecordSink> {
   const resumes = compression === 'none';
-  const journal = await openPartialJournal(partial);
   const readKept = (limit: number) => readKeptStream(partial, journal, key, options.artifactsDir, limit);
   const found = resumes ? await readKept(Number.POSITIVE_INFINITY) : undefined;
-  /** Whether a later attempt can go on from here. */
+  /** Whether a later attempt has runs to go on from. */
   let keepable = found !== undefined;
   const output = await openOutputFile(partial, compression, () => keepable);
   return {
@@ -106,9 +109,9 @@ async function sinkIn(
     lines: output.write,
     ...(resumes && {
       commit: async (tally: Tally, noted: boolean) => {
-        const { bytes, sha256 } = tally.end();
+        const { bytes, sha256, runs } = tally.end();
         await journal.append({ kind: 'commit', data: bytes, lines: bytes, sha256, noted });
-        keepable = true;
+        keepable ||= runs > 0;
       },
     }),
     ...bodiesOf(options),
