@@ -1,7 +1,7 @@
 import { lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { asMlferryError, MlferryError, systemCode } from '../../util/errors.ts';
-import { takeLock } from '../../util/lock-file.ts';
+import { type FileLock, takeLock } from '../../util/lock-file.ts';
 
 /** The file of a partial directory that gets the final name. */
 export const DATA = 'data';
@@ -41,8 +41,13 @@ export async function refuseExisting(path: string, overwrite: boolean): Promise<
  * exists and may not be overwritten, or is being written by another process; LOCATION when it cannot be made, NO_SPACE.
  */
 export async function openPartialDirectory(path: string, overwrite: boolean): Promise<PartialDirectory> {
-  await refuseExisting(path, overwrite);
   const directory = `${path}.partial`;
+  try {
+    await refuseExisting(path, overwrite);
+  } catch (error) {
+    await tidy(path, directory);
+    throw error;
+  }
   let isNew: boolean;
   try {
     isNew = await makeDirectory(directory);
@@ -51,13 +56,7 @@ export async function openPartialDirectory(path: string, overwrite: boolean): Pr
   }
   const lock = await takeLock(join(directory, LOCK), path);
 
-  const remove = async () => {
-    for (const name of await readdir(directory)) {
-      if (name !== LOCK) await rm(join(directory, name), { force: true });
-    }
-    await lock.release();
-    await rmdir(directory);
-  };
+  const remove = () => removeDirectory(directory, lock);
   return {
     isNew,
     file: (name) => join(directory, name),
@@ -77,6 +76,22 @@ export async function openPartialDirectory(path: string, overwrite: boolean): Pr
       await (keep ? lock.release() : remove()).catch(() => undefined);
     },
   };
+}
+
+async function removeDirectory(directory: string, lock: FileLock): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (name !== LOCK) await rm(join(directory, name), { force: true });
+  }
+  await lock.release();
+  await rmdir(directory);
+}
+
+/** Removes what a process left that died after its file had its name. Whatever does not look like that stays. */
+async function tidy(path: string, directory: string): Promise<void> {
+  const names = await readdir(directory).catch(() => [DATA]);
+  if (names.includes(DATA) || !names.every((name) => OWN_FILE.test(name))) return;
+  const lock = await takeLock(join(directory, LOCK), path).catch(() => undefined);
+  if (lock !== undefined) await removeDirectory(directory, lock).catch(() => undefined);
 }
 
 /** Whether the directory had to be made. */
