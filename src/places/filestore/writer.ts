@@ -17,7 +17,8 @@ import { createTargetRuns } from './target-runs.ts';
 /**
  * Opens an `mlruns` directory (or the directory that contains one) for writing; one that is not there is made with the
  * first experiment. Artifacts are always put beside the run's `meta.yaml`, wherever the experiment keeps others. Throws
- * LOCATION when `place` is a directory of something else, CONFLICT when it is the source itself.
+ * LOCATION when `place` is a directory of something else, CONFLICT when it is the source itself or another process of
+ * mlferry writes to it.
  */
 export async function openFileStoreWriter(
   place: Extract<Location, { kind: 'filestore' }>,
@@ -30,6 +31,11 @@ export async function openFileStoreWriter(
     throw new MlferryError('CONFLICT', `"${place.path}" is both source and target`);
   }
   const staging = createStaging(root);
+  try {
+    if (!dryRun) await staging.open();
+  } catch (error) {
+    throw asWriteError(error, place.path);
+  }
   const runs = createTargetRuns(root);
   const context: StoreContext = { root, staging, runs, findings, dryRun, source };
   const experiments = createTargetExperiments(context, isNew);

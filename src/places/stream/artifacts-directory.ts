@@ -1,10 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { writeAll } from '../../util/byte-spool.ts';
 import { asMlferryError, MlferryError, systemCode } from '../../util/errors.ts';
+import { isAlive } from '../../util/lock-file.ts';
 import { blobPath } from '../recorded/blob-path.ts';
 import { checkedBody } from '../recorded/checked-body.ts';
 import { syncDirectory } from '../recorded/partial-directory.ts';
@@ -29,9 +31,24 @@ export function artifactsDirectory(directory: string): BodyStore {
   };
 }
 
+const ownPrefix = () => `${hostname()}-`;
+
+/** Removes what processes left that died while they wrote to the directory. Others may be writing to it just now. */
+export async function removeLeftovers(directory: string): Promise<void> {
+  const names = await readdir(directory).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw asMlferryError(error, 'LOCATION', `${directory} cannot be read`);
+  });
+  for (const name of names) {
+    const rest = name.startsWith(ownPrefix()) ? name.slice(ownPrefix().length) : '';
+    const pid = /^(\d+)-[0-9a-f-]{36}\.partial$/.exec(rest)?.[1];
+    if (pid !== undefined && !isAlive(Number(pid))) await rm(join(directory, name), { force: true });
+  }
+}
+
 async function storeFile(directory: string, body: AsyncIterable<Uint8Array>): Promise<StoredBody> {
   await mkdir(directory, { recursive: true });
-  const partial = join(directory, `${randomUUID()}.partial`);
+  const partial = join(directory, `${ownPrefix()}${process.pid}-${randomUUID()}.partial`);
   const file = await open(partial, 'wx');
   try {
     const hash = createHash('sha256');

@@ -19,7 +19,7 @@ import {
 } from '../recorded/partial-journal.ts';
 import { createTally, type Tally } from '../recorded/record-tally.ts';
 import { type RecordSink, recordWriter } from '../recorded/record-writer.ts';
-import { artifactsDirectory, isStored } from './artifacts-directory.ts';
+import { artifactsDirectory, isStored, removeLeftovers } from './artifacts-directory.ts';
 
 type StreamLocation = Extract<Location, { kind: 'stream' }>;
 type FileLocation = StreamLocation & { readonly path: string };
@@ -32,6 +32,7 @@ type FileLocation = StreamLocation & { readonly path: string };
  */
 export async function openStreamWriter(place: StreamLocation, options: WriterOptions): Promise<Writer> {
   const { path } = place;
+  if (!options.dryRun && options.artifactsDir !== undefined) await removeLeftovers(options.artifactsDir);
   if (options.dryRun && path !== undefined) await refuseExisting(path, options.overwrite ?? false);
   const open = (key: string) =>
     path === undefined ? pipeSink(options) : openFileSink({ ...place, path }, key, options);
