@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { z } from 'zod';
 import { asMlferryError, MlferryError, systemCode } from './errors.ts';
+import { ownIdentity, type ProcessIdentity, whereabouts } from './process-identity.ts';
 
 /** A lock that this process holds. */
 export interface FileLock {
@@ -10,13 +10,8 @@ export interface FileLock {
   release(): Promise<void>;
 }
 
-/** Who holds a lock. `start` tells two processes apart that had the same id one after another; null where the system does not tell. */
-const lockHolder = z.object({
-  pid: z.int().positive(),
-  host: z.string(),
-  start: z.string().nullable(),
-});
-type LockHolder = z.infer<typeof lockHolder>;
+/** Who holds a lock. */
+const lockHolder = z.object({ pid: z.int().positive(), host: z.string(), birth: z.string().optional() });
 
 const ATTEMPTS = 20;
 
@@ -25,15 +20,14 @@ const ATTEMPTS = 20;
  * so nobody sees half a lock. `object` is what it guards, for messages. Throws CONFLICT when another process holds it.
  */
 export async function takeLock(path: string, object: string): Promise<FileLock> {
-  const own: LockHolder = { pid: process.pid, host: hostname(), start: await startOf(process.pid) };
-  const text = JSON.stringify(own);
+  const text = JSON.stringify(ownIdentity());
   const fresh = `${path}.${randomUUID()}`;
   try {
     await writeFile(fresh, text, { flag: 'wx' });
     for (let attempt = 0; !(await isPlaced(fresh, path, text)); attempt++) {
       const found = await readLock(path);
       if (found === undefined) continue;
-      if (attempt === ATTEMPTS || (await isHeld(found))) throw taken(path, object, found);
+      if (attempt === ATTEMPTS || isHeld(found)) throw taken(path, object, found);
       if (await takeOver(fresh, path, text)) break;
     }
   } catch (error) {
@@ -77,12 +71,12 @@ async function takeOver(fresh: string, path: string, text: string): Promise<bool
   const guard = `${path}.takeover`;
   if (!(await isPlaced(fresh, guard, text))) {
     const holder = await readLock(guard);
-    if (holder !== undefined && !(await isHeld(holder))) await rm(guard, { force: true });
+    if (holder !== undefined && !isHeld(holder)) await rm(guard, { force: true });
     return false;
   }
   try {
     const found = await readLock(path);
-    if (found === undefined || (await isHeld(found))) return false;
+    if (found === undefined || isHeld(found)) return false;
     await rename(fresh, path);
     return true;
   } finally {
@@ -99,7 +93,7 @@ async function readLock(path: string): Promise<string | undefined> {
   }
 }
 
-function holderOf(text: string): LockHolder | undefined {
+function holderOf(text: string): ProcessIdentity | undefined {
   try {
     return lockHolder.parse(JSON.parse(text));
   } catch {
@@ -108,39 +102,9 @@ function holderOf(text: string): LockHolder | undefined {
 }
 
 /** Half a lock is that of a dead process; a process of another machine counts as alive: nobody here can tell. */
-async function isHeld(text: string): Promise<boolean> {
+function isHeld(text: string): boolean {
   const holder = holderOf(text);
-  if (holder === undefined) return false;
-  const { pid, host, start } = holder;
-  if (host !== hostname()) return true;
-  if (!isAlive(pid)) return false;
-  return start === null || start === (await startOf(pid));
-}
-
-/** Whether a process of this machine is there. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return systemCode(error) !== 'ESRCH';
-  }
-}
-
-/** When a process began, as the system counts it; null where it does not tell, or when the process is dead. */
-async function startOf(pid: number): Promise<string | null> {
-  try {
-    const [boot, stat] = await Promise.all([
-      readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
-      readFile(`/proc/${pid}/stat`, 'utf8'),
-    ]);
-    // The name in parentheses may hold anything; the state follows it, the start is 19 fields on.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const isDead = fields[0] === 'Z' || fields[0] === 'X';
-    return isDead || fields[19] === undefined ? null : `${boot.trim()} ${fields[19]}`;
-  } catch {
-    return null;
-  }
+  return holder !== undefined && whereabouts(holder) !== 'gone';
 }
 
 function taken(path: string, object: string, text: string): MlferryError {

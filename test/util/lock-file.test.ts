@@ -44,8 +44,8 @@ describe('takeLock', () => {
 
   it('takes over from a process that is dead, whose id another has by now, or that wrote half a lock', async () => {
     const path = newPath();
-    const dead = { pid: await deadPid(), host: hostname(), start: null };
-    const reused = { pid: process.ppid, host: hostname(), start: 'another boot 1' };
+    const dead = { pid: await deadPid(), host: hostname() };
+    const reused = { pid: process.ppid, host: hostname(), birth: 'another boot/1' };
     for (const left of [JSON.stringify(dead), JSON.stringify(reused), '{"pid":', '']) {
       await writeFile(path, left);
       const lock = await takeLock(path, 'the thing');
@@ -57,7 +57,7 @@ describe('takeLock', () => {
 
   it('does not touch the lock of another machine', async () => {
     const path = newPath();
-    await writeFile(path, JSON.stringify({ pid: 1, host: 'another.example', start: null }));
+    await writeFile(path, JSON.stringify({ pid: 1, host: 'another.example' }));
     await expect(takeLock(path, 'the thing')).rejects.toMatchObject({ code: 'CONFLICT' });
     await rm(path);
   });
@@ -66,7 +66,7 @@ describe('takeLock', () => {
     const pid = await deadPid();
     for (let round = 0; round < 30; round++) {
       const path = newPath();
-      await writeFile(path, JSON.stringify({ pid, host: hostname(), start: null }));
+      await writeFile(path, JSON.stringify({ pid, host: hostname() }));
       const all = await Promise.allSettled(Array.from({ length: 8 }, () => takeLock(path, 'the thing')));
       const got = all.filter((each) => each.status === 'fulfilled');
       expect(got.length).toBe(1);

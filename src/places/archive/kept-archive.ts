@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { MlferryError, systemCode } from '../../util/errors.ts';
 import { readRange } from '../../util/read-range.ts';
-import { decompress } from '../recorded/decompress.ts';
+import { decompress, INNER_WINDOW } from '../recorded/decompress.ts';
 import { type KeptLines, readKeptLines } from '../recorded/kept-records.ts';
 import { DATA, type PartialDirectory } from '../recorded/partial-directory.ts';
 import type { CommitLine, EntryLine, PartialJournal, ReadLine } from '../recorded/partial-journal.ts';
@@ -33,7 +33,7 @@ interface Found {
   readonly parts: Array<{ entry: EntryLine; start: number; end: number; tarEnd: number }>;
 }
 
-const MOST_OF_PART = { bytes: MAX_LINE_BYTES, ratio: 0 };
+const MOST_OF_PART = { bytes: MAX_LINE_BYTES, ratio: 0, windowLog: INNER_WINDOW };
 const WHERE = 'The partial archive';
 
 /**

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { writeAll } from '../../util/byte-spool.ts';
 import { asMlferryError, MlferryError, systemCode } from '../../util/errors.ts';
-import { isAlive } from '../../util/lock-file.ts';
+import { whereabouts } from '../../util/process-identity.ts';
 import { blobPath } from '../recorded/blob-path.ts';
 import { checkedBody } from '../recorded/checked-body.ts';
 import { syncDirectory } from '../recorded/partial-directory.ts';
@@ -42,7 +42,8 @@ export async function removeLeftovers(directory: string): Promise<void> {
   for (const name of names) {
     const rest = name.startsWith(ownPrefix()) ? name.slice(ownPrefix().length) : '';
     const pid = /^(\d+)-[0-9a-f-]{36}\.partial$/.exec(rest)?.[1];
-    if (pid !== undefined && !isAlive(Number(pid))) await rm(join(directory, name), { force: true });
+    if (pid !== undefined && whereabouts({ pid: Number(pid), host: hostname() }) === 'gone')
+      await rm(join(directory, name), { force: true });
   }
 }
 
