@@ -1,14 +1,14 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Run } from '../../model/records.ts';
-import { MlferryError } from '../../util/errors.ts';
+import { asMlferryError, MlferryError } from '../../util/errors.ts';
 import type { Location } from '../location.ts';
 import type { PlaceInfo, TargetExperiment, Writer, WriterOptions, WrittenRun } from '../place.ts';
 import { fileUri } from './file-uri.ts';
 import { type Copy, growRun, readCopy } from './grow-run.ts';
 import { findStore, fingerprintOf, isAbsent, PARTIAL } from './layout.ts';
 import { writeNewRun } from './new-run.ts';
-import { asWriteError, type RunJob, type StoreContext } from './run-context.ts';
+import type { RunJob, StoreContext } from './run-context.ts';
 import { settleStore } from './settle-store.ts';
 import { createStaging } from './staging.ts';
 import { createTargetExperiments, isInTrash } from './target-experiments.ts';
@@ -34,7 +34,7 @@ export async function openFileStoreWriter(
   try {
     if (!dryRun) await staging.open();
   } catch (error) {
-    throw asWriteError(error, place.path);
+    throw asMlferryError(error, 'BUG', place.path);
   }
   const runs = createTargetRuns(root);
   const context: StoreContext = { root, staging, runs, findings, dryRun, source };
@@ -45,7 +45,7 @@ export async function openFileStoreWriter(
     try {
       return await work();
     } catch (error) {
-      throw asWriteError(error, object);
+      throw asMlferryError(error, 'BUG', object);
     }
   };
 
