@@ -1,10 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
 import { openReader, openWriter } from '../places/open.ts';
 import type { PlaceOptions, TlsOptions } from '../places/place.ts';
+import { makeTempDir } from '../util/temp-dir.ts';
 import { TOOL_VERSION } from '../util/tool-version.ts';
 import { type CopyResult, copy } from './copy.ts';
 import { type Job, openJob } from './open-job.ts';
@@ -49,7 +48,7 @@ export async function withTempDir<T>(
   parent: string | undefined,
   task: (directory: string) => Promise<T>,
 ): Promise<T> {
-  const directory = await mkdtemp(join(parent ?? tmpdir(), 'mlferry-'));
+  const directory = await makeTempDir(parent);
   try {
     return await task(directory);
   } finally {
@@ -106,6 +105,7 @@ async function copyInJob(
   const ledger = createLedger();
   const shared = placeOptions(options, tempDir, ledger, 'from');
   const reader = await openReader(from, shared);
+  const parts = { metrics: options.metrics ?? true, artifacts: options.artifacts ?? true };
   try {
     const journal = await job?.begin(reader.info.fingerprint);
     const progress: JobProgress | undefined =
@@ -119,6 +119,7 @@ async function copyInJob(
       overwrite: options.overwrite ?? false,
       source: reader.info,
       selection,
+      parts,
       toolVersion: TOOL_VERSION,
       ...(job === undefined || journal === undefined
         ? {}
@@ -129,7 +130,7 @@ async function copyInJob(
       concurrency: shared.concurrency,
       rename: options.rename ?? [],
       into: options.into,
-      parts: { metrics: options.metrics ?? true, artifacts: options.artifacts ?? true },
+      parts,
       dryRun,
       signal: shared.signal,
       ledger,

@@ -175,6 +175,8 @@ export interface WriterOptions extends PlaceOptions {
   /** For the header of archives and streams. */
   readonly source: PlaceInfo;
   readonly selection: Selection;
+  /** What of the runs is carried, all unless told: a file begun with other parts is not gone on with. */
+  readonly parts?: { readonly metrics: boolean; readonly artifacts: boolean };
   readonly toolVersion: string;
   /** The job that this pass is part of; absent in dry runs, without a state directory, and when a side is a pipe. */
   readonly job?: JobPlace;

@@ -492,28 +492,30 @@ describe('errors', () => {
   it('and crashes leave no rubbish: abort removes its own, the next writer that of dead processes', async () => {
     const root = newRoot();
     const { options } = testOptions(dir);
+    const partial = join(root, '.mlferry-partial.trash');
+    await mkdir(join(partial, '00000000-0000-0000-0000-000000000000', 'tags'), { recursive: true });
     const writer = await openFileStoreWriter({ kind: 'filestore', path: root }, options);
-    const dead = join(
-      root,
-      '.mlferry-partial.trash',
-      `${hostname()}-999999999-00000000-0000-0000-0000-000000000000`,
-    );
-    const foreign = join(
-      root,
-      '.mlferry-partial.trash',
-      'another-host-1-00000000-0000-0000-0000-000000000000',
-    );
-    await mkdir(dead, { recursive: true });
-    await mkdir(foreign, { recursive: true });
+    expect(await readdir(partial)).toEqual(['lock']);
     await writer.experiment(makeExperiment(), 'e');
-    expect((await readdir(join(root, '.mlferry-partial.trash'))).length).toBe(3);
+    expect((await readdir(partial)).length).toBe(3);
     await writer.abort();
     // The store is not finished: who goes on gives it MLflow's experiment 0.
-    expect(await readdir(join(root, '.mlferry-partial.trash'))).toEqual([
-      'another-host-1-00000000-0000-0000-0000-000000000000',
-      'new-store',
-    ]);
+    expect(await readdir(partial)).toEqual(['new-store']);
+    expect((await readdir(root)).sort()).toEqual(['.mlferry-partial.trash', '.trash', '1']);
     expect((await readStore(root)).failures).toEqual([]);
+  });
+
+  it('lets one process write at a time, and leaves no directory behind that it made for nothing', async () => {
+    const root = newRoot();
+    const { options } = testOptions(dir);
+    const writer = await openFileStoreWriter({ kind: 'filestore', path: root }, options);
+    await expect(openFileStoreWriter({ kind: 'filestore', path: root }, options)).rejects.toMatchObject({
+      code: 'CONFLICT',
+      message: `${root} is being written by process ${process.pid} on ${hostname()}`,
+    });
+    await writer.abort();
+    await expect(readdir(root)).rejects.toMatchObject({ code: 'ENOENT' });
+    await (await openFileStoreWriter({ kind: 'filestore', path: root }, options)).finish();
   });
 
   it('finish tells a run that is no longer there', async () => {
