@@ -4,12 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runMlferry } from '../acceptance/run-mlferry.ts';
-import { differences } from '../servers/compare-snapshots.ts';
 import { takeSnapshot } from '../servers/mlflow-client.ts';
 import { sharedServer } from '../servers/shared-server.ts';
 import type { Snapshot } from '../servers/snapshot.ts';
+import { differencesOfCopies } from './compare-copies.ts';
 import { type KillPoint, runKilled } from './kill.ts';
-import { partOfSnapshot } from './part-of-snapshot.ts';
 import { type FaultProxy, startFaultProxy } from './proxy.ts';
 import { makeSmallWorkspace } from './small-workspace.ts';
 
@@ -74,13 +73,7 @@ describe('a command killed at any request, and run again, leaves each thing once
       if (again.status !== 0) wrong.push(`${prefix} ${killed.at}: exit ${again.status} ${again.stderr}`);
     }
     const target = await takeSnapshot(await targetServer());
-    for (const prefix of prefixes) {
-      const found = differences(source, partOfSnapshot(target, prefix), {
-        renamed: (name) => `${prefix}${name}`,
-      });
-      wrong.push(...found.map((difference) => `${prefix} ${difference}`));
-    }
-    return wrong;
+    return [...wrong, ...differencesOfCopies(source, target, prefixes)];
   }
 
   const select = ['--view', 'all', '-e', 'main', '-e', 'gone', '--quiet'];

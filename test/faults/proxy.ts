@@ -19,24 +19,24 @@ export type Action =
   /** Keeps the connection open without a word until the client leaves; the server hears nothing. */
   | { readonly do: 'hang' }
   /** The server does it; the client gets this status, or a cut connection. */
-  | { readonly do: 'commit'; readonly then: number | 'reset' }
+  | { readonly do: 'commit'; readonly reply: number | 'reset' }
   /** The server gets the first half of a `runs/log-batch` (its params and tags, or half of its points). */
-  | { readonly do: 'commit half'; readonly then: number | 'reset' }
-  /** The client gets `then` at once; the server gets the request right after `requests` more that contain `after`. */
+  | { readonly do: 'commit half'; readonly reply: number | 'reset' }
+  /** The client gets `reply` at once; the server gets the request right after `requests` more that contain `after`. */
   | {
       readonly do: 'commit late';
-      readonly then: number | 'reset';
+      readonly reply: number | 'reset';
       readonly after: string;
       readonly requests: number;
     }
   /** The true head and half of the body; then the connection is cut, or stays open without a word. */
-  | { readonly do: 'half body'; readonly then: 'cut' | 'hang' }
+  | { readonly do: 'half body'; readonly reply: 'cut' | 'hang' }
   /** A whole answer whose head fits its body, but the body is another one. */
   | { readonly do: 'alter body'; readonly alter: (body: Buffer) => Buffer }
   /** The true head and body, and more bytes than the head announces. */
   | { readonly do: 'long body' };
 
-/** One entry of a script: the action for some of the requests of a route. */
+/** One entry of a script: the action for some of the requests of a route. Of several that fit the first one counts. */
 export interface Fault {
   /** Part of a request's name: `POST runs/create`, `PUT mlflow-artifacts/artifacts`, '' for all. */
   readonly route: string;
@@ -124,13 +124,14 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
   }
 
   function actionFor(route: string): Action {
+    let chosen: Action | undefined;
     for (const entry of script) {
+      const { nth = 0, times = 1, action } = entry.fault;
       if (!route.includes(entry.fault.route)) continue;
       const number = entry.seen++;
-      const { nth = 0, times = 1, action } = entry.fault;
-      if (nth === 'every' || (number >= nth && number < nth + times)) return action;
+      if (nth === 'every' || (number >= nth && number < nth + times)) chosen ??= action;
     }
-    return { do: 'pass' };
+    return chosen ?? { do: 'pass' };
   }
 
   /** The late requests that this one sets free: the server gets them between its answer and the client's hearing it. */
@@ -153,9 +154,9 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
   }
 
   async function act(action: Action, { incoming, outgoing, body, send, after }: Exchange): Promise<void> {
-    const end = (then: number | 'reset') => {
-      if (then === 'reset') outgoing.destroy();
-      else fail(outgoing, then);
+    const end = (reply: number | 'reset') => {
+      if (reply === 'reset') outgoing.destroy();
+      else fail(outgoing, reply);
     };
     switch (action.do) {
       case 'answer': {
@@ -172,16 +173,16 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
       case 'commit':
         await send();
         await after();
-        end(action.then);
+        end(action.reply);
         return;
       case 'commit half':
         await send(firstHalf(body));
         await after();
-        end(action.then);
+        end(action.reply);
         return;
       case 'commit late':
         late.push({ after: action.after, left: action.requests, send });
-        end(action.then);
+        end(action.reply);
         return;
       case 'pass':
       case 'alter body': {
@@ -202,7 +203,7 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
         });
         // An empty body has no half: its head is all there is to keep back.
         outgoing.write(answer.body.subarray(0, answer.body.length >> 1));
-        if (action.then === 'hang') await clientLeaves(incoming, outgoing);
+        if (action.reply === 'hang') await clientLeaves(incoming, outgoing);
         else outgoing.socket?.end(() => outgoing.destroy());
         return;
       }

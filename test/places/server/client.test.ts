@@ -48,7 +48,7 @@ describe('call', () => {
     ['an overloaded server', status(503, 'busy'), 'UNAVAILABLE', 4],
     ['a server without artifacts', status(503, 'running with `--no-serve-artifacts`'), 'UNSUPPORTED', 1],
     ['a server that hangs up', cut, 'UNAVAILABLE', 4],
-    ['HTML', status(200, '<html></html>'), 'NOT_MLFLOW', 1],
+    ['HTML from something in between', status(200, '<html></html>'), 'UNAVAILABLE', 3],
     ['another JSON', { json: { value: 1 } }, 'NOT_MLFLOW', 1],
     [
       'bytes that are not UTF-8',
