@@ -10,6 +10,7 @@ import { sharedServer } from '../servers/shared-server.ts';
 import type { Snapshot } from '../servers/snapshot.ts';
 import { differencesOfCopies } from './compare-copies.ts';
 import { type Action, type Fault, type FaultProxy, startFaultProxy } from './proxy.ts';
+import { seeded } from './seeded.ts';
 import { makeSmallWorkspace } from './small-workspace.ts';
 
 /** `MLFERRY_TEST_LONG=1`: each fault at each hit of each route, in a copy of its own; otherwise at all routes in one copy. */
@@ -249,13 +250,4 @@ describe('a copy through faults is the same, or ends with exit 7 or a list and g
 /** What a server that cannot be reached, or at whose address something else answers, ends a copy with before it begins. */
 function endsConnecting(error: unknown): boolean {
   return error instanceof MlferryError && ['UNAVAILABLE', 'NOT_MLFLOW'].includes(error.code);
-}
-
-/** Reproducible numbers in [0, 1) (a linear congruential generator). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
 }

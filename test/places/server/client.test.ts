@@ -65,6 +65,21 @@ describe('call', () => {
     expect(fake.to(PATH)).toHaveLength(requests);
   });
 
+  it('gives up when too many requests had to be repeated', async () => {
+    const { client, fake } = await clientOf([status(503)], {
+      MLFLOW_HTTP_REQUEST_MAX_RETRIES: '9',
+      MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR: '0',
+    });
+    const messages: string[] = [];
+    for (let index = 0; index < 25; index++)
+      await client.call(ask).catch((error: unknown) => messages.push(String(error)));
+    expect(
+      messages.filter((message) => message.includes('Too many requests had to be repeated')),
+    ).toHaveLength(5);
+    // 20 with nine repeats each, one that used up the rest, and four that had none.
+    expect(fake.to(PATH)).toHaveLength(20 * 10 + 1 + 4);
+  });
+
   it('keeps the server’s own code', async () => {
     const { client } = await clientOf([json(400, 'RESOURCE_ALREADY_EXISTS', 'is there')]);
     const error = await client.call(ask).catch((thrown: unknown) => thrown);
