@@ -65,6 +65,8 @@ describe('a copy through faults is the same, or ends with exit 7 or a list and g
   let sourceRoutes: Array<[route: string, hits: number]>;
   let targetRoutes: Array<[route: string, hits: number]>;
   const prefixes: string[] = [];
+  /** How the last copy through faults ended. */
+  let lastStatus: number | undefined;
 
   beforeAll(async () => {
     stateDir = await mkdtemp(join(tmpdir(), 'mlferry-faults-'));
@@ -113,8 +115,10 @@ describe('a copy through faults is the same, or ends with exit 7 or a list and g
     from.play(faults.from ?? []);
     to.play(faults.to ?? []);
     let first: string;
+    lastStatus = undefined;
     try {
       const { exit_status, error, failures } = await copy(prefix, environment);
+      lastStatus = exit_status;
       if (exit_status === 0 && !again) return [];
       first = `${exit_status} ${error?.code} ${error?.message} ${JSON.stringify(failures)}`;
       if (![0, 3, 7].includes(exit_status)) return [`${prefix} ended with ${first}`];
@@ -170,6 +174,32 @@ describe('a copy through faults is the same, or ends with exit 7 or a list and g
       routes.filter(([route]) => long || /create|log-batch|PUT|get-history|GET mlflow-artifacts/.test(route));
     expect(await everywhere('to', action, some(targetRoutes), environment)).toEqual([]);
     expect(await everywhere('from', action, some(sourceRoutes), environment)).toEqual([]);
+  });
+
+  const reads: ReadonlyArray<[what: string, routes: readonly string[]]> = [
+    ['files', ['GET get-artifact', 'GET mlflow-artifacts/artifacts']],
+    ['histories', ['GET metrics/get-history']],
+    ['lists of runs', ['POST runs/search']],
+    ['lists of files', ['GET artifacts/list', 'GET mlflow-artifacts/artifacts']],
+  ];
+  const bodies: ReadonlyArray<[what: string, action: Action]> = [
+    ['cut in the middle', { do: 'half body', reply: 'cut' }],
+    ['silent from the middle on', { do: 'half body', reply: 'hang' }],
+    ['short, and said to be', { do: 'alter body', alter: (body) => body.subarray(0, body.length >> 1) }],
+    [
+      'longer, and said to be',
+      { do: 'alter body', alter: (body) => Buffer.concat([body, Buffer.from('}')]) },
+    ],
+    ['empty', { do: 'alter body', alter: () => Buffer.alloc(0) }],
+  ];
+  const always = reads.flatMap(([what, routes]) =>
+    bodies.map(([how, action]): [string, string, readonly string[], Action] => [what, how, routes, action]),
+  );
+  test.for(always)('%s at the source, each body %s: never taken for whole', async ([, , routes, action]) => {
+    const environment = { MLFLOW_HTTP_REQUEST_TIMEOUT: PATIENCE, MLFLOW_HTTP_REQUEST_MAX_RETRIES: '1' };
+    const script = routes.map((route): Fault => ({ route, nth: 'every', action }));
+    expect(await survive({ from: script }, environment)).toEqual([]);
+    expect([3, 7]).toContain(lastStatus);
   });
 
   test.for(['reset', 500, 503] as const)('a part of each batch stored, then %s', async (reply) => {

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { Agent, createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { type Answer, forward } from './forward.ts';
 import { firstHalf, pointsIn } from './log-batch-body.ts';
 
 /** What the proxy does with a request instead of passing it on and the answer back. */
@@ -80,8 +81,6 @@ export interface FaultProxy {
   lateRequests(): number;
   close(): Promise<void>;
 }
-
-const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'host', 'expect']);
 
 /** Starts a proxy on a free loopback port, in this process. It passes everything on until `play` says otherwise. */
 export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
@@ -259,41 +258,6 @@ function routeOf(method: string, path: string): string {
     .replace(/^(ajax-)?api\/[\d.]+\/(mlflow\/)?/, '')
     .replace(/^(mlflow-artifacts\/artifacts)\/.*/, '$1');
   return `${method} ${route}`;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly headers: Record<string, string | string[]>;
-  readonly body: Buffer;
-}
-
-async function forward(
-  upstream: string,
-  agent: Agent,
-  { method, url, headers }: IncomingMessage,
-  body: Buffer,
-): Promise<Answer> {
-  const kept = Object.entries(headers).filter(([name]) => !HOP_BY_HOP.has(name) && name !== 'content-length');
-  const outgoing = request(new URL(url ?? '/', upstream), {
-    method,
-    agent,
-    headers: {
-      ...Object.fromEntries(kept),
-      ...(body.length === 0 && method === 'GET' ? {} : { 'content-length': body.length }),
-    },
-  });
-  const answered = once(outgoing, 'response');
-  outgoing.end(body);
-  const [response]: IncomingMessage[] = await answered;
-  if (response === undefined) throw new Error('no answer');
-  const answer = Object.entries(response.headers).filter(
-    (header): header is [string, string | string[]] => !HOP_BY_HOP.has(header[0]) && header[1] !== undefined,
-  );
-  return {
-    status: response.statusCode ?? 500,
-    headers: Object.fromEntries(answer),
-    body: await buffer(response),
-  };
 }
 
 function fail(outgoing: ServerResponse, status: number): void {
