@@ -457,6 +457,8 @@ describe.each(kinds.map((kind) => [kind.name, kind] as const))('%s', (_, kind) =
     const interrupt = new AbortController();
     const hanging = () => {
       const body = new Readable({ read: () => undefined });
+      // As bodies of servers have: it may end before anybody listens.
+      body.on('error', () => undefined);
       interrupt.signal.addEventListener('abort', () => body.destroy(interrupt.signal.reason));
       setImmediate(() => interrupt.abort());
       return body;
