@@ -16,6 +16,8 @@ export interface JobOptions {
   readonly selection?: Partial<Selection> | undefined;
   /** Runs in flight, default 8. */
   readonly concurrency?: number | undefined;
+  /** Most requests to each server that start in a second, default no limit. */
+  readonly maxRequestsPerSecond?: number | undefined;
   readonly rename?: readonly RenameRule[] | undefined;
   readonly into?: string | undefined;
   /** Default true. */
@@ -70,6 +72,7 @@ export function placeOptions(
     tempDir,
     signal: options.signal ?? new AbortController().signal,
     concurrency: options.concurrency ?? 8,
+    maxRequestsPerSecond: options.maxRequestsPerSecond,
     environment: options.environment ?? {},
     allowEdited: options.allowEdited ?? false,
     ...(tls === undefined ? {} : { tls }),

@@ -153,6 +153,8 @@ export interface PlaceOptions {
   readonly signal: AbortSignal;
   /** Runs in flight. */
   readonly concurrency: number;
+  /** Most requests to a server that start in a second. */
+  readonly maxRequestsPerSecond?: number | undefined;
   /** Environment variables: credentials and MLflow's own settings. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Directory for spool files; made and removed by the caller. */

@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici';
 import { z } from 'zod';
 import { fromServerJson, toJson } from '../../model/json.ts';
 import { MlferryError } from '../../util/errors.ts';
+import type { RetryPolicy } from '../../util/retry.ts';
 import type { Location } from '../location.ts';
 import type { PlaceOptions } from '../place.ts';
 import { AnswerTooLarge, readBody, readStart } from './body.ts';
@@ -36,9 +37,11 @@ export interface TrackingClient {
   readonly location: string;
   readonly workspace: string | undefined;
   readonly server: Capabilities;
+  /** How requests are repeated, for those that only the caller can repeat. */
+  readonly backoff: RetryPolicy;
   /**
    * One JSON request. Throws NOT_FOUND (the object is missing), UNSUPPORTED (the endpoint is), REFUSED, DENIED,
-   * NOT_MLFLOW (not JSON, or not the JSON of the schema), SERVER_ERROR, UNAVAILABLE; serverAnswer() tells more. An
+   * NOT_MLFLOW (not the JSON of the schema), SERVER_ERROR, UNAVAILABLE; serverAnswer() tells more. An
    * answer of more than 32 MiB is an error for which isTooLarge() is true.
    */
   call<T>(request: JsonRequest<T>): Promise<T>;
@@ -73,7 +76,9 @@ export async function connect(
   options: PlaceOptions,
 ): Promise<TrackingClient> {
   const exchange = await createExchange(place, options);
-  const { base, location, requests, close } = exchange;
+  const { base, location, backoff, requests, close } = exchange;
+  /** It has answered as an MLflow server does: this is the right address. */
+  let known = false;
 
   async function call<T>(request: JsonRequest<T>): Promise<T> {
     const { body, schema, query, ...rest } = request;
@@ -83,7 +88,13 @@ export async function connect(
     };
     const text = body === undefined ? undefined : toJson(body);
     return exchange.send(
-      { ...rest, query, headers, ...(text === undefined ? {} : { body: async () => text }) },
+      {
+        ...rest,
+        query,
+        headers,
+        known,
+        ...(text === undefined ? {} : { body: async () => text }),
+      },
       (response, context) => takeJson(response, context, schema),
     );
   }
@@ -98,7 +109,7 @@ export async function connect(
   }
 
   async function stream<T>(path: string, query: Query, take: (body: Readable) => Promise<T>): Promise<T> {
-    return exchange.send({ method: 'GET', path, query }, async ({ body }, context) => {
+    return exchange.send({ method: 'GET', path, query, known }, async ({ body }, context) => {
       try {
         return await take(body);
       } catch (error) {
@@ -120,11 +131,13 @@ export async function connect(
 
   try {
     const server = await probeServer({ call, text, location, workspace: place.workspace });
+    known = true;
     return {
       base,
       location,
       workspace: place.workspace,
       server,
+      backoff,
       call,
       download,
       stream,

@@ -47,7 +47,7 @@ export async function createRun(
   const created = await createOnce(
     () => routes.createRun({ experiment_id, run_name, user_id, start_time, tags }),
     async () => (await runsOfOrigin(routes, experiment_id, origin))[0],
-    context.signal,
+    context,
     () => void experiment.suspects.set(originRunId(origin), origin),
   );
   // A second try after a refusal goes on with this run.

@@ -25,13 +25,10 @@ export async function openServerWriter(
 ): Promise<Writer> {
   const client = await connect(place, options);
   const context = targetContext(client, options);
-  const { routes, findings, signal } = context;
+  const { routes, findings } = context;
   const experiments = targetExperiments({
-    routes,
-    findings,
-    signal,
+    ...context,
     createsAnyKey: context.store === 'SqlStore',
-    limits: context.limits,
   });
   const readBack = createReadBack(options.tempDir);
   const { version } = client.server;
