@@ -20,7 +20,7 @@ const ERROR_TABLE = {
     exit: 2,
     retryable: false,
     scope: 'job',
-    hint: 'A place is a server URL, an mlruns directory, *.tar[.gz|.zst], *.ndjson[.gz|.zst] or - for a pipe.',
+    hint: 'A place is a server URL, databricks[://PROFILE], an mlruns directory, *.tar[.gz|.zst], *.ndjson[.gz|.zst] or - for a pipe.',
   },
   CREDENTIALS: {
     exit: 2,

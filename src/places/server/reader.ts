@@ -4,10 +4,9 @@ import type { Run } from '../../model/records.ts';
 import { selectsRun } from '../../model/selection.ts';
 import { ownValue } from '../../model/string-map.ts';
 import { errorCodes, MlferryError } from '../../util/errors.ts';
-import type { Location } from '../location.ts';
 import type { MetricPoints, PlaceInfo, PlaceOptions, Reader, RunReader } from '../place.ts';
 import { listArtifacts, openArtifact } from './artifacts.ts';
-import { connect, type TrackingClient } from './client.ts';
+import { connect, type ServerLocation, type TrackingClient } from './client.ts';
 import { readHistory } from './history.ts';
 import { reportModelLinks, reportNotCarried } from './not-carried.ts';
 import { createPointStore } from './point-store.ts';
@@ -31,10 +30,7 @@ const VIEW_TYPES: Readonly<Record<'active' | 'deleted' | 'all', ViewType>> = {
  * Opens a tracking server (MLflow 2.9 and newer) for reading. Throws as {@link connect} does. There is no snapshot:
  * what is logged meanwhile may be read or not.
  */
-export async function openServerReader(
-  place: Extract<Location, { kind: 'server' }>,
-  options: PlaceOptions,
-): Promise<Reader> {
+export async function openServerReader(place: ServerLocation, options: PlaceOptions): Promise<Reader> {
   return serverReader(await connect(place, options), options);
 }
 
