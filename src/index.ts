@@ -2,6 +2,7 @@
  * mlferry as a library: the verbs of the command line. Every place is named by its location text.
  */
 export type { CopyResult, Progress } from './copy/copy.ts';
+export { explain } from './copy/explain.ts';
 export { type Counts, inspect, type Summary } from './copy/inspect.ts';
 export { copyBetween as copy, type JobOptions } from './copy/job.ts';
 export type { RenameRule } from './copy/rename.ts';

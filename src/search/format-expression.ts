@@ -57,8 +57,11 @@ export function formatOrder({ subject, direction }: Order): string {
   return `${formatSubject(subject)} ${direction}`;
 }
 
+/** Words that MLflow's parser (sqlparse) takes for keywords even in a key. */
+const KEYWORDS = /(^|\.)(case|in|values|using|from|as)(\.|$)/i;
+
 function formatKey(key: string): string {
-  if (/^[A-Za-z]\w*(?:\.[A-Za-z]\w*)*$/.test(key)) return key;
+  if (/^[A-Za-z]\w*(?:\.[A-Za-z]\w*)*$/.test(key) && !KEYWORDS.test(key)) return key;
   const quote = ['`', '"', "'"].find((mark) => staysQuoted(key, mark) && !hasQuotesInside(key, mark));
   if (quote === undefined) throw inexpressible('key', key);
   return `${quote}${key}${quote}`;

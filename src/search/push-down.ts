@@ -1,5 +1,7 @@
+import { MlferryError } from '../util/errors.ts';
 import type { Dialect } from './dialects.ts';
 import type { Comparison, Expression, Order, Subject } from './expression.ts';
+import { formatComparison, formatOrder } from './format-expression.ts';
 
 /** An expression split between a server and us. */
 export interface PushDown {
@@ -44,26 +46,24 @@ export function pushOrder(order: readonly Order[], dialect: Dialect): string[] |
     const isTime = subject.entity === 'attribute' && TIMES.includes(subject.key);
     const isMetric =
       subject.entity === 'metric' && (subject.aggregate === undefined || subject.aggregate === 'LATEST');
-    const name = isTime || isMetric ? subjectText(subject, dialect) : undefined;
-    if (name === undefined || columns.some((column) => column.startsWith(`${name} `))) return undefined;
-    columns.push(`${name} ${direction}`);
+    if (!isTime && !isMetric) return undefined;
+    const column = { subject: servedSubject(subject, dialect) ?? subject, direction };
+    try {
+      columns.push(formatOrder(column));
+    } catch {
+      return undefined;
+    }
   }
-  return columns;
+  // MLflow refuses a column that comes twice.
+  return new Set(columns.map((column) => column.replace(/ (ASC|DESC)$/, ''))).size === columns.length
+    ? columns
+    : undefined;
 }
 
 const TIMES = ['start_time', 'end_time'];
-const TEXT_ATTRIBUTES = ['run_id', 'user_id', 'status', 'artifact_uri'];
+const TEXTS = ['run_id', 'user_id', 'status', 'artifact_uri'];
 /** Attributes that every run has, so that `NOT a = b` is `a != b`. */
 const ALWAYS_SET = ['run_id', 'status'];
-const OPPOSITES: ReadonlyMap<Comparison['operator'], Comparison['operator']> = new Map([
-  ['=', '!='],
-  ['!=', '='],
-  ['IN', 'NOT IN'],
-  ['NOT IN', 'IN'],
-  ['IS NULL', 'IS NOT NULL'],
-  ['IS NOT NULL', 'IS NULL'],
-]);
-
 /** The terms that must all hold, with NOT moved inwards where that is exact. */
 function conjuncts(expression: Expression | undefined): Expression[] {
   if (expression === undefined) return [];
@@ -78,19 +78,23 @@ function conjuncts(expression: Expression | undefined): Expression[] {
 /** The comparison that holds exactly where this one does not. A missing key satisfies neither = nor !=. */
 function negated(comparison: Comparison): Comparison | undefined {
   const { entity, key } = comparison.subject;
-  const isNullTest = comparison.operator === 'IS NULL' || comparison.operator === 'IS NOT NULL';
   const isAlwaysSet = entity === 'attribute' && ALWAYS_SET.includes(key);
-  if (!isAlwaysSet && !(isNullTest && (entity === 'param' || entity === 'tag'))) return undefined;
-  const operator = OPPOSITES.get(comparison.operator);
-  if (operator === undefined) return undefined;
-  if (isNullTest) {
-    return { ...comparison, operator: operator === 'IS NULL' ? 'IS NULL' : 'IS NOT NULL' };
+  switch (comparison.operator) {
+    case 'IS NULL':
+      return { ...comparison, operator: 'IS NOT NULL' };
+    case 'IS NOT NULL':
+      return { ...comparison, operator: 'IS NULL' };
+    case '=':
+      return isAlwaysSet ? { ...comparison, operator: '!=' } : undefined;
+    case '!=':
+      return isAlwaysSet ? { ...comparison, operator: '=' } : undefined;
+    case 'IN':
+      return isAlwaysSet ? { ...comparison, operator: 'NOT IN' } : undefined;
+    case 'NOT IN':
+      return isAlwaysSet ? { ...comparison, operator: 'IN' } : undefined;
+    default:
+      return undefined;
   }
-  if (comparison.operator === 'IN' || comparison.operator === 'NOT IN')
-    return { ...comparison, operator: operator === 'IN' ? 'IN' : 'NOT IN' };
-  if (comparison.operator === '=' || comparison.operator === '!=')
-    return { ...comparison, operator: operator === '=' ? '=' : '!=' };
-  return undefined;
 }
 
 function conjunction(terms: readonly Expression[]): Expression | undefined {
@@ -104,59 +108,57 @@ function isAggregate(term: Expression): boolean {
 }
 
 function comparisonText(comparison: Comparison, dialect: Dialect): string | undefined {
-  const subject = subjectText(comparison.subject, dialect);
-  const value = valueText(comparison, dialect);
-  if (subject === undefined || value === undefined) return undefined;
-  return value === '' ? `${subject} ${comparison.operator}` : `${subject} ${comparison.operator} ${value}`;
-}
-
-function subjectText(subject: Subject, dialect: Dialect): string | undefined {
-  switch (subject.entity) {
-    case 'metric': {
-      const name = keyText('metrics', subject.key);
-      const { aggregate } = subject;
-      if (name === undefined || aggregate === undefined) return name;
-      if (dialect.aggregates.includes(aggregate)) return `${aggregate}(${name})`;
-      return aggregate === 'LATEST' ? name : undefined;
-    }
-    case 'param':
-      return keyText('params', subject.key);
-    case 'tag':
-      return keyText('tags', subject.key);
-    case 'dataset':
-      return dialect.datasets ? `datasets.${subject.key}` : undefined;
-    case 'attribute':
-      // This is how an SQL store finds a run name, and what a run's name is here.
-      if (subject.key === 'run_name') return keyText('tags', 'mlflow.runName');
-      return TIMES.includes(subject.key) || TEXT_ATTRIBUTES.includes(subject.key)
-        ? `attributes.${subject.key}`
-        : undefined;
+  const subject = servedSubject(comparison.subject, dialect);
+  const served = subject && servedComparison({ ...comparison, subject }, dialect);
+  if (served === undefined) return undefined;
+  try {
+    return formatComparison(served);
+  } catch (error) {
+    // A text with both kinds of quotes has no form.
+    if (error instanceof MlferryError && error.code === 'EXPRESSION') return undefined;
+    throw error;
   }
 }
 
-/** `metrics.loss`, or the key in backticks. A backtick cannot be escaped in them. */
-function keyText(entity: string, key: string): string | undefined {
-  if (/^[A-Za-z]\w*$/.test(key)) return `${entity}.${key}`;
-  return key === '' || key.includes('`') || key.includes('\0') ? undefined : `${entity}.\`${key}\``;
+/** The subject as the server calls it, if it can be searched there. */
+function servedSubject(subject: Subject, dialect: Dialect): Subject | undefined {
+  switch (subject.entity) {
+    case 'metric': {
+      const { aggregate, ...latest } = subject;
+      if (aggregate === undefined || dialect.aggregates.includes(aggregate)) return subject;
+      return aggregate === 'LATEST' ? latest : undefined;
+    }
+    case 'param':
+    case 'tag':
+      return subject;
+    case 'dataset':
+      return dialect.datasets ? subject : undefined;
+    case 'attribute':
+      // This is how an SQL store finds a run name, and what a run's name is here.
+      if (subject.key === 'run_name') return { entity: 'tag', key: 'mlflow.runName' };
+      return TIMES.includes(subject.key) || TEXTS.includes(subject.key) ? subject : undefined;
+  }
 }
 
-/** The right side; empty for IS NULL; undefined when the dialect cannot say it, or not with our meaning. */
-function valueText(comparison: Comparison, dialect: Dialect): string | undefined {
-  const { subject, operator } = comparison;
+/** A comparison that the server understands and that holds wherever the given one does. */
+function servedComparison(comparison: Comparison, dialect: Dialect): Comparison | undefined {
+  const { subject } = comparison;
+  const mayLack = subject.entity === 'param' || subject.entity === 'tag';
   switch (comparison.operator) {
-    case 'IS NULL':
     case 'IS NOT NULL':
-      return dialect.nullTests && (subject.entity === 'param' || subject.entity === 'tag') ? '' : undefined;
+      if (mayLack && !dialect.nullTests && dialect.patterns)
+        return { ...comparison, operator: 'LIKE', value: '%' };
+      return mayLack && dialect.nullTests ? comparison : undefined;
+    case 'IS NULL':
+      return mayLack && dialect.nullTests ? comparison : undefined;
     case 'IN':
     case 'NOT IN':
-      return isListed(subject) && dialect.lists ? listText(comparison.value) : undefined;
+      return dialect.lists && isListed(subject) && isPlainList(comparison.value) ? comparison : undefined;
     case 'LIKE':
     case 'ILIKE':
-      return dialect.patterns ? patternText(comparison.value, operator === 'ILIKE') : undefined;
+      return dialect.patterns ? { ...comparison, value: looserPattern(comparison) } : undefined;
     default:
-      return typeof comparison.value === 'string'
-        ? quoted(comparison.value)
-        : numberText(comparison.value, comparison, dialect);
+      return isSame(comparison, comparison.value, dialect) ? comparison : undefined;
   }
 }
 
@@ -168,44 +170,37 @@ function isListed(subject: Subject): boolean {
 const MOST_LISTED = 500;
 
 /**
- * MLflow reads a list as Python does, with its backslashes, and drops whatever has capitals or no letter (a way around
- * MySQL, all versions before 3.7 at least).
+ * MLflow up to 3.6 at least drops from a list whatever has capitals or no letter at all: a way around MySQL's IN,
+ * meant for run ids.
  */
-function listText(values: readonly string[]): string | undefined {
-  if (values.length === 0 || values.length > MOST_LISTED) return undefined;
+function isPlainList(values: readonly string[]): boolean {
   const isPlain = values.every((value) => /^[a-z0-9_.: /-]*$/.test(value) && /[a-z]/.test(value));
-  return isPlain ? `(${values.map((value) => `'${value}'`).join(', ')})` : undefined;
+  return isPlain && values.length > 0 && values.length <= MOST_LISTED;
 }
 
-/** A backslash escapes on PostgreSQL and MySQL and does not on SQLite; beyond ASCII databases fold letters differently. */
-function patternText(pattern: string, foldsCase: boolean): string | undefined {
-  if (pattern.includes('\\')) return undefined;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII is meant
-  if (foldsCase && !/^[\x00-\x7f]*$/.test(pattern)) return undefined;
-  return quoted(pattern);
-}
-
-/** A text in the quotes it does not contain. There is no escaping, and a backslash at the end would hide the quote. */
-function quoted(text: string): string | undefined {
-  if (text.endsWith('\\') || text.includes('\0')) return undefined;
-  if (!text.includes("'")) return `'${text}'`;
-  return text.includes('"') ? undefined : `"${text}"`;
+/**
+ * A pattern that every database reads alike: a backslash escapes on PostgreSQL and MySQL, `_` is one byte on MySQL, and
+ * letters beyond ASCII fold differently. In their place anything may stand.
+ */
+function looserPattern({ operator, value }: { readonly operator: string; readonly value: string }): string {
+  const safe = value.replace(/[\\_\0]/g, '%');
+  return operator === 'ILIKE' ? safe.replace(/[^ -~]/g, '%') : safe;
 }
 
 const MOST_INT64 = 2n ** 63n - 1n;
 
-function numberText(
-  value: number | bigint,
+/** Whether the server compares this value as we do. */
+function isSame(
   { subject, operator }: Comparison,
+  value: string | number | bigint,
   dialect: Dialect,
-): string | undefined {
-  if (subject.entity !== 'metric') {
-    // Older servers cut the fraction off.
-    if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : undefined;
-    return value <= MOST_INT64 && value >= -MOST_INT64 ? String(value) : undefined;
-  }
+): boolean {
+  if (typeof value === 'string') return !value.includes('\0');
+  if (typeof value === 'bigint') return value <= MOST_INT64 && value >= -MOST_INT64;
+  // Older servers cut the fraction of a time off.
+  if (subject.entity !== 'metric') return Number.isSafeInteger(value);
   // Where NaN counts as 0, `!= 0` would hide runs whose latest value is NaN.
-  if (operator === '!=' && Number(value) === 0 && !dialect.nanIsUnequal) return undefined;
-  if (!Number.isFinite(Number(value))) return undefined;
-  return String(value).replace('e+', 'e');
+  if (operator === '!=' && value === 0 && !dialect.nanIsUnequal) return false;
+  // Infinite values stand as the greatest number in databases, and as what they are elsewhere.
+  return Math.abs(value) < Number.MAX_VALUE;
 }
