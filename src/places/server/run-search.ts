@@ -211,7 +211,7 @@ export function createRunSearch(
       return {
         dialect: dialect.name,
         ...(split.filter === undefined ? {} : { pushed: split.filter }),
-        ...(split.rest === undefined ? {} : { here: formatExpression(split.rest) }),
+        ...(split.rest === undefined ? {} : { here: shown(split.rest, selection) }),
         histories: split.recheck === undefined ? [] : [...needsHistory(split.recheck)],
         ...(max_runs === undefined
           ? {}
@@ -232,6 +232,15 @@ export function createRunSearch(
   async function unasked(filter: Expression | undefined) {
     const asked = await dialect();
     return { dialect: asked, split: pushDown(filter, asked) };
+  }
+}
+
+/** An expression as text; the whole filter where the part by itself has none. */
+function shown(expression: Expression, { filter = '' }: Selection): string {
+  try {
+    return formatExpression(expression);
+  } catch {
+    return filter;
   }
 }
 
