@@ -12,6 +12,7 @@ import {
   selectionOf,
   selectionShape,
 } from './selection-options.ts';
+import { addStateDirOption } from './state-dir.ts';
 
 /** The TLS options of one side. */
 export function addTlsOptions(command: Command, side: 'from' | 'to'): Command {
@@ -57,7 +58,7 @@ export function addTransferOptions(command: Command, features: TransferFeatures)
   if (features.writesFile) command.option('--overwrite', 'replace the file if it is there');
   if (features.stream) command.option('--artifacts-dir <dir>', "directory of a stream's artifact bytes");
   if (features.readsStream) command.option('--allow-edited', 'accept a stream whose lines were edited');
-  return command
+  return addStateDirOption(command)
     .option('-c, --concurrency <runs>', 'runs in flight', positiveInteger, 8)
     .option('--temp-dir <dir>', "directory for spool files (default: the system's)")
     .option('--json', 'print the report as one JSON object on stdout')
@@ -78,6 +79,7 @@ const transferOptions = z.object({
   allowEdited: z.boolean().default(false),
   concurrency: z.number().default(8),
   tempDir: z.string().optional(),
+  stateDir: z.string().optional(),
   json: z.boolean().default(false),
   quiet: z.boolean().default(false),
   fromCa: z.string().optional(),
@@ -126,6 +128,7 @@ export function parseOptions(values: unknown): ParsedOptions {
       allowEdited: o.allowEdited,
       concurrency: o.concurrency,
       tempDir: o.tempDir,
+      stateDir: o.stateDir,
       tls: {
         from: tlsOptions(o.fromCa, o.fromClientCert, o.fromInsecure),
         to: tlsOptions(o.toCa, o.toClientCert, o.toInsecure),

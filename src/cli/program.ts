@@ -6,6 +6,7 @@ import { addExportCommand } from './export.ts';
 import { addImportCommand } from './import.ts';
 import { addInspectCommand } from './inspect.ts';
 import type { Io } from './io.ts';
+import { addJobsCommand } from './jobs.ts';
 import { addRestoreCommand } from './restore.ts';
 import { addSchemaCommand } from './schema.ts';
 
@@ -38,8 +39,13 @@ export function createProgram(io: Io): Command {
   addExportCommand(program, io);
   addImportCommand(program, io);
   addInspectCommand(program, io);
+  addJobsCommand(program, io);
   addSchemaCommand(program, io);
-  for (const command of [program, ...program.commands]) {
+  for (const command of [
+    program,
+    ...program.commands,
+    ...program.commands.flatMap(({ commands }) => commands),
+  ]) {
     command.exitOverride().configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),

@@ -29,6 +29,7 @@ export type LossCode =
   | 'VALUE_CONFLICT'
   | 'LEFT_DELETED'
   | 'REFERENCE_KEPT'
+  | 'TWIN_DELETED'
   | 'NOT_VOUCHED'
   | 'FILTERED_HERE'
   | 'NEGATIVE_ZERO';

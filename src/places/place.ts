@@ -101,6 +101,11 @@ export interface RunTarget {
    */
   readonly digest: string | undefined;
   /**
+   * An earlier process of this job may have created the copy without learning of it: a writer looks once more right
+   * before it creates, and for a second copy at the end.
+   */
+  readonly doubtful?: boolean;
+  /**
    * The run in the target's ids. A writer calls it once it knows the run's own id (and artifact root), also when it
    * found the run already there; references to runs that are not on the target yet follow in the settlement.
    */
@@ -196,4 +201,17 @@ export interface WriterOptions extends PlaceOptions {
   readonly source: PlaceInfo;
   readonly selection: Selection;
   readonly toolVersion: string;
+  /** The job that this pass is part of; absent in dry runs, without a state directory, and when a side is a pipe. */
+  readonly job?: JobPlace;
+}
+
+/** Where a job keeps what outlives its process. The caller holds the job's lock. */
+export interface JobPlace {
+  /** The job's own directory: a writer may keep a checkpoint below it. It is emptied when the job begins anew. */
+  readonly directory: string;
+  /**
+   * Whether an earlier process began this very job (places, selection, options, source fingerprint, mlferry version)
+   * and did not finish it. `false`: the directory holds nothing of an earlier one.
+   */
+  readonly resumed: boolean;
 }

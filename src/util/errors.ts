@@ -1,3 +1,6 @@
+import { plainText } from './plain-text.ts';
+import { redact } from './redact.ts';
+
 /**
  * Every way a job can end badly: code → exit status, whether trying again can help, whether the whole job
  * stops (`job`) or only the run at hand (`item`), and the next step shown to the user.
@@ -150,14 +153,15 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorMeaning>> = ERROR_TABLE
 
 /**
  * The one error class of mlferry. `message` names the object and the reason; `hint` the next step.
- * Never put a credential into either: the CLI prints both.
+ * Never put a credential into either: the CLI prints both. What `redact` knows is taken out of the message all the
+ * same, and it is one line.
  */
 export class MlferryError extends Error {
   readonly code: ErrorCode;
   readonly hint: string;
 
   constructor(code: ErrorCode, message: string, options: { cause?: unknown; hint?: string } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(plainText(redact(message)), options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'MlferryError';
     this.code = code;
     this.hint = options.hint ?? ERROR_TABLE[code].hint;

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { systemCode } from '../../util/errors.ts';
+import { MlferryError, systemCode } from '../../util/errors.ts';
+import { readSmallFile } from './regular-file.ts';
 
 /** Names of a FileStore directory (MLflow 0.x to 3.17, mlflow/store/tracking/file_store.py). */
 
@@ -78,9 +79,9 @@ export async function listRunDirs(experimentDir: string): Promise<string[]> {
 
 async function readsLikeExperiment(directory: string): Promise<boolean> {
   try {
-    return /^experiment_id:/m.test(await readFile(join(directory, META_FILE), 'utf8'));
+    return /^experiment_id:/m.test((await readSmallFile(join(directory, META_FILE))).toString());
   } catch (error) {
-    if (isAbsent(error) || systemCode(error) === 'EISDIR') return false;
+    if (isAbsent(error) || error instanceof MlferryError) return false;
     throw error;
   }
 }

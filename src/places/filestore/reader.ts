@@ -148,10 +148,14 @@ export async function openFileStoreReader(
       report: () => noteLosses(losses, owner),
       metrics: (keys) => wrapErrors(readMetrics(scanned.directory, keys), runObject(run.run_id, experiment)),
       artifacts: () => wrapErrors(listArtifacts(), runObject(run.run_id, experiment)),
-      open: async (artifact) => openArtifactFile((await artifactRoot()).path, artifact),
+      open: async (artifact) => {
+        const { path, away } = await artifactRoot();
+        if (away) throw new MlferryError('SOURCE_ITEM', `${path} is a symbolic link out of the store`);
+        return openArtifactFile(path, artifact);
+      },
     };
     async function* listArtifacts(): AsyncGenerator<ArtifactEntry> {
-      const { path, unreachable } = await artifactRoot();
+      const { path, unreachable, away } = await artifactRoot();
       if (unreachable) {
         noteLosses(
           [
@@ -162,6 +166,11 @@ export async function openFileStoreReader(
           ],
           owner,
         );
+      }
+      if (away) {
+        const detail = `The artifacts are left out: ${path} is a symbolic link out of the store`;
+        noteLosses([{ code: 'ARTIFACTS_NOT_CARRIED', detail }], owner);
+        return;
       }
       for await (const file of listArtifactFiles(path)) {
         if ('entry' in file) yield file.entry;

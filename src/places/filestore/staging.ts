@@ -18,7 +18,8 @@ export interface Staging {
   close(): Promise<void>;
 }
 
-/** A staging area below the root of a store, made when it is first used. Leftovers of dead processes are removed then. */
+/** A staging area below the root of a store, made when it is first used. Leftovers of dead processes are removed then, and
+ * at the end. */
 export function createStaging(root: string): Staging {
   const parent = join(root, PARTIAL);
   const prefix = `${hostname()}-`;
@@ -28,7 +29,14 @@ export function createStaging(root: string): Staging {
 
   const make = async () => {
     await mkdir(session, { recursive: true });
-    for (const name of await readdir(parent)) {
+    await removeLeftovers();
+  };
+  const removeLeftovers = async () => {
+    const names = await readdir(parent).catch((error: unknown) => {
+      if (isAbsent(error)) return [];
+      throw error;
+    });
+    for (const name of names) {
       const pid = name.startsWith(prefix)
         ? /^(\d+)-[0-9a-f-]{36}$/.exec(name.slice(prefix.length))?.[1]
         : undefined;
@@ -55,6 +63,7 @@ export function createStaging(root: string): Staging {
       await made?.catch(() => undefined);
       made = undefined;
       await rm(session, { recursive: true, force: true });
+      await removeLeftovers();
       await rmdir(parent).catch((error: unknown) => {
         if (!isAbsent(error) && systemCode(error) !== 'ENOTEMPTY' && systemCode(error) !== 'EEXIST')
           throw error;

@@ -1,6 +1,7 @@
 import { canonicalLine } from '../../model/canonical.ts';
 import { type End, type Experiment, FORMAT_VERSION, type Header, wireRecord } from '../../model/records.ts';
 import { MlferryError } from '../../util/errors.ts';
+import { redactUri } from '../../util/redact.ts';
 import type { PlaceInfo, Writer, WriterOptions, WrittenRun } from '../place.ts';
 import { createTally } from './record-tally.ts';
 import { type SpooledRun, type StoredBody, spoolRun } from './run-spool.ts';
@@ -76,7 +77,7 @@ export async function recordWriter(
     info,
     ids: 'source',
     experiment: async (source, name) => {
-      const record = { ...source, name };
+      const record = { ...source, name, artifact_location: redactUri(source.artifact_location) };
       const target = { experiment_id: source.experiment_id, name, created: true };
       if (experimentIds.has(source.experiment_id)) return target;
       const problem = wireRecord.safeParse(record).error?.issues[0];

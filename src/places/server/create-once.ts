@@ -10,12 +10,14 @@ export function isPerhapsDone(error: unknown): boolean {
 
 /**
  * Sends a create whose answer may get lost. Before it is sent again the object is looked up, twice: the first try may
- * still be committing when the first look comes. Throws what `send` threw last; a server error is tried again once only.
+ * still be committing when the first look comes. If it commits later still there are two: `onAgain` is called before a
+ * second try. Throws what `send` threw last; a server error is tried again once only.
  */
 export async function createOnce<T>(
   send: () => Promise<T>,
   find: () => Promise<T | undefined>,
   signal: AbortSignal,
+  onAgain: () => void = () => undefined,
 ): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     try {
@@ -26,6 +28,7 @@ export async function createOnce<T>(
       if (found !== undefined) return found;
       const most = error instanceof MlferryError && error.code === 'SERVER_ERROR' ? 1 : POLICY.retries;
       if (attempt >= most) throw error;
+      onAgain();
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { MlferryError } from '../../util/errors.ts';
-import { redact } from '../../util/redact.ts';
+import { redact, secretRemover } from '../../util/redact.ts';
 import { parseRetryAfter, pause, type RetryPolicy, retryDelay } from '../../util/retry.ts';
 import { TOOL_VERSION } from '../../util/tool-version.ts';
 import type { PlaceOptions } from '../place.ts';
@@ -45,6 +45,9 @@ export interface Exchange {
   close(): Promise<void>;
 }
 
+/** ms that a changing request under way has to hear its answer after an interrupt: else nobody knows whether it landed. */
+const GRACE = 5_000;
+
 /** Where requests go and with what. */
 interface ServerAddress {
   readonly url: URL;
@@ -58,11 +61,16 @@ export function createExchange(place: ServerAddress, options: PlaceOptions): Exc
   const closing = new AbortController();
   const signal = AbortSignal.any([options.signal, closing.signal]);
   const { credentials } = place;
+  const patient = AbortSignal.any([afterGrace(options.signal), closing.signal]);
   const base = baseUrl(place.url);
   const prefix = withoutSlash(base.href);
   const workspace = place.workspace === undefined ? '' : `?workspace=${encodeURIComponent(place.workspace)}`;
   const location = `${prefix}${workspace}`;
-  const agent = createAgent(options, milliseconds(environment.MLFLOW_HTTP_REQUEST_TIMEOUT, 120));
+  const timeout = milliseconds(environment.MLFLOW_HTTP_REQUEST_TIMEOUT, 120);
+  const agent = createAgent(options, timeout);
+  // Connections to any other origin: the client certificate is a credential too.
+  const foreign = createAgent(options, timeout, false);
+  const withoutSecrets = secretRemover(credentials?.secrets ?? []);
   const policy: RetryPolicy = {
     retries: Math.min(milliseconds(environment.MLFLOW_HTTP_REQUEST_MAX_RETRIES, 7) / 1000, 9),
     factor: milliseconds(environment.MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR, 0.5),
@@ -106,7 +114,7 @@ export function createExchange(place: ServerAddress, options: PlaceOptions): Exc
       const { statusCode: status } = response;
       if (status >= 200 && status < 300) return { value: await take(response, context) };
       const retryAfter = parseRetryAfter(headerText(response, 'retry-after'), Date.now());
-      const problem = refusal(context, status, await readStart(response.body));
+      const problem = refusal(context, status, withoutSecrets(await readStart(response.body)));
       return { problem: retryAfter === undefined ? problem : { ...problem, retryAfter } };
     } catch (error) {
       return { problem: transportProblem(context, error) };
@@ -116,15 +124,17 @@ export function createExchange(place: ServerAddress, options: PlaceOptions): Exc
   /** One try, through redirects where they are allowed. */
   async function follow(request: HttpRequest, context: RequestContext): Promise<Dispatcher.ResponseData> {
     const body = await request.body?.();
+    signal.throwIfAborted();
     let url = new URL(`${prefix}${request.path}${queryText(request.query)}`);
     for (let hops = 0; ; hops++) {
       sent++;
-      const response = await agent.request({
+      const own = url.origin === base.origin;
+      const response = await (own ? agent : foreign).request({
         origin: url.origin,
         path: `${url.pathname}${url.search}`,
         method: request.method,
-        headers: { ...request.headers, ...(url.origin === base.origin ? ours : {}) },
-        signal,
+        headers: { ...request.headers, ...(own ? ours : {}) },
+        signal: isChange(request) ? patient : signal,
         ...(body === undefined ? {} : { body }),
       });
       // Who reads a body sees its error; without a listener, a body that is dropped unread would end the process.
@@ -134,7 +144,9 @@ export function createExchange(place: ServerAddress, options: PlaceOptions): Exc
       if (target === undefined) return response;
       await response.body.dump();
       const next = URL.canParse(target, url.href) ? new URL(target, url.href) : undefined;
-      const allowed = next !== undefined && (next.origin === base.origin || request.elsewhere === true);
+      const allowed =
+        next !== undefined &&
+        (next.origin === base.origin || (request.elsewhere === true && isAsSafe(url, next)));
       if (request.method !== 'GET' || !allowed || hops >= 5) {
         const where = next === undefined ? 'nowhere' : redact(`${next.origin}${next.pathname}`);
         throw new MlferryError('NOT_MLFLOW', `${context.name}: redirected to ${where}`, {
@@ -152,9 +164,22 @@ export function createExchange(place: ServerAddress, options: PlaceOptions): Exc
     requests: () => sent,
     close: async () => {
       closing.abort();
-      await agent.destroy();
+      await Promise.all([agent.destroy(), foreign.destroy()]);
     },
   };
+}
+
+function isChange({ method, path }: HttpRequest): boolean {
+  return method !== 'GET' && !path.endsWith('/search');
+}
+
+/** Aborts {@link GRACE} after `signal` does. */
+function afterGrace(signal: AbortSignal): AbortSignal {
+  const late = new AbortController();
+  const wait = () => void setTimeout(() => late.abort(), GRACE).unref();
+  if (signal.aborted) wait();
+  else signal.addEventListener('abort', wait, { once: true });
+  return late.signal;
 }
 
 function baseUrl(url: URL): URL {
@@ -164,6 +189,11 @@ function baseUrl(url: URL): URL {
   base.search = '';
   base.hash = '';
   return new URL(withoutSlash(base.href));
+}
+
+/** Whether a redirect stays HTTP, and encrypted where it was. */
+function isAsSafe(from: URL, to: URL): boolean {
+  return to.protocol === 'https:' || (to.protocol === 'http:' && from.protocol === 'http:');
 }
 
 function withoutSlash(text: string): string {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { MlferryError, systemCode } from '../../util/errors.ts';
+import { plainText } from '../../util/plain-text.ts';
 import { redact } from '../../util/redact.ts';
 
 /** What a server said when it refused: kept as the `cause` of the error. */
@@ -50,7 +51,11 @@ const BUSY_DATABASE =
 export function refusal(context: RequestContext, status: number, body: string): Problem {
   const parsed = parseError(body);
   const reason = parsed?.message ?? plainReason(body);
-  const answer: ServerAnswer = { status, error_code: parsed?.error_code, message: redact(reason) };
+  const answer: ServerAnswer = {
+    status,
+    error_code: parsed?.error_code,
+    message: plainText(redact(reason), 1000),
+  };
   const problem = (code: MlferryError['code'], text: string, repeats = 0, hint?: string): Problem => ({
     error: new MlferryError(code, `${context.name}: ${text}`, {
       cause: answer,
@@ -171,6 +176,8 @@ export function transportProblem(context: RequestContext, error: unknown): Probl
       'Give the server’s CA with --from-ca or --to-ca, and a client certificate with --from-client-cert or --to-client-cert.',
     );
   }
+  if (code === 'UND_ERR_HEADERS_OVERFLOW')
+    return problem('NOT_MLFLOW', 'the answer has more headers than any server sends', 0, true);
   if (code?.startsWith('HPE_')) return problem('NOT_MLFLOW', `the answer is not HTTP (${reason})`, 2, true);
   if (code !== undefined && NEVER_CONNECTED.has(code))
     return problem('UNAVAILABLE', reason, Number.POSITIVE_INFINITY, false);

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { Experiment } from '../../model/records.ts';
-import { MlferryError } from '../../util/errors.ts';
 import { isTooLarge, type TrackingClient } from './client.ts';
+import { pageTokens } from './page-tokens.ts';
 import { countedPage, experimentPage, runPage, type ServerRun } from './schemas.ts';
 
 /** MLflow's view types of experiments and runs. */
@@ -22,7 +22,9 @@ export async function* searchExperiments(
       body: { view_type, max_results, page_token, order_by: ['creation_time ASC'] },
       schema: experimentPage,
     });
-  for await (const { experiments } of pages('The list of experiments', ask)) {
+  const isNew = ({ experiments }: z.infer<typeof experimentPage>) =>
+    experiments.some(({ experiment_id }) => !ids.has(experiment_id));
+  for await (const { experiments } of pages('The list of experiments', ask, isNew)) {
     for (const experiment of experiments) {
       if (ids.has(experiment.experiment_id)) continue;
       ids.add(experiment.experiment_id);
@@ -46,7 +48,8 @@ export async function* searchRuns(client: TrackingClient, query: RunQuery): Asyn
   const ids = new Set<string>();
   const ask = (max_results: number, page_token: string | undefined) =>
     searchPage(client, query, max_results, page_token, runPage);
-  for await (const { runs } of pages(nameOf(query), ask)) {
+  const isNew = ({ runs }: z.infer<typeof runPage>) => runs.some(({ run }) => !ids.has(run.run_id));
+  for await (const { runs } of pages(nameOf(query), ask, isNew)) {
     for (const found of runs) {
       if (ids.has(found.run.run_id)) continue;
       ids.add(found.run.run_id);
@@ -83,7 +86,7 @@ export async function countRuns(
   const ask = (max_results: number, page_token: string | undefined) =>
     searchPage(client, query, max_results, page_token, schema);
   let total = 0;
-  for await (const { count } of pages(nameOf(query), ask)) {
+  for await (const { count } of pages(nameOf(query), ask, (page) => page.count > 0)) {
     total += count;
     if (total >= most) return most;
   }
@@ -111,13 +114,14 @@ function searchPage<T>(
 
 /**
  * The pages of a search. Asks for smaller ones while an answer is too large (tokens are offsets, so the size may
- * change). Throws SERVER_ERROR when a token comes again: the list would never end.
+ * change). Throws SERVER_ERROR as {@link pageTokens} does: the list would never end.
  */
 async function* pages<T extends { next_page_token?: string | undefined }>(
   name: string,
   ask: (max_results: number, page_token: string | undefined) => Promise<T>,
+  isNew: (page: T) => boolean,
 ): AsyncGenerator<T> {
-  const seen = new Set<string>();
+  const follow = pageTokens(name);
   let size = PAGE;
   let token: string | undefined;
   while (true) {
@@ -129,11 +133,8 @@ async function* pages<T extends { next_page_token?: string | undefined }>(
       size = Math.ceil(size / 8);
       continue;
     }
+    token = follow(page.next_page_token, isNew(page));
     yield page;
-    token = page.next_page_token || undefined;
     if (token === undefined) return;
-    if (seen.has(token))
-      throw new MlferryError('SERVER_ERROR', `${name}: the server gave the same page token twice`);
-    seen.add(token);
   }
 }

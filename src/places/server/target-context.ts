@@ -42,6 +42,9 @@ export interface TargetContext {
   ): Promise<ArtifactSink | undefined>;
 }
 
+/** A file that tells whether the server sees what is written here. */
+const PROBE = 'mlferry-probe';
+
 /** The context of a writer's pass. */
 export function targetContext(client: TrackingClient, options: WriterOptions): TargetContext {
   const routes = targetRoutes(client, options.dryRun);
@@ -69,14 +72,13 @@ export function targetContext(client: TrackingClient, options: WriterOptions): T
 
   /** Whether the server sees what is written to a local root here: it may be on another machine. */
   async function isShared(sink: ArtifactSink, run_id: string): Promise<boolean> {
-    const probe = `mlferry-probe-${process.pid}`;
     try {
-      await sink.put(probe, 0, async () => Readable.from([]));
-      return (await routes.listArtifacts(run_id, '')).some(({ path }) => path === probe);
+      await sink.put(PROBE, 0, async () => Readable.from([]));
+      return (await routes.listArtifacts(run_id, '')).some(({ path }) => path === PROBE);
     } catch {
       return false;
     } finally {
-      await sink.remove?.(probe);
+      await sink.remove?.(PROBE);
     }
   }
 
@@ -111,11 +113,14 @@ export function targetContext(client: TrackingClient, options: WriterOptions): T
       return answer;
     },
     async sinkOf(experiment, { run_id, artifact_uri }) {
-      const sink = await openArtifactSink(artifact_uri, client);
+      const sink = await openArtifactSink(artifact_uri, run_id, client);
       if (sink?.kind !== 'local' || !routes.changes) return sink;
       const shared = localRoots.get(experiment.experiment_id) ?? isShared(sink, run_id);
       localRoots.set(experiment.experiment_id, shared);
-      return (await shared) ? sink : undefined;
+      if (!(await shared)) return undefined;
+      // A process that was killed while it asked has left the file behind.
+      await sink.remove?.(PROBE);
+      return sink;
     },
   };
 }

@@ -7,6 +7,7 @@ import { connect, type ServerLocation } from './client.ts';
 import { findCopiedRun } from './find-copied-run.ts';
 import type { KnownRun } from './known-runs.ts';
 import { createReadBack } from './read-back.ts';
+import { removeTwins } from './remove-twins.ts';
 import type { SentCounts } from './send-artifacts.ts';
 import { settle } from './settle-target.ts';
 import { targetContext } from './target-context.ts';
@@ -85,6 +86,7 @@ export async function openServerWriter(place: ServerLocation, options: WriterOpt
     settle: (settlement) =>
       settle({ context, experiments, readBack, concurrency: options.concurrency }, settlement),
     async finish() {
+      for (const experiment of experiments.all()) await removeTwins(context, experiment);
       if (routes.changes) await readBack.compare(routes, findings);
       await end();
     },

@@ -78,7 +78,8 @@ export async function openStored(
 
 async function sizeOf(path: string): Promise<number | undefined> {
   try {
-    return (await stat(path)).size;
+    const found = await stat(path);
+    return found.isFile() ? found.size : undefined;
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
     throw asMlferryError(error, 'SOURCE_ITEM', `${path} cannot be looked at`);
