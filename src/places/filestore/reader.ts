@@ -7,13 +7,13 @@ import type { ArtifactEntry, PlaceInfo, PlaceOptions, Reader } from '../place.ts
 import { type RunSource, type SourceRun, selectingReader } from '../selecting-reader.ts';
 import { listArtifactFiles, locateArtifacts, openArtifactFile } from './artifact-files.ts';
 import {
-  findStore,
   fingerprintOf,
   isAbsent,
   isDirectory,
   listExperimentDirs,
   listRunDirs,
   META_FILE,
+  requireStore,
 } from './layout.ts';
 import { type RunMeta, toRunMeta } from './meta-records.ts';
 import { readMetaYaml } from './meta-yaml.ts';
@@ -42,7 +42,7 @@ export async function openFileStoreReader(
   options: PlaceOptions,
 ): Promise<Reader> {
   const { findings, signal } = options;
-  const root = await findStoreOrFail(place.path);
+  const root = await requireStore(place.path);
   const info: PlaceInfo = { kind: 'filestore', location: place.path, fingerprint: await fingerprintOf(root) };
   const noted = new Set<string>();
   const once = (key: string, note: () => void) => {
@@ -275,18 +275,6 @@ export async function openFileStoreReader(
     },
   };
   return selectingReader(source, options);
-}
-
-async function findStoreOrFail(path: string): Promise<string> {
-  try {
-    const root = await findStore(path);
-    if (root !== undefined) return root;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new MlferryError('LOCATION', `"${path}" cannot be read: ${reason}`, { cause: error });
-  }
-  const reason = (await isDirectory(path)) ? 'is no mlruns directory and contains none' : 'does not exist';
-  throw new MlferryError('LOCATION', `"${path}" ${reason}`);
 }
 
 function notFound(message: string, otherStage: boolean): MlferryError {

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Experiment } from '../../model/records.ts';
+import { MlferryError } from '../../util/errors.ts';
 import { isTooLarge, type TrackingClient } from './client.ts';
 import { pageTokens } from './page-tokens.ts';
 import { countedPage, experimentPage, runPage, type ServerRun } from './schemas.ts';
@@ -43,13 +44,17 @@ export interface RunQuery {
   readonly order_by?: readonly string[];
 }
 
-/** All runs that a search finds, each once, in its order. Throws SERVER_ERROR on a repeated token. */
-export async function* searchRuns(client: TrackingClient, query: RunQuery): AsyncGenerator<ServerRun> {
+/** All runs that a search finds, each once, in its order, `page` in a request. Throws SERVER_ERROR on a repeated token. */
+export async function* searchRuns(
+  client: TrackingClient,
+  query: RunQuery,
+  page: number = PAGE,
+): AsyncGenerator<ServerRun> {
   const ids = new Set<string>();
   const ask = (max_results: number, page_token: string | undefined) =>
     searchPage(client, query, max_results, page_token, runPage);
   const isNew = ({ runs }: z.infer<typeof runPage>) => runs.some(({ run }) => !ids.has(run.run_id));
-  for await (const { runs } of pages(nameOf(query), ask, isNew)) {
+  for await (const { runs } of pages(nameOf(query), ask, isNew, page)) {
     for (const found of runs) {
       if (ids.has(found.run.run_id)) continue;
       ids.add(found.run.run_id);
@@ -58,13 +63,13 @@ export async function* searchRuns(client: TrackingClient, query: RunQuery): Asyn
   }
 }
 
-/** The runs that a search finds when one page holds them all, else undefined. */
+/** The runs that a search finds when one page holds them all and the server takes so many experiments, else undefined. */
 export async function searchFew(client: TrackingClient, query: RunQuery): Promise<ServerRun[] | undefined> {
   try {
     const { runs, next_page_token } = await searchPage(client, query, PAGE, undefined, runPage);
     return next_page_token ? undefined : runs;
   } catch (error) {
-    if (isTooLarge(error)) return undefined;
+    if (isTooLarge(error) || (error instanceof MlferryError && error.code === 'REFUSED')) return undefined;
     throw error;
   }
 }
@@ -120,9 +125,10 @@ async function* pages<T extends { next_page_token?: string | undefined }>(
   name: string,
   ask: (max_results: number, page_token: string | undefined) => Promise<T>,
   isNew: (page: T) => boolean,
+  most: number = PAGE,
 ): AsyncGenerator<T> {
   const follow = pageTokens(name);
-  let size = PAGE;
+  let size = most;
   let token: string | undefined;
   while (true) {
     let page: T;
