@@ -9,6 +9,7 @@ import { ALL_ACTIVE, type Selection } from '../../src/model/selection.ts';
 import { openReader } from '../../src/places/open.ts';
 import { compareRuns } from '../../src/search/compare-runs.ts';
 import { parseOrderBy } from '../../src/search/parse-order-by.ts';
+import { DATABRICKS_EXAMPLES } from '../search/databricks-examples.ts';
 import { fits, parsed } from '../search/runs-and-expressions.ts';
 import { sharedServer } from '../servers/shared-server.ts';
 import { copyTo, memoryReader } from './filestore/store.ts';
@@ -20,21 +21,8 @@ import {
   type Workspace,
 } from './memory-workspace.ts';
 
-/** The examples of Databricks' documentation. */
-const DATABRICKS_EXAMPLES = [
-  'metrics.r2 > 0.3',
-  'params.elasticNetParam = 0.5',
-  'params.elasticNetParam = 0.5 AND metrics.avg_areaUnderROC > 0.3',
-  'MIN(metrics.rmse) <= 1',
-  'MAX(metrics.memUsage) > 0.9',
-  'LATEST(metrics.memUsage) = 0 AND MIN(metrics.rmse) <= 1',
-  'tags.estimator_name="RandomForestRegressor"',
-  'tags.color="blue" AND tags.size=5',
-  'tags.`my custom tag` = "my value"',
-];
-
 const EXPRESSIONS = [
-  ...DATABRICKS_EXAMPLES,
+  ...DATABRICKS_EXAMPLES.map(([text]) => text),
   "run_name = 'run 7'",
   "status = 'FAILED' OR metrics.r2 >= 0.9",
   "NOT (tags.color = 'blue') AND NOT status = 'FAILED'",

@@ -4,6 +4,7 @@ import { dialectOf, weaker } from '../../src/search/dialects.ts';
 import { formatExpression } from '../../src/search/format-expression.ts';
 import { parseOrderBy } from '../../src/search/parse-order-by.ts';
 import { pushDown, pushOrder } from '../../src/search/push-down.ts';
+import { DATABRICKS_EXAMPLES } from './databricks-examples.ts';
 import { anExpression, aRun, fits, parsed } from './runs-and-expressions.ts';
 
 const mlflow = (...version: number[]) => dialectOf({ databricks: false, version, database: true });
@@ -21,49 +22,19 @@ const split = (text: string, dialect = NEWEST) => {
 const pushed = (text: string, dialect = NEWEST) => split(text, dialect)[0];
 const rest = (text: string, dialect = NEWEST) => split(text, dialect)[1];
 
-/** The examples of Databricks' documentation: as written, as its server is asked, as an open-source server is. */
-const EXAMPLES: ReadonlyArray<[text: string, databricks: string, mlflow: string | undefined]> = [
-  ['metrics.r2 > 0.3', 'metrics.r2 > 0.3', 'metrics.r2 > 0.3'],
-  ['params.elasticNetParam = 0.5', "params.elasticNetParam = '0.5'", "params.elasticNetParam = '0.5'"],
-  [
-    'params.elasticNetParam = 0.5 AND metrics.avg_areaUnderROC > 0.3',
-    "params.elasticNetParam = '0.5' AND metrics.avg_areaUnderROC > 0.3",
-    "params.elasticNetParam = '0.5' AND metrics.avg_areaUnderROC > 0.3",
-  ],
-  ['MIN(metrics.rmse) <= 1', 'MIN(metrics.rmse) <= 1', undefined],
-  ['MAX(metrics.memUsage) > 0.9', 'MAX(metrics.memUsage) > 0.9', undefined],
-  [
-    'LATEST(metrics.memUsage) = 0 AND MIN(metrics.rmse) <= 1',
-    'LATEST(metrics.memUsage) = 0 AND MIN(metrics.rmse) <= 1',
-    'metrics.memUsage = 0',
-  ],
-  [
-    'tags.estimator_name="RandomForestRegressor"',
-    "tags.estimator_name = 'RandomForestRegressor'",
-    "tags.estimator_name = 'RandomForestRegressor'",
-  ],
-  [
-    'tags.color="blue" AND tags.size=5',
-    "tags.color = 'blue' AND tags.size = '5'",
-    "tags.color = 'blue' AND tags.size = '5'",
-  ],
-  [
-    'tags.`my custom tag` = "my value"',
-    "tags.`my custom tag` = 'my value'",
-    "tags.`my custom tag` = 'my value'",
-  ],
-];
-
 describe("the examples of Databricks' documentation", () => {
-  test.each(EXAMPLES)('%s is pushed whole to Databricks', (text, databricks) => {
+  test.each(DATABRICKS_EXAMPLES)('%s is pushed whole to Databricks', (text, databricks) => {
     const { filter, rest } = pushDown(parsed(text), DATABRICKS);
     expect(filter).toBe(databricks);
     expect(rest).toBeUndefined();
   });
 
-  test.each(EXAMPLES)('%s is pushed to MLflow without its aggregates', (text, _databricks, mlflow) => {
-    expect(pushed(text)).toBe(mlflow);
-  });
+  test.each(DATABRICKS_EXAMPLES)(
+    '%s is pushed to MLflow without its aggregates',
+    (text, _databricks, mlflow) => {
+      expect(pushed(text)).toBe(mlflow);
+    },
+  );
 });
 
 describe('pushDown', () => {
