@@ -135,7 +135,8 @@ export function selectingReader(
   async function* selected(experiment: Experiment, selection: Selection): AsyncGenerator<SourceRun> {
     const search = searchOf(selection);
     if (search.max_runs === undefined) {
-      yield* matching(candidatesOf(experiment, selection, search));
+      if (search.filter === undefined) yield* source.runs(experiment, selection);
+      else yield* matching(candidatesOf(experiment, selection, search));
       return;
     }
     const { ids } = await choose(selection, search, search.max_runs);
