@@ -46,7 +46,9 @@ export async function run(argv: readonly string[], io: Io): Promise<void> {
       return;
     }
     const known = asMlferryError(error);
-    io.stderr.write(`error ${known.code}: ${redact(known.message)}. ${known.hint}\n`);
+    // A message of several lines ends with a line that stands by itself, the caret below a search expression.
+    const end = known.message.includes('\n') ? '\n' : '. ';
+    io.stderr.write(`error ${known.code}: ${known.message}${end}${known.hint}\n`);
     if (known.code === 'BUG' && error instanceof Error) io.stderr.write(`${redact(error.stack ?? '')}\n`);
     io.exit(known.meaning.exit);
   }

@@ -3,6 +3,7 @@ import type { CopyResult } from '../copy/copy.ts';
 import { copyBetween } from '../copy/job.ts';
 import { asMlferryError } from '../util/errors.ts';
 import { redact } from '../util/redact.ts';
+import { explainSelection } from './explain-selection.ts';
 import { formatCount } from './format.ts';
 import type { Io } from './io.ts';
 import { parseOptions } from './options.ts';
@@ -12,8 +13,9 @@ import { stateDirFor } from './state-dir.ts';
 
 /** What every copying command does: copy, show progress and report, write the id map, set the exit status. */
 export async function runCopy(from: string, to: string, values: unknown, io: Io): Promise<void> {
-  const { job, idMap, json, quiet } = parseOptions(values);
+  const { job, idMap, explain, json, quiet } = parseOptions(values);
   warnOfCredentials([from, to], io);
+  if (explain) return explainSelection(from, job, json, io);
   const stateDir = job.dryRun ? undefined : await stateDirFor(job.stateDir, io);
   const progress = progressLine(io.stderr, quiet);
   let result: CopyResult;

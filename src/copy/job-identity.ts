@@ -44,6 +44,7 @@ export function placeName(location: string): string | undefined {
     const end = workspace === undefined ? '' : `?workspace=${encodeURIComponent(workspace)}`;
     return redact(`${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, '')}${end}`);
   }
+  if (place.kind === 'databricks') return location;
   return place.path === undefined ? undefined : realPath(resolve(place.path));
 }
 

@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
 import { openReader, openWriter } from '../places/open.ts';
 import type { PlaceOptions, TlsOptions } from '../places/place.ts';
+import { searchOf } from '../search/search-of.ts';
 import { makeTempDir } from '../util/temp-dir.ts';
 import { TOOL_VERSION } from '../util/tool-version.ts';
 import { type CopyResult, copy } from './copy.ts';
@@ -88,6 +89,7 @@ export function placeOptions(
  * on the same job; see {@link copy} for the rest.
  */
 export async function copyBetween(from: string, to: string, options: JobOptions = {}): Promise<CopyResult> {
+  searchOf(options.selection ?? {});
   const job = await openJob(from, to, options);
   try {
     return await withTempDir(options.tempDir, (tempDir) => copyInJob(from, to, options, tempDir, job));

@@ -1,5 +1,6 @@
 import { runDigest } from '../model/canonical.ts';
 import type { Experiment, Run } from '../model/records.ts';
+import { wantsWholeExperiments } from '../model/selection.ts';
 import { ownValue } from '../model/string-map.ts';
 import type { TargetExperiment, WrittenRun } from '../places/place.ts';
 import { readAhead } from '../util/read-ahead.ts';
@@ -30,9 +31,9 @@ async function* chunks(pass: Pass): AsyncGenerator<Work[]> {
     flow.experiment = source.name;
     counts.experiments.read += 1;
     try {
-      if (selection.runs.length === 0)
-        counts.runs.left_out += (await reader.hiddenRuns?.(source, selection)) ?? 0;
-      let target = selection.runs.length === 0 ? await targetExperiment(pass, source) : undefined;
+      const whole = wantsWholeExperiments(selection);
+      if (whole) counts.runs.left_out += (await reader.hiddenRuns?.(source, selection)) ?? 0;
+      let target = whole ? await targetExperiment(pass, source) : undefined;
       for await (const run of reader.runs(source, selection)) {
         target ??= await targetExperiment(pass, source);
         counts.runs.read += 1;

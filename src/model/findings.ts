@@ -31,6 +31,7 @@ export type LossCode =
   | 'REFERENCE_KEPT'
   | 'TWIN_DELETED'
   | 'NOT_VOUCHED'
+  | 'FILTERED_HERE'
   | 'NEGATIVE_ZERO';
 
 /** Something a target cannot hold as it was, or a source did not give. Never silent, never an error by itself. */

@@ -10,6 +10,7 @@ export type Compression = 'none' | 'gzip' | 'zstd';
 /** A place, by its location text. */
 export type Location =
   | { readonly kind: 'server'; readonly url: URL; readonly workspace: string | undefined }
+  | { readonly kind: 'databricks'; readonly profile: string | undefined }
   | { readonly kind: 'filestore'; readonly path: string }
   | { readonly kind: 'archive'; readonly path: string; readonly compression: Compression }
   | { readonly kind: 'stream'; readonly path: string | undefined; readonly compression: Compression };
@@ -24,7 +25,7 @@ const SUFFIXES: ReadonlyArray<[suffix: string, kind: 'archive' | 'stream', compr
   ['.ndjson.zst', 'stream', 'zstd'],
 ];
 
-const NOT_YET = /^(databricks(:|$)|sqlite:|postgres(ql)?[:+]|mysql[:+])/;
+const NOT_YET = /^(sqlite:|postgres(ql)?[:+]|mysql[:+])/;
 
 /**
  * Which place a location names: the scheme decides, then the file name; any other path is an `mlruns` directory.
@@ -33,6 +34,7 @@ const NOT_YET = /^(databricks(:|$)|sqlite:|postgres(ql)?[:+]|mysql[:+])/;
 export function parseLocation(text: string): Location {
   if (text === '-') return { kind: 'stream', path: undefined, compression: 'none' };
   if (/^https?:/i.test(text)) return serverLocation(text);
+  if (/^databricks(:|$)/i.test(text)) return databricksLocation(text);
   if (NOT_YET.test(text)) {
     throw new MlferryError(
       'LOCATION',
@@ -57,6 +59,14 @@ function serverLocation(text: string): Location {
   url.search = '';
   url.hash = '';
   return { kind: 'server', url, workspace };
+}
+
+/** `databricks` or `databricks://PROFILE`, as MLflow writes them (mlflow/utils/uri.py). */
+function databricksLocation(text: string): Location {
+  if (/^databricks$/i.test(text)) return { kind: 'databricks', profile: undefined };
+  const profile = /^databricks:\/\/([^/:\s]+)\/?$/i.exec(text)?.[1];
+  if (profile !== undefined) return { kind: 'databricks', profile };
+  throw new MlferryError('LOCATION', `"${redact(text)}" is not of the form databricks://PROFILE`);
 }
 
 function filePath(text: string): string {

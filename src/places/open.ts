@@ -14,6 +14,7 @@ export async function openReader(location: string, options: PlaceOptions): Promi
   const place = parseLocation(location);
   switch (place.kind) {
     case 'server':
+    case 'databricks':
       return openServerReader(place, options);
     case 'filestore':
       return openFileStoreReader(place, options);
@@ -29,6 +30,7 @@ export async function openWriter(location: string, options: WriterOptions): Prom
   const place = parseLocation(location);
   switch (place.kind) {
     case 'server':
+    case 'databricks':
       return openServerWriter(place, options);
     case 'filestore':
       return openFileStoreWriter(place, options);

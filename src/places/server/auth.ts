@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MlferryError, systemCode } from '../../util/errors.ts';
 import type { PlaceOptions } from '../place.ts';
+import { iniSection } from './ini-section.ts';
 
 type Environment = PlaceOptions['environment'];
 
@@ -64,7 +65,8 @@ function basic(username: string, password: string, origin: string): Credentials 
   return { authorization: `Basic ${encoded}`, origin, secrets };
 }
 
-function bearer(token: string, origin: string): Credentials {
+/** A Bearer token; `origin` says where it was found. Throws CREDENTIALS when no header can carry it. */
+export function bearer(token: string, origin: string): Credentials {
   if (!/^[\x21-\x7e]+$/.test(token)) {
     throw new MlferryError(
       'CREDENTIALS',
@@ -87,7 +89,7 @@ async function credentialsFile(environment: Environment): Promise<ReadonlyMap<st
   if (home === undefined) return new Map();
   const path = join(home, '.mlflow', 'credentials');
   try {
-    return mlflowSection(await readFile(path, 'utf8'));
+    return iniSection(await readFile(path, 'utf8'), 'mlflow') ?? new Map();
   } catch (error) {
     if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return new Map();
     throw new MlferryError(
@@ -96,22 +98,4 @@ async function credentialsFile(environment: Environment): Promise<ReadonlyMap<st
       { cause: error },
     );
   }
-}
-
-/**
- * The section `[mlflow]` as Python's configparser reads it. The npm packages for INI cut a password at `#` or `;`,
- * strip quotes and know no `%%`, so they would send another password than MLflow does.
- */
-function mlflowSection(text: string): ReadonlyMap<string, string> {
-  const values = new Map<string, string>();
-  let section = '';
-  for (const line of text.split(/\r?\n/)) {
-    if (/^\s*([#;]|$)/.test(line)) continue;
-    const header = /^\[(.+)\]/.exec(line);
-    if (header) section = header[1] ?? '';
-    const option = /^\s*([^=:]+?)\s*[=:]\s*(.*?)\s*$/.exec(line);
-    if (header || !option || section !== 'mlflow') continue;
-    values.set((option[1] ?? '').toLowerCase(), (option[2] ?? '').replaceAll('%%', '%'));
-  }
-  return values;
 }

@@ -6,10 +6,15 @@ import { MlferryError } from '../../util/errors.ts';
 import type { RetryPolicy } from '../../util/retry.ts';
 import type { Location } from '../location.ts';
 import type { PlaceOptions } from '../place.ts';
+import { findCredentials } from './auth.ts';
 import { AnswerTooLarge, readBody, readStart } from './body.ts';
 import { type Capabilities, probeServer } from './capabilities.ts';
+import { findDatabricks } from './databricks.ts';
 import { createExchange, type Query } from './exchange.ts';
 import type { RequestContext } from './problems.ts';
+
+/** What a tracking server is named by. */
+export type ServerLocation = Extract<Location, { kind: 'server' | 'databricks' }>;
 
 /** One request whose answer is JSON. */
 export interface JsonRequest<T> {
@@ -69,13 +74,15 @@ export interface TrackingClient {
 /**
  * Connects to a tracking server: finds the credentials, asks what the server is and that it lets us in. Throws
  * UNAVAILABLE soon when nothing answers at the address, NOT_MLFLOW when it is something else, UNSUPPORTED when a
- * workspace is asked of a server without workspaces, DENIED, CREDENTIALS.
+ * workspace is asked of a server without workspaces or Databricks wants another login than a token, DENIED, CREDENTIALS.
  */
-export async function connect(
-  place: Extract<Location, { kind: 'server' }>,
-  options: PlaceOptions,
-): Promise<TrackingClient> {
-  const exchange = await createExchange(place, options);
+export async function connect(place: ServerLocation, options: PlaceOptions): Promise<TrackingClient> {
+  const databricks = place.kind === 'databricks';
+  const { url, credentials } = databricks
+    ? await findDatabricks(place.profile, options.environment)
+    : { url: place.url, credentials: await findCredentials(place.url, options) };
+  const workspace = databricks ? undefined : place.workspace;
+  const exchange = createExchange({ url, workspace, credentials }, options);
   const { base, location, backoff, requests, close } = exchange;
   /** It has answered as an MLflow server does: this is the right address. */
   let known = false;
@@ -130,12 +137,12 @@ export async function connect(
     exchange.send({ method: 'GET', path, repeats }, ({ body }) => readStart(body));
 
   try {
-    const server = await probeServer({ call, text, location, workspace: place.workspace });
+    const server = await probeServer({ call, text, location, workspace, databricks });
     known = true;
     return {
       base,
       location,
-      workspace: place.workspace,
+      workspace,
       server,
       backoff,
       call,

@@ -4,10 +4,9 @@ import { MlferryError } from '../../util/errors.ts';
 import { redact, secretRemover } from '../../util/redact.ts';
 import { parseRetryAfter, pause, type RetryPolicy, retryDelay } from '../../util/retry.ts';
 import { TOOL_VERSION } from '../../util/tool-version.ts';
-import type { Location } from '../location.ts';
 import type { PlaceOptions } from '../place.ts';
 import { createAgent } from './agent.ts';
-import { findCredentials } from './auth.ts';
+import type { Credentials } from './auth.ts';
 import { readStart } from './body.ts';
 import { createFlow, type RequestClass, realClock, type Slot } from './flow.ts';
 import { type Problem, type RequestContext, refusal, transportProblem } from './problems.ts';
@@ -53,15 +52,20 @@ export interface Exchange {
 /** ms that a changing request under way has to hear its answer after an interrupt: else nobody knows whether it landed. */
 const GRACE = 5_000;
 
-type ServerLocation = Extract<Location, { kind: 'server' }>;
+/** Where requests go and with what. */
+interface ServerAddress {
+  readonly url: URL;
+  readonly workspace: string | undefined;
+  readonly credentials: Credentials | undefined;
+}
 
 /** Prepares the HTTP side of a server place; sends nothing yet. Throws CREDENTIALS, USAGE. */
-export async function createExchange(place: ServerLocation, options: PlaceOptions): Promise<Exchange> {
+export function createExchange(place: ServerAddress, options: PlaceOptions): Exchange {
   const { environment } = options;
   const closing = new AbortController();
   const signal = AbortSignal.any([options.signal, closing.signal]);
+  const { credentials } = place;
   const patient = AbortSignal.any([afterGrace(options.signal), closing.signal]);
-  const credentials = await findCredentials(place.url, options);
   const base = baseUrl(place.url);
   const prefix = withoutSlash(base.href);
   const workspace = place.workspace === undefined ? '' : `?workspace=${encodeURIComponent(place.workspace)}`;

@@ -2,9 +2,8 @@ import { fitRun } from '../../model/fit-run.ts';
 import { type TargetLimits, withColumns } from '../../model/limits.ts';
 import type { Run } from '../../model/records.ts';
 import { MlferryError } from '../../util/errors.ts';
-import type { Location } from '../location.ts';
 import type { RunReader, RunTarget, Writer, WriterOptions, WrittenRun } from '../place.ts';
-import { connect } from './client.ts';
+import { connect, type ServerLocation } from './client.ts';
 import { findCopiedRuns } from './find-copied-runs.ts';
 import type { KnownRun } from './known-runs.ts';
 import { createReadBack } from './read-back.ts';
@@ -19,10 +18,7 @@ import { writeRun } from './write-run.ts';
  * Opens a tracking server (MLflow 2.9 and newer) for writing. Connection errors are those of {@link connect}. Of a dry run
  * no changing request is ever sent.
  */
-export async function openServerWriter(
-  place: Extract<Location, { kind: 'server' }>,
-  options: WriterOptions,
-): Promise<Writer> {
+export async function openServerWriter(place: ServerLocation, options: WriterOptions): Promise<Writer> {
   const client = await connect(place, options);
   const context = targetContext(client, options);
   const { routes, findings } = context;

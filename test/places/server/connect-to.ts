@@ -10,6 +10,6 @@ export async function connectTo(
   more: Partial<PlaceOptions> = {},
 ): Promise<TrackingClient> {
   const place = parseLocation(location);
-  if (place.kind !== 'server') throw new Error(`${location} is not a server`);
+  if (place.kind !== 'server' && place.kind !== 'databricks') throw new Error(`${location} is not a server`);
   return connect(place, (await placeOptions(environment, more)).options);
 }

@@ -16,7 +16,12 @@ describe('connect', () => {
         : undefined,
     );
     const client = await connectTo(`http://me:canary@${fake.url.host}/prefix/?workspace=team-a`);
-    expect(client.server).toEqual({ version: '3.17.2', store_type: 'SqlStore', workspaces: true });
+    expect(client.server).toEqual({
+      version: '3.17.2',
+      store_type: 'SqlStore',
+      workspaces: true,
+      databricks: false,
+    });
     expect(client.location).toBe(`http://${fake.url.host}/prefix?workspace=team-a`);
     expect(client.base.href).toBe(`http://${fake.url.host}/prefix`);
     expect(fake.seen.map(({ path }) => path)).toEqual([
