@@ -35,7 +35,7 @@ function fill(file: string): void {
   for (let n = 1; n <= EXPERIMENTS; n += 1)
     experiment.run(n, `experiment ${n}`, `mlflow-artifacts:/${n}`, 'active', time + n, time + n);
   for (let n = 0; n < RUNS; n += 1) {
-    const id = n.toString(16).padStart(32, 'a');
+    const id = n.toString(16).padStart(8, '0').padStart(32, 'a');
     const owner = 1 + (n % EXPERIMENTS);
     run.run(
       id,
