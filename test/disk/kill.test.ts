@@ -20,14 +20,16 @@ const LONG = process.env.MLFERRY_TEST_LONG === '1';
 const CHILD = fileURLToPath(new URL('broken-mlferry.ts', import.meta.url));
 
 let dir: string;
-let mlruns: string;
+let short: string;
+let long: string;
 let archive: string;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'kill-test-'));
+  short = await storeOf(await smallWorkspace(1500), join(dir, 'short'));
   // Enough lines for two parts of an archive.
-  mlruns = await storeOf(await smallWorkspace(33_000), join(dir, 'source'));
-  archive = join(dir, 'source', 'a.tar');
-  expect((await copyBetween(mlruns, archive)).report.exit_status).toBe(0);
+  long = await storeOf(await smallWorkspace(33_000), join(dir, 'long'));
+  archive = join(dir, 'short.tar');
+  expect((await copyBetween(short, archive)).report.exit_status).toBe(0);
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
@@ -86,9 +88,9 @@ async function contentOf(to: string): Promise<unknown> {
 }
 
 const jobs: Record<string, (place: string) => Job> = {
-  backup: (place) => ({ command: 'backup', from: mlruns, to: join(place, 'a.tar') }),
+  backup: (place) => ({ command: 'backup', from: long, to: join(place, 'a.tar') }),
   export: (place) => ({
-    ...{ command: 'export', from: mlruns, to: join(place, 'a.ndjson') },
+    ...{ command: 'export', from: short, to: join(place, 'a.ndjson') },
     more: ['--artifacts-dir', join(place, 'artifacts')],
     options: { artifactsDir: join(place, 'artifacts') },
   }),
@@ -114,12 +116,12 @@ describe.each(Object.entries(jobs))('%s', (name, jobIn) => {
     const wanted = await contentOf(job.to);
     const total = operations.length;
     const random = seeded(total);
-    const step = LONG ? 1 : Math.max(1, Math.floor(total / 8));
+    const step = LONG ? 1 : Math.max(1, Math.floor(total / 6));
     const points = [
       ...Array.from({ length: total }, (_, i) => ({ at: i + 1, concurrency: 1 })).filter(
         ({ at }) => at % step === 0,
       ),
-      ...Array.from({ length: LONG ? 200 : 3 }, () => ({
+      ...Array.from({ length: LONG ? 200 : 2 }, () => ({
         at: 1 + Math.floor(random() * total),
         concurrency: 8,
       })),

@@ -117,7 +117,8 @@ async function* checkedLines(
     else found.parts.push({ entry: line, start, end: lines, tarEnd });
   }
   const rest = await openPart.read();
-  if (rest !== undefined && rest.start === lines) yield* rest.lines;
+  if (rest?.start === lines) yield* rest.lines;
+  else await rest?.lines.return(undefined);
 }
 
 const partLines = (file: FileHandle, { offset, size, name }: EntryLine) =>
@@ -144,7 +145,7 @@ async function isWhole(file: FileHandle, { name, size, sha256, offset }: EntryLi
 async function firstBytes(pieces: AsyncIterable<Uint8Array> | undefined, length: number): Promise<Buffer> {
   const all: Uint8Array[] = [];
   let rest = length;
-  if (pieces !== undefined && rest > 0) {
+  if (pieces !== undefined) {
     for await (const piece of pieces) {
       all.push(Buffer.from(piece.subarray(0, rest)));
       rest -= piece.length;

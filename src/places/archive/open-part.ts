@@ -11,8 +11,8 @@ import type { PartWriter } from './part-writer.ts';
 export interface OpenPart {
   /** Writes what has come since the last time. `lines`: bytes of all record lines so far. */
   save(parts: PartWriter, lines: number): Promise<void>;
-  /** The lines that were saved last, torn ends included, and where they begin among all. */
-  read(): Promise<{ start: number; lines: AsyncIterable<Uint8Array> } | undefined>;
+  /** The lines that were saved last, and where they begin among all. To be read or given back by `return`. */
+  read(): Promise<{ start: number; lines: AsyncGenerator<Uint8Array> } | undefined>;
   close(): Promise<void>;
 }
 
@@ -58,7 +58,9 @@ export function createOpenPart(partial: PartialDirectory): OpenPart {
         return undefined;
       });
       const start = first?.done === false ? startOf(first.value) : undefined;
-      return start === undefined ? undefined : { start, lines: all };
+      if (start !== undefined) return { start, lines: all };
+      await all.return(undefined);
+      return undefined;
     },
     close: async () => {
       await file?.close();
