@@ -193,7 +193,9 @@ describe('a copy through faults is the same, or ends with exit 7 or a list and g
     ['empty', { do: 'alter body', alter: () => Buffer.alloc(0) }],
   ];
   const always = reads.flatMap(([what, routes]) =>
-    bodies.map(([how, action]): [string, string, readonly string[], Action] => [what, how, routes, action]),
+    (long || !what.startsWith('lists') ? bodies : bodies.slice(2, 3)).map(
+      ([how, action]): [string, string, readonly string[], Action] => [what, how, routes, action],
+    ),
   );
   test.for(always)('%s at the source, each body %s: never taken for whole', async ([, , routes, action]) => {
     const environment = { MLFLOW_HTTP_REQUEST_TIMEOUT: PATIENCE, MLFLOW_HTTP_REQUEST_MAX_RETRIES: '1' };
@@ -226,11 +228,11 @@ describe('a copy through faults is the same, or ends with exit 7 or a list and g
     const hits = targetRoutes.find(([name]) => name === route)?.[1] ?? 0;
     expect(hits).toBeGreaterThan(0);
     const wrong: string[] = [];
-    for (const requests of [1, 2, 3]) {
+    for (const requests of long ? [1, 2, 3] : [1, 3]) {
       for (const nth of long ? Array(hits).keys() : [0]) {
         const action: Action = {
           do: 'commit late',
-          reply: requests % 2 === 0 ? 504 : 'reset',
+          reply: requests === 1 ? 'reset' : 504,
           after,
           requests,
         };
@@ -256,7 +258,7 @@ describe('a copy through faults is the same, or ends with exit 7 or a list and g
     expect(wrong).toEqual([]);
   });
 
-  test.for([1, 2, 3, 4])('a storm of everything (%s)', async (seed) => {
+  test.for([1, 2])('a storm of everything (%s)', async (seed) => {
     const random = seeded(seed);
     const bad = [...ANY, ...LOST].map(([, action]) => action);
     const script = (share: number): Fault[] =>

@@ -15,7 +15,7 @@ const pairs = (map: Readonly<Record<string, string>>) =>
  * that comes after its child, a reference to a later run in a tag, a deleted run, a dataset, NaN points, a history of
  * two batches, files in directories. `points`: length of the long history.
  */
-export async function makeSmallWorkspace(url: string, points = 1500): Promise<void> {
+export async function makeSmallWorkspace(url: string, points = 1100): Promise<void> {
   const { call } = rest(url);
   const experiment = async (name: string, tags: Readonly<Record<string, string>>) =>
     identified.parse(await call('experiments/create', { name, tags: pairs(tags) })).experiment_id;
