@@ -252,6 +252,17 @@ describe('a signal', () => {
     },
   );
 
+  test('ends a job whose server does not answer any more', async () => {
+    const { args, copies } = await newJob();
+    const { child, release } = await heldAtFirstCreate(args);
+    child.process.kill('SIGINT');
+    expect(await child.ended).toMatchObject({ status: 130, signal: null });
+    expect(await onlyJob()).toMatchObject({ state: 'unfinished', exit_status: 130 });
+    await release();
+    expect(await copyReport(args)).toMatchObject({ exit_status: 0, failures: [] });
+    eachOnce(await copies());
+  });
+
   test('a second one ends it at once', async () => {
     const { args, copies } = await newJob();
     const { child, release } = await heldAtFirstCreate(args);
