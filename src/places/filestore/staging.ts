@@ -3,6 +3,7 @@ import { mkdir, open, readdir, rename, rm, rmdir, writeFile } from 'node:fs/prom
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { systemCode } from '../../util/errors.ts';
+import { isAlive } from '../../util/process-identity.ts';
 import { isAbsent, PARTIAL } from './layout.ts';
 
 /**
@@ -70,15 +71,6 @@ export function createStaging(root: string): Staging {
       });
     },
   };
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return systemCode(error) !== 'ESRCH';
-  }
 }
 
 /** Makes renames in a directory durable. */
