@@ -31,7 +31,8 @@ export async function archiveRecords(location: string): Promise<Records> {
   }
 }
 
-async function readRecords(archive: string, directory: string): Promise<Records> {
+/** Reads an archive; `directory` is for what it unpacks. */
+export async function readRecords(archive: string, directory: string): Promise<Records> {
   const reader = await openReader(archive, placeOptions({}, directory, createLedger(), 'from'));
   const experiments: Experiment[] = [];
   const runs: Run[] = [];

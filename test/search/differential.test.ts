@@ -34,7 +34,7 @@ import {
  */
 
 const isLong = process.env.MLFERRY_TEST_LONG === '1';
-const EXPRESSIONS = isLong ? 20_000 : 1500;
+const EXPRESSIONS = isLong ? 20_000 : 1200;
 const SEED = isLong ? Date.now() % 2 ** 31 : 20_240;
 
 const newest: Quirks = { nanIsZero: false, listsAreLowerCase: false, isPostgresql: false };
@@ -64,6 +64,11 @@ async function ask(url: string, kind: SearchKind, body: object): Promise<string[
     : answers.experiments.parse(json).experiments.map(({ experiment_id }) => experiment_id);
 }
 
+/** Few words for many ids. */
+function summary(ids: readonly string[] | undefined): string {
+  return ids === undefined ? 'refused' : `${ids.length}: ${ids.toSorted().join(' ').slice(0, 200)}`;
+}
+
 /** Expressions that are right, that are nearly right, and anything. */
 function texts(condition: fc.Arbitrary<string>, count: number): string[] {
   const right = conjunction(condition);
@@ -77,6 +82,7 @@ function texts(condition: fc.Arbitrary<string>, count: number): string[] {
 
 describe.each(servers)('%s', (_name, options, quirks) => {
   const server = sharedServer({ ...options, workers: 2 });
+  const isOld = options.version !== undefined;
   let url: string;
   let records: Records;
   let experiment_ids: string[];
@@ -132,7 +138,8 @@ describe.each(servers)('%s', (_name, options, quirks) => {
         tally.database += 1;
       } else {
         const accident = accidentIn(text);
-        if (accident === undefined) disagreements.push({ text, theirs, mine });
+        if (accident === undefined)
+          disagreements.push({ text, theirs: summary(theirs), mine: summary(mine) });
         else tally.accidents.add(accident);
       }
     });
@@ -145,40 +152,49 @@ describe.each(servers)('%s', (_name, options, quirks) => {
   };
 
   test(`${EXPRESSIONS} expressions find the same runs`, async () => {
-    const condition = runCondition(records.runs.slice(0, 6).map(({ run_id }) => run_id));
+    const condition = runCondition(
+      records.runs.slice(0, 6).map(({ run_id }) => run_id),
+      isOld,
+    );
     const { tally, disagreements } = await compareAnswers('runs', condition, EXPRESSIONS);
     expect(disagreements).toEqual([]);
     expect(tally.same).toBeGreaterThan(EXPRESSIONS / 2);
     // Not all of them with all runs or none.
     expect(tally.found).toBeGreaterThan(EXPRESSIONS / 10);
-    console.log(_name, 'runs', tally);
   });
 
   test(`${EXPRESSIONS / 3} expressions find the same experiments`, async () => {
     const { tally, disagreements } = await compareAnswers(
       'experiments',
-      experimentCondition(experiment_ids),
+      experimentCondition(experiment_ids, isOld),
       EXPRESSIONS / 3,
     );
     expect(disagreements).toEqual([]);
-    expect(tally.same).toBeGreaterThan(EXPRESSIONS / 8);
-    console.log(_name, 'experiments', tally);
+    expect(tally.same).toBeGreaterThan(EXPRESSIONS / 10);
   });
 
-  test(`${EXPRESSIONS / 5} orders put the runs in the same order`, async () => {
+  test(`${EXPRESSIONS / 10} orders put the runs in the same order`, async () => {
     const disagreements: unknown[] = [];
     let same = 0;
-    await mapConcurrent(fc.sample(orderBy, { seed: SEED, numRuns: EXPRESSIONS / 5 }), 4, async (order_by) => {
-      const theirs = await ask(url, 'runs', { order_by, run_view_type: 'ALL', experiment_ids });
-      if (theirs === undefined) return;
-      const mine = records.runs
-        .toSorted(compareRuns(order_by.map((text) => parseOrderBy(text))))
-        .map(({ run_id }) => run_id);
-      if (mine.join() === theirs.join()) same += 1;
-      else disagreements.push({ order_by, theirs, mine });
-    });
+    const [experiment_id = ''] = experiment_ids;
+    const runs = records.runs.filter((run) => run.experiment_id === experiment_id);
+    await mapConcurrent(
+      fc.sample(orderBy, { seed: SEED, numRuns: EXPRESSIONS / 10 }),
+      4,
+      async (order_by) => {
+        const body = { order_by, run_view_type: 'ALL', experiment_ids: [experiment_id] };
+        const theirs = await ask(url, 'runs', body);
+        // A column twice is an error of the server's.
+        if (theirs === undefined) return;
+        const mine = runs
+          .toSorted(compareRuns(order_by.map((text) => parseOrderBy(text))))
+          .map(({ run_id }) => run_id);
+        const place = mine.findIndex((run_id, index) => run_id !== theirs[index]);
+        if (place < 0) same += 1;
+        else disagreements.push({ order_by, place, theirs: theirs[place], mine: mine[place] });
+      },
+    );
     expect(disagreements).toEqual([]);
-    expect(same).toBeGreaterThan(EXPRESSIONS / 8);
-    console.log(_name, 'orders', same);
+    expect(same).toBeGreaterThan(EXPRESSIONS / 20);
   });
 });

@@ -95,15 +95,15 @@ const quotedAttribute = join(
 );
 const dataset = (name: string) => join(entity('dataset', 'datasets'), '.', name);
 
-/** Conditions on runs; `runIds` are ids of the workspace. */
-export function runCondition(runIds: readonly string[]): fc.Arbitrary<string> {
+/** Conditions on runs; `runIds` are ids of the workspace. Old servers know no IS NULL. */
+export function runCondition(runIds: readonly string[], isOld = false): fc.Arbitrary<string> {
   const ids = [...runIds, 'f'.repeat(32)];
   const metrics = join(entity('metric', 'metrics'), '.', key);
   return fc.oneof(
     { weight: 5, arbitrary: join(metrics, gap, order, gap, number) },
     { weight: 4, arbitrary: textCondition(params, TEXTS) },
     { weight: 4, arbitrary: textCondition(tags, TEXTS) },
-    { weight: 1, arbitrary: join(fc.oneof(params, tags), space, nullity) },
+    { weight: isOld ? 0 : 1, arbitrary: join(fc.oneof(params, tags), space, nullity) },
     { weight: 2, arbitrary: textCondition(fc.oneof(attribute('run_name'), quotedAttribute), TEXTS) },
     { weight: 1, arbitrary: textCondition(attribute('status'), [...STATUSES, 'finished', '%ED']) },
     { weight: 1, arbitrary: textCondition(attribute('user_id'), [...USERS, 'u%']) },
@@ -143,17 +143,22 @@ export function runCondition(runIds: readonly string[]): fc.Arbitrary<string> {
   );
 }
 
-/** Conditions on experiments. */
-export function experimentCondition(ids: readonly string[]): fc.Arbitrary<string> {
+/** Conditions on experiments. Old servers know neither experiment_id nor IS NULL. */
+export function experimentCondition(ids: readonly string[], isOld = false): fc.Arbitrary<string> {
   const names = ['exp one', 'Exp One', 'exp%_x', 'Default', 'exp%'];
   const own = (name: string) => fc.oneof(fc.constant(name), join(pick('attribute'), '.', name));
+  const tags = join(pick('tag', 'tags'), '.', key);
   return fc.oneof(
     textCondition(own('name'), names),
-    join(own('experiment_id'), gap, equality, gap, quoted([...ids, '0', '00', '77'])),
-    join(own('experiment_id'), space, list([...ids, '0'])),
     join(fc.oneof(own('creation_time'), own('last_update_time')), gap, order, gap, integer),
-    textCondition(join(pick('tag', 'tags'), '.', key), TEXTS),
-    join(join(pick('tag', 'tags'), '.', key), ' ', nullity),
+    textCondition(tags, TEXTS),
+    ...(isOld
+      ? []
+      : [
+          join(own('experiment_id'), gap, equality, gap, quoted([...ids, '0', '00', '77'])),
+          join(own('experiment_id'), space, list([...ids, '0'])),
+          join(tags, ' ', nullity),
+        ]),
   );
 }
 
@@ -168,7 +173,14 @@ export function conjunction(condition: fc.Arbitrary<string>): fc.Arbitrary<strin
     { weight: 1, arbitrary: fc.constant(' AND AND ') },
   );
   return fc
-    .tuple(fc.array(fc.tuple(condition, glue), { minLength: 1, maxLength: 4 }), idle('AND '), idle(' and'))
+    .tuple(
+      fc.oneof(
+        fc.tuple(fc.tuple(condition, glue)),
+        fc.array(fc.tuple(condition, glue), { minLength: 2, maxLength: 4 }),
+      ),
+      idle('AND '),
+      idle(' and'),
+    )
     .map(([parts, before, after]) => {
       const last = parts.length - 1;
       return (
@@ -302,7 +314,8 @@ const orderable = fc.oneof(
 /** Columns to order runs by, none twice. */
 export const orderBy = fc.array(
   join(
-    orderable.map((text) => text.replaceAll("'", '"')),
+    // MLflow strips keys with spaces at their ends here, and knows no single quotes.
+    orderable.map((text) => text.replace(' edge ', 'acc').replaceAll("'", '"')),
     fc.oneof(fc.constant(''), join(space, fc.oneof(anyCase('ASC'), anyCase('DESC')))),
   ),
   { maxLength: 3 },
