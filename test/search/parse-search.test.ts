@@ -95,7 +95,7 @@ test('experiments have fields of their own', () => {
   expect(read("experiment_id IN ('1', '02')", 'experiments')).toEqual([
     'attribute experiment_id',
     'IN',
-    ['1', '02'],
+    ['1', '2'],
   ]);
 });
 
