@@ -57,7 +57,9 @@ async function ask(url: string, kind: SearchKind, body: object): Promise<string[
     body: JSON.stringify({ max_results: 1000, ...body }),
   });
   const text = await answer.text();
-  if (!answer.ok) return undefined;
+  // 500: a database's own refusal (a column ordered by twice, a number too large, a pattern that ends in an escape).
+  if (answer.status === 400 || answer.status === 500) return undefined;
+  if (!answer.ok) throw new Error(`${kind}/search: ${answer.status} ${text}`);
   const json: unknown = JSON.parse(text);
   return kind === 'runs'
     ? answers.runs.parse(json).runs.map(({ info }) => info.run_id)

@@ -6,9 +6,9 @@ import type { Comparison, Expression } from '../../src/search/expression.ts';
  * matter of the database, by name. The differential test takes them for granted here and nowhere else.
  */
 export interface Quirks {
-  /** MLflow issue 25640, until 3.16: a NaN metric is compared as 0. */
+  /** MLflow issue 25640, 3.6 and older: a NaN metric is compared as 0. */
   readonly nanIsZero: boolean;
-  /** MLflow issues 24964 and 25011, until 3.16: values of IN and NOT IN that are not lower case are dropped. */
+  /** MLflow issues 24964 and 25011, 3.6 and older: values of IN and NOT IN that are not lower case are dropped. */
   readonly listsAreLowerCase: boolean;
   /** PostgreSQL: a backslash in a pattern escapes, and ILIKE knows the cases of all letters. */
   readonly isPostgresql: boolean;
