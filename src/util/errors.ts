@@ -154,14 +154,15 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorMeaning>> = ERROR_TABLE
 /**
  * The one error class of mlferry. `message` names the object and the reason; `hint` the next step.
  * Never put a credential into either: the CLI prints both. What `redact` knows is taken out of the message all the
- * same, and it is one line.
+ * same, and it is one line; only EXPRESSION shows the user's own text, printable, with a caret below it.
  */
 export class MlferryError extends Error {
   readonly code: ErrorCode;
   readonly hint: string;
 
   constructor(code: ErrorCode, message: string, options: { cause?: unknown; hint?: string } = {}) {
-    super(plainText(redact(message)), options.cause === undefined ? undefined : { cause: options.cause });
+    const shown = code === 'EXPRESSION' ? message : plainText(redact(message));
+    super(shown, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'MlferryError';
     this.code = code;
     this.hint = options.hint ?? ERROR_TABLE[code].hint;
