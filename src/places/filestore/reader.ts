@@ -265,7 +265,8 @@ export async function openFileStoreReader(
   };
 }
 
-async function findStoreOrFail(path: string): Promise<string> {
+/** The store at a path, or in it. Throws LOCATION. */
+export async function findStoreOrFail(path: string): Promise<string> {
   try {
     const root = await findStore(path);
     if (root !== undefined) return root;

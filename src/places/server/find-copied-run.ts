@@ -1,10 +1,8 @@
 import { ORIGIN_TAG, originRunId } from '../../model/canonical.ts';
 import { ownValue } from '../../model/string-map.ts';
 import type { TrackingClient } from './client.ts';
-import { searchExperiments } from './searches.ts';
+import { experimentIds } from './experiment-ids.ts';
 import type { TargetRoutes } from './target-routes.ts';
-
-const EXPERIMENTS_PER_SEARCH = 500;
 
 /** The copy of a source run in any experiment of the target; of several the one that is active. */
 export async function findCopiedRun(
@@ -25,15 +23,4 @@ export async function findCopiedRun(
     }
   }
   return deleted;
-}
-
-async function* experimentIds(client: TrackingClient): AsyncGenerator<string[]> {
-  let ids: string[] = [];
-  for await (const { experiment_id } of searchExperiments(client, 'ALL')) {
-    ids.push(experiment_id);
-    if (ids.length < EXPERIMENTS_PER_SEARCH) continue;
-    yield ids;
-    ids = [];
-  }
-  if (ids.length > 0) yield ids;
 }

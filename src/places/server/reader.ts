@@ -45,7 +45,8 @@ export function serverPlace(client: TrackingClient): PlaceInfo {
   };
 }
 
-function serverReader(client: TrackingClient, { findings: all, tempDir }: PlaceOptions): Reader {
+/** The reading side of a connection. */
+export function serverReader(client: TrackingClient, { findings: all, tempDir }: PlaceOptions): Reader {
   const findings = withoutRepeats(all);
   const budget = { free: BUDGET_POINTS };
   const prefetch = createPrefetch(client, tempDir, budget);
