@@ -1,12 +1,12 @@
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
-import type { Selection } from '../model/selection.ts';
+import type { Selection, View } from '../model/selection.ts';
 
 /** Collects a repeatable option. */
 export const collect = (value: string, all: string[]) => [...all, value];
 
 /** `--experiment`, `--run`, `--view`: which experiments and runs a command is about. */
-export function addSelectionOptions(command: Command): Command {
+export function addSelectionOptions(command: Command, view: View = 'active'): Command {
   return command
     .option(
       '-e, --experiment <name>',
@@ -18,7 +18,7 @@ export function addSelectionOptions(command: Command): Command {
     .addOption(
       new Option('--view <stage>', 'experiments and runs of which lifecycle stage')
         .choices(['active', 'deleted', 'all'])
-        .default('active'),
+        .default(view),
     );
 }
 

@@ -50,7 +50,13 @@ export async function openServerManager(place: ServerLocation, options: PlaceOpt
     children: createChildren(client, routes, options.concurrency),
     async deleteRun(run, time) {
       await setTags(run, { [DELETED_TIME_TAG]: String(time) });
-      await routes.deleteRun(run.run_id);
+      try {
+        await routes.deleteRun(run.run_id);
+      } catch (error) {
+        // Not deleted, or its answer lost: then the tag cannot be removed either.
+        await routes.deleteTag(run.run_id, DELETED_TIME_TAG).catch(() => undefined);
+        throw error;
+      }
     },
     async restoreRun(run) {
       await routes.restoreRun(run.run_id);
@@ -58,9 +64,10 @@ export async function openServerManager(place: ServerLocation, options: PlaceOpt
     },
     setTags,
     renameRun: ({ run_id }, run_name) => routes.updateRun(run_id, { run_name }),
-    deleteExperiment: (experiment_id) => routes.deleteExperiment(experiment_id),
+    // Of an experiment in that stage already the server says that there is none.
+    deleteExperiment: (experiment_id) => unlessAbsent(routes.deleteExperiment(experiment_id)),
     async restoreExperiment(experiment_id, deleted) {
-      await routes.restoreExperiment(experiment_id);
+      await unlessAbsent(routes.restoreExperiment(experiment_id));
       // The server has revived them all. Their tag tells the first deletion, so it stays as it is.
       await mapConcurrent(deleted, options.concurrency, (run_id) => routes.deleteRun(run_id));
     },
@@ -87,7 +94,7 @@ export async function openServerManager(place: ServerLocation, options: PlaceOpt
   }
 }
 
-/** What is not there need not be removed; MLflow says NOT_FOUND for the run, too, which then was missed before. */
+/** What is not there need not be removed. */
 async function unlessAbsent(removal: Promise<void>): Promise<void> {
   try {
     await removal;
