@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { stringify } from 'csv-stringify';
-import { z } from 'zod';
 import type { JobOptions } from '../copy/job.ts';
 import { placeOptions, withTempDir } from '../copy/job.ts';
 import { createLedger, failureOf, type Ledger } from '../copy/report.ts';
