@@ -2,6 +2,7 @@
  * mlferry as a library: the verbs of the command line. Every place is named by its location text.
  */
 export type { CopyResult, Progress } from './copy/copy.ts';
+export { explain } from './copy/explain.ts';
 export { type Counts, inspect, type Summary } from './copy/inspect.ts';
 export { copyBetween as copy, type JobOptions } from './copy/job.ts';
 export type { RenameRule } from './copy/rename.ts';
@@ -11,4 +12,11 @@ export * from './model/records.ts';
 export type { Selection, View } from './model/selection.ts';
 export { openReader, openWriter } from './places/open.ts';
 export type * from './places/place.ts';
+export { addPoint, type HistoryAggregates, needsHistory } from './search/aggregates.ts';
+export { compareRuns } from './search/compare-runs.ts';
+export { evaluate, evaluateExperiment } from './search/evaluate.ts';
+export type * from './search/expression.ts';
+export { formatExpression, formatOrder } from './search/format-expression.ts';
+export { parseOrderBy } from './search/parse-order-by.ts';
+export { parseSearch } from './search/parse-search.ts';
 export { type ErrorCode, type ErrorMeaning, errorCodes, MlferryError } from './util/errors.ts';

@@ -22,6 +22,7 @@ Examples
   mlferry backup http://localhost:5000 backup.tar
   mlferry backup ./mlruns backup.tar.zst --view all
   mlferry backup http://localhost:5000 churn.tar -e churn --no-artifacts
+  mlferry backup http://localhost:5000 good.tar --filter "metrics.auc > 0.9 AND tags.stage = 'prod'"
 `,
     );
   addTransferOptions(command, { assignsIds: false, writesFile: true, stream: false, readsStream: true });

@@ -21,6 +21,7 @@ export function addExportCommand(program: Command, io: Io): void {
 Examples
   mlferry export http://localhost:5000 runs.ndjson.zst --artifacts-dir artifacts
   mlferry export ./mlruns - | jq -r 'select(.kind == "run") | .run_name'
+  mlferry export http://localhost:5000 - --filter "status = 'FAILED'" --no-artifacts
 `,
     );
   addTransferOptions(command, { assignsIds: false, writesFile: true, stream: true, readsStream: true });

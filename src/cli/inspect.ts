@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { inspect, type Summary } from '../copy/inspect.ts';
 import { redact } from '../util/redact.ts';
+import { explainSelection } from './explain-selection.ts';
 import { formatBytes, formatCount, formatTable } from './format.ts';
 import type { Io } from './io.ts';
 import { addTlsOptions, parseOptions } from './options.ts';
-import { addSelectionOptions } from './selection-options.ts';
+import { addExplainOption, addSelectionOptions } from './selection-options.ts';
 
 /** `mlferry inspect PLACE`. */
 export function addInspectCommand(program: Command, io: Io): void {
@@ -18,7 +19,8 @@ export function addInspectCommand(program: Command, io: Io): void {
     .option('--allow-edited', 'accept a stream whose lines were edited')
     .option('--json', 'print one JSON object')
     .action(async (place: string, values: unknown) => {
-      const { job, json } = parseOptions(values);
+      const { job, explain, json } = parseOptions(values);
+      if (explain) return explainSelection(place, job, json, io);
       const summary = await inspect(place, {
         ...job,
         environment: io.environment,
@@ -37,9 +39,10 @@ Examples
   mlferry inspect ./mlruns
   mlferry inspect backup.tar --view all --json
   mlferry inspect http://localhost:5000 -e churn --no-metrics
+  mlferry inspect backup.tar --filter "metrics.auc > 0.9 AND params.model = 'tree'"
 `,
     );
-  addSelectionOptions(command);
+  addExplainOption(addSelectionOptions(command));
   addTlsOptions(command, 'from');
 }
 

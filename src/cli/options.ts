@@ -1,17 +1,17 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { z } from 'zod';
 import type { JobOptions } from '../copy/job.ts';
 import { parseRename } from '../copy/rename.ts';
 import type { TlsOptions } from '../places/place.ts';
 import { MlferryError } from '../util/errors.ts';
-import { addSelectionOptions, collect, selectionOf, selectionShape } from './selection-options.ts';
-
-function positiveInteger(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new InvalidArgumentError('It is not a whole number above 0.');
-  return value;
-}
+import {
+  addExplainOption,
+  addSelectionOptions,
+  collect,
+  positiveInteger,
+  selectionOf,
+  selectionShape,
+} from './selection-options.ts';
 
 /** The TLS options of one side. */
 export function addTlsOptions(command: Command, side: 'from' | 'to'): Command {
@@ -36,7 +36,7 @@ export interface TransferFeatures {
 
 /** The options of every command that copies. */
 export function addTransferOptions(command: Command, features: TransferFeatures): Command {
-  addSelectionOptions(command)
+  addExplainOption(addSelectionOptions(command))
     .option(
       '--rename <from=to>',
       'rename experiments on the way; * matches any text (repeatable)',
@@ -66,6 +66,7 @@ export function addTransferOptions(command: Command, features: TransferFeatures)
 
 const transferOptions = z.object({
   ...selectionShape,
+  explain: z.boolean().default(false),
   rename: z.array(z.string()).default([]),
   artifacts: z.boolean().default(true),
   metrics: z.boolean().default(true),
@@ -91,6 +92,8 @@ const transferOptions = z.object({
 export interface ParsedOptions {
   readonly job: JobOptions;
   readonly idMap: string | undefined;
+  /** Only say how the selection would be worked out. */
+  readonly explain: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
 }
@@ -108,6 +111,8 @@ export function parseOptions(values: unknown): ParsedOptions {
   const parsed = transferOptions.safeParse(values);
   if (!parsed.success) throw new MlferryError('USAGE', z.prettifyError(parsed.error));
   const o = parsed.data;
+  if (o.orderBy.length > 0 && o.maxRuns === undefined)
+    throw new MlferryError('USAGE', '--order-by says which runs --max-runs keeps: it needs --max-runs');
   return {
     job: {
       selection: selectionOf(o),
@@ -127,6 +132,7 @@ export function parseOptions(values: unknown): ParsedOptions {
       },
     },
     idMap: o.idMap,
+    explain: o.explain,
     json: o.json,
     quiet: o.quiet,
   };

@@ -3,6 +3,7 @@ import type { CopyResult } from '../copy/copy.ts';
 import { copyBetween } from '../copy/job.ts';
 import { asMlferryError } from '../util/errors.ts';
 import { redact } from '../util/redact.ts';
+import { explainSelection } from './explain-selection.ts';
 import type { Io } from './io.ts';
 import { parseOptions } from './options.ts';
 import { progressLine } from './progress-line.ts';
@@ -10,8 +11,9 @@ import { formatReport } from './report-text.ts';
 
 /** What every copying command does: copy, show progress and report, write the id map, set the exit status. */
 export async function runCopy(from: string, to: string, values: unknown, io: Io): Promise<void> {
-  const { job, idMap, json, quiet } = parseOptions(values);
+  const { job, idMap, explain, json, quiet } = parseOptions(values);
   warnOfCredentials([from, to], io);
+  if (explain) return explainSelection(from, job, json, io);
   const progress = progressLine(io.stderr, quiet);
   let result: CopyResult;
   try {

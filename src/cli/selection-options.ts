@@ -1,11 +1,20 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
 import type { Selection, View } from '../model/selection.ts';
+import { searchOf } from '../search/search-of.ts';
 
 /** Collects a repeatable option. */
 export const collect = (value: string, all: string[]) => [...all, value];
 
-/** `--experiment`, `--run`, `--view`: which experiments and runs a command is about. */
+/** The value of an option that counts something. */
+export function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new InvalidArgumentError('It is not a whole number above 0.');
+  return value;
+}
+
+/** `--experiment`, `--run`, `--view`, `--filter` …: which experiments and runs a command is about. */
 export function addSelectionOptions(command: Command, view: View = 'active'): Command {
   return command
     .option(
@@ -19,7 +28,24 @@ export function addSelectionOptions(command: Command, view: View = 'active'): Co
       new Option('--view <stage>', 'experiments and runs of which lifecycle stage')
         .choices(['active', 'deleted', 'all'])
         .default(view),
-    );
+    )
+    .option('-f, --filter <expression>', 'only runs that fit: "metrics.r2 > 0.3 AND params.model = \'tree\'"')
+    .option('--experiment-filter <expression>', 'only experiments that fit: "tags.team = \'churn\'"')
+    .option(
+      '--order-by <column>',
+      'which runs are the first: "metrics.r2 DESC" (repeatable; default start_time DESC)',
+      collect,
+      [],
+    )
+    .option('--max-runs <count>', 'only so many runs, the first of all selected ones', positiveInteger);
+}
+
+/** `--explain`, for commands that hand it to `explainSelection`. */
+export function addExplainOption(command: Command): Command {
+  return command.option(
+    '--explain',
+    'print which part of the filter the server works out and which mlferry; do nothing else',
+  );
 }
 
 /** The values that {@link addSelectionOptions} leaves, to be spread into a command's own schema. */
@@ -27,9 +53,24 @@ export const selectionShape = {
   experiment: z.array(z.string()),
   run: z.array(z.string()),
   view: z.enum(['active', 'deleted', 'all']),
+  filter: z.string().optional(),
+  experimentFilter: z.string().optional(),
+  orderBy: z.array(z.string()).default([]),
+  maxRuns: z.number().optional(),
 };
 
-/** The selection those values make. */
+/** The selection those values make. Throws EXPRESSION for a wrong filter or order. */
 export function selectionOf(values: z.infer<z.ZodObject<typeof selectionShape>>): Selection {
-  return { experiments: values.experiment, runs: values.run, view: values.view };
+  const { experiment, run, view, filter, experimentFilter, orderBy, maxRuns } = values;
+  const selection: Selection = {
+    experiments: experiment,
+    runs: run,
+    view,
+    ...(filter === undefined ? {} : { filter }),
+    ...(experimentFilter === undefined ? {} : { experiment_filter: experimentFilter }),
+    ...(orderBy.length === 0 ? {} : { order_by: orderBy }),
+    ...(maxRuns === undefined ? {} : { max_runs: maxRuns }),
+  };
+  searchOf(selection);
+  return selection;
 }

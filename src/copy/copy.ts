@@ -1,6 +1,6 @@
 import { runDigest } from '../model/canonical.ts';
 import type { Experiment, Run } from '../model/records.ts';
-import type { Selection } from '../model/selection.ts';
+import { type Selection, wantsWholeExperiments } from '../model/selection.ts';
 import { ownValue } from '../model/string-map.ts';
 import type { Reader, RunReader, TargetExperiment, Writer, WrittenRun } from '../places/place.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
@@ -168,9 +168,9 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
       flow.experiment = source.name;
       counts.experiments.read += 1;
       try {
-        if (selection.runs.length === 0)
-          counts.runs.left_out += (await reader.hiddenRuns?.(source, selection)) ?? 0;
-        let target = selection.runs.length === 0 ? await targetExperiment(source) : undefined;
+        const whole = wantsWholeExperiments(selection);
+        if (whole) counts.runs.left_out += (await reader.hiddenRuns?.(source, selection)) ?? 0;
+        let target = whole ? await targetExperiment(source) : undefined;
         for await (const run of reader.runs(source, selection)) {
           target ??= await targetExperiment(source);
           counts.runs.read += 1;

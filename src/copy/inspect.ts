@@ -1,8 +1,9 @@
 import type { Failure, Loss } from '../model/findings.ts';
 import type { Experiment } from '../model/records.ts';
-import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
+import { ALL_ACTIVE, type Selection, wantsWholeExperiments } from '../model/selection.ts';
 import { openReader } from '../places/open.ts';
 import type { PlaceInfo, Reader, RunReader } from '../places/place.ts';
+import { searchOf } from '../search/search-of.ts';
 import { asMlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
 import { type JobOptions, placeOptions, withTempDir } from './job.ts';
@@ -34,6 +35,7 @@ const CHUNK = 100;
 /** Reads a place through and counts. Nothing is written. */
 export async function inspect(location: string, options: JobOptions = {}): Promise<Summary> {
   const selection: Selection = { ...ALL_ACTIVE, ...options.selection };
+  searchOf(selection);
   const metrics = options.metrics ?? true;
   const artifacts = options.artifacts ?? true;
   const ledger = createLedger();
@@ -62,6 +64,7 @@ export async function inspect(location: string, options: JobOptions = {}): Promi
           }
         };
         await mapConcurrent(prefetched(reader, experiment, selection, metrics), shared.concurrency, countRun);
+        if (counts.runs === 0 && !wantsWholeExperiments(selection)) continue;
         const { experiment_id, name, lifecycle_stage } = experiment;
         experiments.push({ experiment_id, name, lifecycle_stage, ...counts });
       }

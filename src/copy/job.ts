@@ -5,6 +5,7 @@ import type { Readable, Writable } from 'node:stream';
 import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
 import { openReader, openWriter } from '../places/open.ts';
 import type { PlaceOptions, TlsOptions } from '../places/place.ts';
+import { searchOf } from '../search/search-of.ts';
 import { TOOL_VERSION } from '../util/tool-version.ts';
 import { type CopyResult, copy, type Progress } from './copy.ts';
 import type { RenameRule } from './rename.ts';
@@ -80,6 +81,7 @@ export function placeOptions(
  */
 export async function copyBetween(from: string, to: string, options: JobOptions = {}): Promise<CopyResult> {
   const selection: Selection = { ...ALL_ACTIVE, ...options.selection };
+  searchOf(selection);
   const dryRun = options.dryRun ?? false;
   const ledger = createLedger();
   return withTempDir(options.tempDir, async (tempDir) => {

@@ -30,6 +30,7 @@ export type LossCode =
   | 'LEFT_DELETED'
   | 'REFERENCE_KEPT'
   | 'NOT_VOUCHED'
+  | 'FILTERED_HERE'
   | 'NEGATIVE_ZERO';
 
 /** Something a target cannot hold as it was, or a source did not give. Never silent, never an error by itself. */

@@ -114,6 +114,9 @@ export const header = z.strictObject({
     runs: z.array(z.string()),
     view: z.enum(['active', 'deleted', 'all']),
     filter: z.string().optional(),
+    experiment_filter: z.string().optional(),
+    order_by: z.array(z.string()).optional(),
+    max_runs: z.int().positive().optional(),
   }),
 });
 export type Header = z.infer<typeof header>;

@@ -11,6 +11,19 @@ export interface Selection {
   readonly experiments: readonly string[];
   readonly runs: readonly string[];
   readonly view: View;
+  /** Search expression (docs/search-expressions.md) over runs. */
+  readonly filter?: string;
+  /** Search expression over experiments. */
+  readonly experiment_filter?: string;
+  /** Columns as in MLflow's `order_by`, for `max_runs`: default `start_time DESC`. Runs still come in the reader's order. */
+  readonly order_by?: readonly string[];
+  /** Only this many runs, the first of the whole selection in that order. */
+  readonly max_runs?: number;
+}
+
+/** Whether every run of the selected experiments is wanted, so that an experiment counts even when it is empty. */
+export function wantsWholeExperiments({ runs, filter, max_runs }: Selection): boolean {
+  return runs.length === 0 && filter === undefined && max_runs === undefined;
 }
 
 /** Everything that is active. */

@@ -33,8 +33,11 @@ export interface ArtifactEntry {
 /** One run at its source. `metrics` and `artifacts` may each be read more than once. */
 export interface RunReader {
   readonly run: Run;
-  /** All points, keys in code-unit order, the points of a key in the order of the source. */
-  metrics(): AsyncIterable<MetricPoints>;
+  /**
+   * All points, keys in code-unit order, the points of a key in the order of the source. With `keys` only these are
+   * needed; others may come too.
+   */
+  metrics(keys?: readonly string[]): AsyncIterable<MetricPoints>;
   /** All files in code-unit order of their paths. */
   artifacts(): AsyncIterable<ArtifactEntry>;
   /**
@@ -49,13 +52,35 @@ export interface Reader {
   readonly info: PlaceInfo;
   /** Selected experiments, each once, in the order of their creation (id where that is unknown). */
   experiments(selection: Selection): AsyncIterable<Experiment>;
-  /** Selected runs of an experiment, each once, in the order (start_time, run_id). */
+  /** Selected runs of an experiment, each once, in the order (start_time, run_id). Throws EXPRESSION for a wrong filter. */
   runs(experiment: Experiment, selection: Selection): AsyncIterable<RunReader>;
-  /** Says that the metrics of these runs will be asked for soon, so that they can be fetched together. */
-  prefetch?(runs: readonly RunReader[]): void;
+  /** Says that the metrics of these runs (or these keys of them) will be asked for soon, so that they can be fetched together. */
+  prefetch?(runs: readonly RunReader[], keys?: readonly string[]): void;
   /** Selected experiments' runs that the view leaves out, where that is cheap to know. */
   hiddenRuns?(experiment: Experiment, selection: Selection): Promise<number>;
+  /** How the filter and the order of a selection would be worked out. */
+  explain?(selection: Selection): Promise<Explanation>;
   close(): Promise<void>;
+}
+
+/** Who does what of a selection: expressions as text. */
+export interface Explanation {
+  readonly place: PlaceInfo;
+  /** The server's dialect; absent where nothing is asked of a server. */
+  readonly dialect?: string;
+  /** The part of the filter that the server is asked. */
+  readonly pushed?: string;
+  /** The part that only mlferry judges. */
+  readonly here?: string;
+  /** Metrics whose whole histories are read, of the runs that come back and whose records do not decide. */
+  readonly histories: readonly string[];
+  /** With `max_runs`: the order, and whether the server sorts. */
+  readonly order?: { readonly columns: readonly string[]; readonly pushed: boolean; readonly first: number };
+  /** Experiments searched, and in how many searches at least. */
+  readonly experiments?: number;
+  readonly searches?: number;
+  /** What the server refused, and was then not asked. */
+  readonly refused: readonly string[];
 }
 
 /** The experiment on the target that runs are written to. */

@@ -15,16 +15,21 @@ export type Subject =
   | { readonly entity: 'attribute'; readonly key: string }
   | { readonly entity: 'dataset'; readonly key: 'name' | 'digest' | 'context' };
 
+/** What an expression is about. */
+export type SearchKind = 'runs' | 'experiments';
+
 /** `MIN`, `MAX` and `LATEST` are Databricks' words, `FIRST` and `COUNT` our own. */
 export type Aggregate = 'MIN' | 'MAX' | 'LATEST' | 'FIRST' | 'COUNT';
+
+export type ComparisonOperator = '=' | '!=' | '<' | '<=' | '>' | '>=';
 
 /** One condition. `position` is its place in the text, counted in UTF-16 units from 0. */
 export type Comparison = {
   readonly type: 'comparison';
   readonly subject: Subject;
   readonly position: number;
-} & (
-  | { readonly operator: '=' | '!=' | '<' | '<=' | '>' | '>='; readonly value: number | string }
+} /** Numbers for metrics, aggregates and times (bigint beyond 2^53), text for everything else. */ & (
+  | { readonly operator: ComparisonOperator; readonly value: number | bigint | string }
   | { readonly operator: 'LIKE' | 'ILIKE'; readonly value: string }
   | { readonly operator: 'IN' | 'NOT IN'; readonly value: readonly string[] }
   | { readonly operator: 'IS NULL' | 'IS NOT NULL' }

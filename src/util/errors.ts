@@ -10,6 +10,12 @@ const ERROR_TABLE = {
     hint: 'This is a defect in mlferry: please report it with the command you ran.',
   },
   USAGE: { exit: 2, retryable: false, scope: 'job', hint: 'See mlferry --help.' },
+  EXPRESSION: {
+    exit: 2,
+    retryable: false,
+    scope: 'job',
+    hint: 'docs/search-expressions.md has the grammar and examples.',
+  },
   LOCATION: {
     exit: 2,
     retryable: false,

@@ -29,7 +29,7 @@ export async function openArchiveReader(
       close: input.close,
     };
     const { fingerprint } = checked.index.header.source;
-    return recordedReader({ kind: 'archive', location: path, fingerprint }, store, options.findings);
+    return recordedReader({ kind: 'archive', location: path, fingerprint }, store, options);
   } catch (error) {
     await input.close();
     throw error;

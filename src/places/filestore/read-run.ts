@@ -125,10 +125,10 @@ export async function loadRun(experimentDir: string, runDir: string): Promise<Lo
   };
 }
 
-/** Streams all series of a run, keys in code-unit order, each in the order of its file. Throws SOURCE_ITEM. */
-export async function* readMetrics(runDir: string): AsyncGenerator<MetricPoints> {
+/** Streams the series of a run, of all keys or of some, in code-unit order, each in the order of its file. Throws SOURCE_ITEM. */
+export async function* readMetrics(runDir: string, keys?: readonly string[]): AsyncGenerator<MetricPoints> {
   for (const { key, path, problem } of await listKeyFiles(join(runDir, 'metrics'))) {
-    if (problem !== undefined) continue;
+    if (problem !== undefined || keys?.includes(key) === false) continue;
     for await (const { points } of readMetricFile(path)) yield { key, points };
   }
 }

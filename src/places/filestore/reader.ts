@@ -3,7 +3,8 @@ import type { Experiment, Run } from '../../model/records.ts';
 import { type Selection, selectsExperiment, selectsRun } from '../../model/selection.ts';
 import { MlferryError } from '../../util/errors.ts';
 import type { Location } from '../location.ts';
-import type { ArtifactEntry, PlaceInfo, PlaceOptions, Reader, RunReader } from '../place.ts';
+import type { ArtifactEntry, PlaceInfo, PlaceOptions, Reader } from '../place.ts';
+import { type RunSource, type SourceRun, selectingReader } from '../selecting-reader.ts';
 import { listArtifactFiles, locateArtifacts, openArtifactFile } from './artifact-files.ts';
 import {
   findStore,
@@ -38,8 +39,9 @@ interface ScannedRun extends Pick<RunMeta, 'run_id' | 'lifecycle_stage' | 'start
  */
 export async function openFileStoreReader(
   place: Extract<Location, { kind: 'filestore' }>,
-  { findings, signal }: PlaceOptions,
+  options: PlaceOptions,
 ): Promise<Reader> {
+  const { findings, signal } = options;
   const root = await findStoreOrFail(place.path);
   const info: PlaceInfo = { kind: 'filestore', location: place.path, fingerprint: await fingerprintOf(root) };
   const noted = new Set<string>();
@@ -137,13 +139,14 @@ export async function openFileStoreReader(
     return runs.sort((a, b) => compareTimes(a.start_time, b.start_time) || (a.run_id < b.run_id ? -1 : 1));
   };
 
-  const runReader = (loaded: LoadedRun, scanned: ScannedRun, experiment: Experiment): RunReader => {
-    const { run } = loaded;
+  const runReader = (loaded: LoadedRun, scanned: ScannedRun, experiment: Experiment): SourceRun => {
+    const { run, losses } = loaded;
     const owner = { experiment_name: experiment.name, run_id: run.run_id };
     const artifactRoot = () => locateArtifacts(root, scanned.directory, run.run_id, run.artifact_uri);
     return {
       run,
-      metrics: () => wrapErrors(readMetrics(scanned.directory), runObject(run.run_id, experiment)),
+      report: () => noteLosses(losses, owner),
+      metrics: (keys) => wrapErrors(readMetrics(scanned.directory, keys), runObject(run.run_id, experiment)),
       artifacts: () => wrapErrors(listArtifacts(), runObject(run.run_id, experiment)),
       open: async (artifact) => openArtifactFile((await artifactRoot()).path, artifact),
     };
@@ -211,7 +214,7 @@ export async function openFileStoreReader(
     }
   };
 
-  return {
+  const source: RunSource = {
     info,
     async *experiments(selection) {
       const named = selection.experiments.length + selection.runs.length > 0;
@@ -248,7 +251,6 @@ export async function openFileStoreReader(
             fail(runObject(item.scanned.run_id, experiment), item.error);
             continue;
           }
-          noteLosses(item.run.losses, { experiment_name: experiment.name, run_id: item.run.run.run_id });
           yield runReader(item.run, item.scanned, experiment);
         }
       }
@@ -263,6 +265,7 @@ export async function openFileStoreReader(
       scans.clear();
     },
   };
+  return selectingReader(source, options);
 }
 
 /** The store at a path, or in it. Throws LOCATION. */

@@ -176,12 +176,21 @@ const writtenRun = (run_id: string, { points, artifacts, bytes }: SpooledRun): W
 
 function headerOf({ source, selection, toolVersion }: WriterOptions): Header {
   const { kind, location, fingerprint, server_version } = source;
+  const { experiments, runs, view, filter, experiment_filter, order_by, max_runs } = selection;
   return {
     kind: 'header',
     format: 'mlferry',
     version: FORMAT_VERSION,
     tool_version: toolVersion,
     source: { kind, location, fingerprint, ...(server_version === undefined ? {} : { server_version }) },
-    selection: { experiments: [...selection.experiments], runs: [...selection.runs], view: selection.view },
+    selection: {
+      experiments: [...experiments],
+      runs: [...runs],
+      view,
+      ...(filter === undefined ? {} : { filter }),
+      ...(experiment_filter === undefined ? {} : { experiment_filter }),
+      ...(order_by === undefined ? {} : { order_by: [...order_by] }),
+      ...(max_runs === undefined ? {} : { max_runs }),
+    },
   };
 }

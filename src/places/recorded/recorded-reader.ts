@@ -5,6 +5,7 @@ import type { ArtifactRecord, Experiment, MetricsRecord, Run } from '../../model
 import { globMatcher, type Selection, selectsExperiment, selectsRun } from '../../model/selection.ts';
 import { errorCodes, MlferryError } from '../../util/errors.ts';
 import type { ArtifactEntry, PlaceInfo, PlaceOptions, Reader, RunReader } from '../place.ts';
+import { type RunSource, selectingReader } from '../selecting-reader.ts';
 import type { IndexedRun, RecordIndex } from './record-index.ts';
 import { decodeRecords } from './record-lines.ts';
 
@@ -22,17 +23,14 @@ export interface RecordStore {
  * hold goes to the findings as NOT_FOUND. When nobody vouches for the lines, each run's `latest_metrics` is made anew
  * from its points.
  */
-export function recordedReader(
-  info: PlaceInfo,
-  store: RecordStore,
-  findings: PlaceOptions['findings'],
-): Reader {
+export function recordedReader(info: PlaceInfo, store: RecordStore, options: PlaceOptions): Reader {
   const { index } = store;
+  const { findings } = options;
   const experiments = index.experiments.toSorted((a, b) => byCreation(a.experiment, b.experiment));
   const runsById = new Map(experiments.map(({ experiment, runs }) => [experiment.experiment_id, runs]));
   const runsOf = (id: string) => runsById.get(id) ?? [];
 
-  return {
+  const source: RunSource = {
     info,
     experiments: async function* (selection) {
       reportMissing(selection, index, (object, message, hint) => {
@@ -52,7 +50,10 @@ export function recordedReader(
       }
     },
     runs: async function* (experiment, selection) {
-      const wanted = runsOf(experiment.experiment_id).filter((run) => selectsRun(selection, run));
+      const ids = new Set(selection.runs);
+      const wanted = runsOf(experiment.experiment_id).filter(
+        (run) => selectsRun({ ...selection, runs: [] }, run) && (ids.size === 0 || ids.has(run.run_id)),
+      );
       for (const run of wanted.sort(byStart)) yield await runReader(store, info.location, run);
     },
     hiddenRuns: async (experiment, selection) =>
@@ -61,6 +62,7 @@ export function recordedReader(
       ).length,
     close: () => store.close(),
   };
+  return selectingReader(source, options);
 }
 
 async function runReader(store: RecordStore, where: string, at: IndexedRun): Promise<RunReader> {

@@ -65,8 +65,8 @@ export async function probeServer(probe: Probe): Promise<Capabilities> {
 /** Whether the server's version is `minimum` (`2.17`, `3.10.1`) or newer; an unknown version is not. */
 export function isAtLeast(server: Capabilities, minimum: string): boolean {
   if (server.version === undefined) return false;
-  const have = numbers(server.version);
-  for (const [index, wanted] of numbers(minimum).entries()) {
+  const have = versionNumbers(server.version);
+  for (const [index, wanted] of versionNumbers(minimum).entries()) {
     const number = have[index] ?? 0;
     if (number !== wanted) return number > wanted;
   }
@@ -74,7 +74,7 @@ export function isAtLeast(server: Capabilities, minimum: string): boolean {
 }
 
 /** The numbers of `3.6.1.dev0`: 3, 6, 1. */
-function numbers(version: string): number[] {
+export function versionNumbers(version: string): number[] {
   return (/^\d+(?:\.\d+)*/.exec(version)?.[0] ?? '').split('.').map(Number);
 }
 

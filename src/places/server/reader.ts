@@ -1,30 +1,28 @@
 import { createHash } from 'node:crypto';
 import type { Findings } from '../../model/findings.ts';
-import type { Run } from '../../model/records.ts';
-import { selectsRun } from '../../model/selection.ts';
+import type { Experiment, Run } from '../../model/records.ts';
+import { type Selection, selectsRun, wantsWholeExperiments } from '../../model/selection.ts';
 import { ownValue } from '../../model/string-map.ts';
+import { evaluateExperiment } from '../../search/evaluate.ts';
+import { searchOf } from '../../search/search-of.ts';
 import { errorCodes, MlferryError } from '../../util/errors.ts';
-import type { MetricPoints, PlaceInfo, PlaceOptions, Reader, RunReader } from '../place.ts';
+import type { MetricPoints, PlaceInfo, PlaceOptions, Reader } from '../place.ts';
+import { type RunSource, type SourceRun, selectingReader } from '../selecting-reader.ts';
 import { listArtifacts, openArtifact } from './artifacts.ts';
 import { connect, type ServerLocation, type TrackingClient } from './client.ts';
 import { readHistory } from './history.ts';
 import { reportModelLinks, reportNotCarried } from './not-carried.ts';
 import { createPointStore } from './point-store.ts';
 import { createPrefetch, type Prefetch } from './prefetch.ts';
+import { createRunSearch, VIEW_TYPES } from './run-search.ts';
 import type { ServerRun } from './schemas.ts';
-import { countRuns, searchRuns, type ViewType } from './searches.ts';
+import { countRuns, searchRuns } from './searches.ts';
 import { type Missing, selectExperiments, selectRuns } from './selected.ts';
 
 /** Points held in memory by one reader: some 10 MB, and what waits for the garbage collector with them. */
 const BUDGET_POINTS = 100_000;
 /** Runs that the view leaves out are counted up to this number. */
 const MOST_HIDDEN = 50_000;
-
-const VIEW_TYPES: Readonly<Record<'active' | 'deleted' | 'all', ViewType>> = {
-  active: 'ACTIVE_ONLY',
-  deleted: 'DELETED_ONLY',
-  all: 'ALL',
-};
 
 /**
  * Opens a tracking server (MLflow 2.9 and newer) for reading. Throws as {@link connect} does. There is no snapshot:
@@ -46,27 +44,52 @@ export function serverPlace(client: TrackingClient): PlaceInfo {
 }
 
 /** The reading side of a connection. */
-export function serverReader(client: TrackingClient, { findings: all, tempDir }: PlaceOptions): Reader {
-  const findings = withoutRepeats(all);
+export function serverReader(client: TrackingClient, options: PlaceOptions): Reader {
+  const { tempDir } = options;
+  const findings = withoutRepeats(options.findings);
   const budget = { free: BUDGET_POINTS };
   const prefetch = createPrefetch(client, tempDir, budget);
   /** Runs that were selected by id, by experiment. */
   const selected = new Map<string, ServerRun[]>();
+  const reported = new Set<string>();
   const missing: Missing = (object, reason, hint = errorCodes.NOT_FOUND.hint) =>
     findings.failure({ code: 'NOT_FOUND', object, message: `${client.location}: ${reason}`, hint });
+  const search = createRunSearch(client, missing, (reason) =>
+    findings.loss({ code: 'FILTERED_HERE', detail: `${reason}. mlferry looks through more runs itself` }),
+  );
 
-  const runReader = ({ run }: ServerRun): RunReader => ({
-    run,
-    metrics: () => readMetrics(client, run, prefetch, () => createPointStore(tempDir, budget)),
-    artifacts: () => listArtifacts(client, run, findings),
-    open: (artifact) => openArtifact(client, run, artifact, findings),
+  const reportExperiment = async (experiment: Experiment) => {
+    if (reported.has(experiment.experiment_id)) return;
+    reported.add(experiment.experiment_id);
+    await reportNotCarried(client, experiment, findings);
+  };
+
+  const sourceRun = (found: ServerRun, experiment: Experiment, selection: Selection): SourceRun => ({
+    run: found.run,
+    report: async () => {
+      reportModelLinks(found, experiment.name, findings);
+      if (selection.filter !== undefined || selection.max_runs !== undefined)
+        await reportExperiment(experiment);
+    },
+    metrics: (keys) =>
+      readMetrics(client, found.run, keys, prefetch, () => createPointStore(tempDir, budget)),
+    artifacts: () => listArtifacts(client, found.run, findings),
+    open: (artifact) => openArtifact(client, found.run, artifact, findings),
   });
 
-  return {
+  /** The runs of an experiment that a selection names by id or by view. */
+  const runsOf = ({ experiment_id }: Experiment, { runs, view }: Selection) =>
+    runs.length === 0
+      ? searchRuns(client, { experiment_ids: [experiment_id], run_view_type: VIEW_TYPES[view] })
+      : (selected.get(experiment_id) ?? search.byIds(experiment_id, runs));
+
+  const source: RunSource = {
     info: serverPlace(client),
     experiments: async function* (selection) {
       if (selection.runs.length === 0) {
-        yield* await selectExperiments(client, selection, missing);
+        const experiments = await selectExperiments(client, selection, missing);
+        search.expect(experiments);
+        yield* experiments;
         return;
       }
       for (const { experiment, runs } of await selectRuns(client, selection, missing)) {
@@ -75,19 +98,43 @@ export function serverReader(client: TrackingClient, { findings: all, tempDir }:
       }
     },
     runs: async function* (experiment, selection) {
-      const { experiment_id, name } = experiment;
-      if (selection.runs.length === 0) await reportNotCarried(client, experiment, findings);
-      const runs =
-        selection.runs.length === 0
-          ? searchRuns(client, experiment_id, VIEW_TYPES[selection.view])
-          : (selected.get(experiment_id) ?? []);
-      for await (const found of runs) {
-        if (!selectsRun(selection, found.run)) continue;
-        reportModelLinks(found, name, findings);
-        yield runReader(found);
+      if (wantsWholeExperiments(selection)) await reportExperiment(experiment);
+      for await (const found of runsOf(experiment, selection)) {
+        if (selectsRun(selection, found.run)) yield sourceRun(found, experiment, selection);
       }
     },
-    prefetch: (readers) => prefetch.announce(readers.map(({ run }) => run)),
+    search: async function* (experiment, selection, filter) {
+      if (selection.runs.length > 0) {
+        for await (const run of source.runs(experiment, selection)) yield { source: run, recheck: filter };
+        return;
+      }
+      for await (const { found, recheck } of search.find(experiment.experiment_id, selection, filter)) {
+        if (selectsRun(selection, found.run))
+          yield { source: sourceRun(found, experiment, selection), recheck };
+      }
+    },
+    sorted: async (experiments, selection, searched) => {
+      if (selection.runs.length > 0) return undefined;
+      const byId = new Map(experiments.map((experiment) => [experiment.experiment_id, experiment]));
+      const streams = await search.sorted(experiments, selection, searched);
+      return streams?.map(async function* (stream) {
+        for await (const { found, recheck } of stream) {
+          const experiment = byId.get(found.run.experiment_id);
+          if (experiment !== undefined && selectsRun(selection, found.run))
+            yield { source: sourceRun(found, experiment, selection), recheck };
+        }
+      });
+    },
+    explain: async (selection) => {
+      const searched = searchOf(selection);
+      const { experiment_filter: fits } = searched;
+      const experiments = (await selectExperiments(client, selection, missing)).filter(
+        (experiment) => fits === undefined || evaluateExperiment(fits, experiment),
+      );
+      const explained = await search.explain(experiments, selection, searched);
+      return { place: serverPlace(client), ...explained };
+    },
+    prefetch: (readers, keys) => prefetch.announce(readers.map(({ run }) => withKeys(run, keys))),
     hiddenRuns: async ({ experiment_id }, { view, runs }) => {
       if (view === 'all' || runs.length > 0) return 0;
       return countRuns(
@@ -102,6 +149,14 @@ export function serverReader(client: TrackingClient, { findings: all, tempDir }:
       await prefetch.close();
     },
   };
+  return selectingReader(source, { ...options, findings });
+}
+
+/** The run with some of its metrics only. */
+function withKeys(run: Run, keys: readonly string[] | undefined): Run {
+  if (keys === undefined) return run;
+  const entries = Object.entries(run.latest_metrics).filter(([key]) => keys.includes(key));
+  return { ...run, latest_metrics: Object.fromEntries(entries) };
 }
 
 /**
@@ -111,12 +166,13 @@ export function serverReader(client: TrackingClient, { findings: all, tempDir }:
 async function* readMetrics(
   client: TrackingClient,
   run: Run,
+  keys: readonly string[] | undefined,
   prefetch: Prefetch,
   createStore: () => ReturnType<typeof createPointStore>,
 ): AsyncGenerator<MetricPoints> {
   const store = createStore();
   try {
-    for (const key of Object.keys(run.latest_metrics).sort()) {
+    for (const key of Object.keys(withKeys(run, keys).latest_metrics).sort()) {
       const latest = ownValue(run.latest_metrics, key);
       if (latest === undefined) continue;
       let sequence = await prefetch.take(run.run_id, key);

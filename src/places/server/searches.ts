@@ -31,22 +31,44 @@ export async function* searchExperiments(
   }
 }
 
-/** All runs of an experiment, each once, in the order (start_time, run_id). Throws SERVER_ERROR on a repeated token. */
-export async function* searchRuns(
-  client: TrackingClient,
-  experiment_id: string,
-  run_view_type: ViewType,
-): AsyncGenerator<ServerRun> {
+/** A search of runs. */
+export interface RunQuery {
+  readonly experiment_ids: readonly string[];
+  readonly run_view_type: ViewType;
+  /** In the server's dialect. */
+  readonly filter?: string | undefined;
+  /** Default: the earliest start first; the server goes on with the latest start, then the run id. */
+  readonly order_by?: readonly string[];
+}
+
+/** All runs that a search finds, each once, in its order. Throws SERVER_ERROR on a repeated token. */
+export async function* searchRuns(client: TrackingClient, query: RunQuery): AsyncGenerator<ServerRun> {
   const ids = new Set<string>();
   const ask = (max_results: number, page_token: string | undefined) =>
-    searchPage(client, experiment_id, run_view_type, max_results, page_token, runPage);
-  for await (const { runs } of pages(`The list of runs of experiment ${experiment_id}`, ask)) {
+    searchPage(client, query, max_results, page_token, runPage);
+  for await (const { runs } of pages(nameOf(query), ask)) {
     for (const found of runs) {
       if (ids.has(found.run.run_id)) continue;
       ids.add(found.run.run_id);
       yield found;
     }
   }
+}
+
+/** The runs that a search finds when one page holds them all, else undefined. */
+export async function searchFew(client: TrackingClient, query: RunQuery): Promise<ServerRun[] | undefined> {
+  try {
+    const { runs, next_page_token } = await searchPage(client, query, PAGE, undefined, runPage);
+    return next_page_token ? undefined : runs;
+  } catch (error) {
+    if (isTooLarge(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Asks for one run, to see whether the server takes the search. Throws REFUSED when it does not. */
+export async function trySearch(client: TrackingClient, query: RunQuery): Promise<void> {
+  await searchPage(client, query, 1, undefined, countedPage('runs'), 0);
 }
 
 /** How many runs of a stage an experiment has; counting ends at `most`. */
@@ -57,27 +79,34 @@ export async function countRuns(
   most: number,
 ): Promise<number> {
   const schema = countedPage('runs');
+  const query: RunQuery = { experiment_ids: [experiment_id], run_view_type };
   const ask = (max_results: number, page_token: string | undefined) =>
-    searchPage(client, experiment_id, run_view_type, max_results, page_token, schema);
+    searchPage(client, query, max_results, page_token, schema);
   let total = 0;
-  for await (const { count } of pages(`The list of runs of experiment ${experiment_id}`, ask)) {
+  for await (const { count } of pages(nameOf(query), ask)) {
     total += count;
     if (total >= most) return most;
   }
   return total;
 }
 
+const BY_START = ['attributes.start_time ASC'];
+
+function nameOf({ experiment_ids: [first, ...others] }: RunQuery): string {
+  return `The list of runs of experiment ${first}${others.length === 0 ? '' : ` and ${others.length} others`}`;
+}
+
 function searchPage<T>(
   client: TrackingClient,
-  experiment_id: string,
-  run_view_type: ViewType,
+  { filter, order_by = BY_START, ...query }: RunQuery,
   max_results: number,
   page_token: string | undefined,
   schema: z.ZodType<T>,
+  repeats?: number,
 ): Promise<T> {
-  const order_by = ['attributes.start_time ASC'];
-  const body = { experiment_ids: [experiment_id], run_view_type, max_results, order_by, page_token };
-  return client.call({ method: 'POST', path: '/api/2.0/mlflow/runs/search', body, schema });
+  const body = { ...query, filter, max_results, order_by, page_token };
+  const path = '/api/2.0/mlflow/runs/search';
+  return client.call({ method: 'POST', path, body, schema, ...(repeats === undefined ? {} : { repeats }) });
 }
 
 /**

@@ -59,7 +59,8 @@ export async function selectRuns(
   return groups.sort((a, b) => byCreation(a.experiment, b.experiment));
 }
 
-async function getRun(
+/** A run by its id; undefined when it is missing, which is reported. */
+export async function getRun(
   client: TrackingClient,
   run_id: string,
   missing: Missing,
@@ -113,7 +114,8 @@ async function reportUnmatched(
 }
 
 const quote = (text: string) => JSON.stringify(text);
-const runObject = (run_id: string) => `run ${quote(run_id)}`;
+/** What messages call a run. */
+export const runObject = (run_id: string) => `run ${quote(run_id)}`;
 const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 function byCreation(a: Experiment, b: Experiment): number {
@@ -125,6 +127,7 @@ function byId(a: string, b: string): number {
   return a.length - b.length || byText(a, b);
 }
 
-function byStart(a: Run, b: Run): number {
+/** The order of readers: (start_time, run_id). */
+export function byStart(a: Run, b: Run): number {
   return compareInt64(a.start_time ?? 0, b.start_time ?? 0) || byText(a.run_id, b.run_id);
 }

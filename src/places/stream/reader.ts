@@ -36,7 +36,7 @@ export async function openStreamReader(
       close: input.close,
     };
     const { fingerprint } = index.header.source;
-    return recordedReader({ kind: 'stream', location, fingerprint }, store, options.findings);
+    return recordedReader({ kind: 'stream', location, fingerprint }, store, options);
   } catch (error) {
     await input.close();
     throw error;

@@ -46,10 +46,12 @@ async function idsOf(runs: AsyncIterable<{ run: { run_id: string } }>): Promise<
 
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
 
+const ALL_RUNS = { experiment_ids: ['1'], run_view_type: 'ALL' } as const;
+
 describe('searchRuns', () => {
   it.each([0, 1, 999, 1000, 2500])('reads all pages of %i runs', async (count) => {
     const { client, fake } = await fakeRuns(count);
-    expect(await idsOf(searchRuns(client, '1', 'ALL'))).toEqual(upTo(count));
+    expect(await idsOf(searchRuns(client, ALL_RUNS))).toEqual(upTo(count));
     expect(fake.to('/runs/search')).toHaveLength(Math.floor(count / 1000) + 1);
     expect(asked.parse(JSON.parse(fake.to('/runs/search')[0]?.body ?? '')).order_by).toEqual([
       'attributes.start_time ASC',
@@ -58,12 +60,12 @@ describe('searchRuns', () => {
 
   it('gives each run once when pages overlap because rows moved', async () => {
     const { client } = await fakeRuns(2500, 0, 3);
-    expect(await idsOf(searchRuns(client, '1', 'ALL'))).toEqual(upTo(2500));
+    expect(await idsOf(searchRuns(client, ALL_RUNS))).toEqual(upTo(2500));
   });
 
   it('asks for smaller pages where answers are too large', async () => {
     const { client, fake } = await fakeRuns(20, 3_000_000);
-    expect(await idsOf(searchRuns(client, '1', 'ALL'))).toEqual(upTo(20));
+    expect(await idsOf(searchRuns(client, ALL_RUNS))).toEqual(upTo(20));
     expect(
       fake
         .to('/runs/search')
@@ -79,7 +81,7 @@ describe('searchRuns', () => {
     const place = parseLocation(fake.url.href);
     if (place.kind !== 'server') throw new Error('not a server');
     const client = await connect(place, (await placeOptions()).options);
-    await expect(idsOf(searchRuns(client, '1', 'ALL'))).rejects.toMatchObject({ code: 'SERVER_ERROR' });
+    await expect(idsOf(searchRuns(client, ALL_RUNS))).rejects.toMatchObject({ code: 'SERVER_ERROR' });
     await expect(countRuns(client, '1', 'ALL', 10)).rejects.toMatchObject({ code: 'SERVER_ERROR' });
   });
 });
