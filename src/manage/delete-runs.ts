@@ -26,14 +26,16 @@ function exactRequest(
   plan: Plan,
   { selection, createdBefore, deletedAfter }: DeleteRunsOptions,
 ): Plan['bulk'] {
-  const { experiments = [], runs = [], view = 'active', ...conditions } = selection ?? {};
+  const { experiments = [], runs = [], view = 'active', ...search } = selection ?? {};
   const plain =
     createdBefore !== undefined &&
     deletedAfter === undefined &&
     experiments.length > 0 &&
     runs.length === 0 &&
     view === 'active' &&
-    Object.values(conditions).every((condition) => condition === undefined) &&
+    search.filter === undefined &&
+    search.experiment_filter === undefined &&
+    plan.runs.length < (search.max_runs ?? Number.POSITIVE_INFINITY) &&
     plan.descendants === 0 &&
     plan.unknown_times === 0;
   return plain ? { experiments: [...plan.names.keys()], time: createdBefore } : undefined;

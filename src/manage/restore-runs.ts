@@ -31,7 +31,7 @@ function unknownTimes({ unknown_times }: Plan): string[] {
 
 /** Whether it is just what Databricks' restore-runs does: all runs of experiments deleted since a time. */
 function isExactRequest(options: RestoreRunsOptions, cascade: boolean): boolean {
-  const { experiments = [], runs = [], view = 'deleted', ...conditions } = options.selection ?? {};
+  const { experiments = [], runs = [], view = 'deleted', ...search } = options.selection ?? {};
   return (
     !cascade &&
     options.deletedAfter !== undefined &&
@@ -39,7 +39,9 @@ function isExactRequest(options: RestoreRunsOptions, cascade: boolean): boolean 
     experiments.length > 0 &&
     runs.length === 0 &&
     view === 'deleted' &&
-    Object.values(conditions).every((condition) => condition === undefined)
+    search.filter === undefined &&
+    search.experiment_filter === undefined &&
+    search.max_runs === undefined
   );
 }
 
