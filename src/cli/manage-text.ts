@@ -69,11 +69,11 @@ export function formatManageReport(report: ManageReport, quiet: boolean): string
 
 function headline(report: ManageReport, done: string, objects: string): string {
   if (!report.confirmed) return 'Nothing was changed.\n';
-  if (report.dry_run) return 'Dry run: nothing was changed.\n';
   const already =
     report.unchanged > 0 ? ` ${counted(report.unchanged, objects)} had nothing to be changed.` : '';
   const failed = report.failed > 0 ? ` ${formatCount(report.failed)} failed.` : '';
   if (report.total === 0 && report.failed === 0) return `Nothing to do.${already}\n`;
+  if (report.dry_run) return `Dry run: nothing was changed.${already}${failed}\n`;
   return `${done} ${counted(report.changed, objects)}.${already}${failed}\n`;
 }
 

@@ -1,4 +1,4 @@
-import { runDigest } from '../model/canonical.ts';
+import { runDigest, withoutDeletedRuns } from '../model/canonical.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import { type Selection, wantsWholeExperiments } from '../model/selection.ts';
 import { ownValue } from '../model/string-map.ts';
@@ -116,7 +116,8 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
     const name = options.into ?? renamed(source.name, options.rename);
     const asTarget: Experiment =
       options.into === undefined ? source : { ...source, lifecycle_stage: 'active', tags: {} };
-    const target = await writer.experiment(asTarget, name);
+    const carried = writer.ids === 'target' ? withoutDeletedRuns(asTarget) : asTarget;
+    const target = await writer.experiment(carried, name);
     if (target.created) counts.experiments.created += 1;
     experimentIds.set(source.experiment_id, target.experiment_id);
     if (asTarget.lifecycle_stage === 'deleted') deletedExperiments.add(target.experiment_id);

@@ -16,7 +16,6 @@ export interface ExperimentOptions extends ManageOptions {
 export function deleteExperiments(location: string, options: ExperimentOptions): Promise<ManageReport> {
   return manage(location, 'delete-experiments', options, async (manager) => {
     const experiments: ExperimentChange[] = [];
-    const { kind } = manager.reader.info;
     let unchanged = 0;
     for (const experiment of await chosenExperiments(manager, options.selection)) {
       const { experiment_id, name, lifecycle_stage, tags } = experiment;
@@ -30,7 +29,7 @@ export function deleteExperiments(location: string, options: ExperimentOptions):
         name,
         runs: active,
         before: { lifecycle_stage, deleted_runs: byThemselves },
-        after: { lifecycle_stage: 'deleted', tags: snapshotTags(kind, byThemselves, tags) },
+        after: { lifecycle_stage: 'deleted', tags: snapshotTags(byThemselves, tags) },
       });
     }
     return { ...NO_PLAN, experiments, unchanged };

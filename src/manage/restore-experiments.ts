@@ -53,8 +53,7 @@ async function restoration(
       after: { lifecycle_stage: 'active', deleted_runs: deleted, tags: withoutSnapshot(tags) },
     };
   }
-  const { deleted, byThemselves } = await countRuns(manager, experiment);
-  const stay = snapshot === undefined ? byThemselves : await stillDeleted(manager, experiment_id, snapshot);
+  const { deleted, byThemselves: stay } = await countRuns(manager, experiment);
   if (snapshot === undefined && manager.reader.info.kind === 'server') {
     notes.push(
       `experiment "${name}" was not deleted by mlferry: which of its ${deleted} runs had been deleted before is not known${stay.length > 0 ? `, but for ${stay.length} that mlferry deleted` : ''}; the others all come back`,
@@ -69,19 +68,4 @@ async function restoration(
     before: { lifecycle_stage, deleted_runs: stay },
     after: { lifecycle_stage: 'active', deleted_runs: stay, tags: withoutSnapshot(tags) },
   };
-}
-
-/** Of these runs, those that nobody restored meanwhile. */
-async function stillDeleted(
-  { reader }: Manager,
-  experiment_id: string,
-  ids: ReadonlySet<string>,
-): Promise<string[]> {
-  const runs = await readRuns(
-    reader,
-    [...ids].map((run_id) => ({ run_id, experiment_id })),
-  );
-  return [...runs.values()].flatMap(({ run_id, lifecycle_stage }) =>
-    lifecycle_stage === 'deleted' ? [run_id] : [],
-  );
 }

@@ -1,5 +1,5 @@
 import type { Experiment, Run } from '../model/records.ts';
-import type { Manager, PlaceInfo } from '../places/place.ts';
+import type { Manager } from '../places/place.ts';
 import { MlferryError } from '../util/errors.ts';
 import {
   type ExperimentChange,
@@ -91,7 +91,7 @@ async function planExperiments(manager: Manager, { experiments: entries }: Undo,
       await notFound(`experiment ${experiment_id}`);
       continue;
     }
-    const after = wantedState(before, experiment, manager.reader.info.kind);
+    const after = wantedState(before, experiment);
     if (isExperimentInState(experiment, after)) unchanged += 1;
     else
       changes.push({
@@ -106,17 +106,13 @@ async function planExperiments(manager: Manager, { experiments: entries }: Undo,
 }
 
 /** The state to go back to; a change of stage brings the snapshot of deleted runs with it, or takes it away. */
-function wantedState(
-  before: ExperimentState,
-  { lifecycle_stage, tags }: Experiment,
-  kind: PlaceInfo['kind'],
-): ExperimentState {
+function wantedState(before: ExperimentState, { lifecycle_stage, tags }: Experiment): ExperimentState {
   if (before.lifecycle_stage === undefined) return before;
   // In the right stage already: no run is to be deleted again.
   if (lifecycle_stage === before.lifecycle_stage) return { lifecycle_stage };
   return before.lifecycle_stage === 'active'
     ? { ...before, tags: withoutSnapshot(tags) }
-    : { ...before, tags: snapshotTags(kind, before.deleted_runs ?? [], tags) };
+    : { ...before, tags: snapshotTags(before.deleted_runs ?? [], tags) };
 }
 
 function isExperimentInState(

@@ -104,3 +104,20 @@ export function withoutBookkeeping(tags: Run['tags']): Run['tags'] {
 export function originRunId(origin: string): string {
   return origin.slice(origin.lastIndexOf('/') + 1);
 }
+
+/**
+ * Ids of the runs that had been deleted before their experiment was: a tag of the experiment, continued in
+ * `mlferry.deleted_runs.2`, `.3` … It has run ids of the place it stands in.
+ */
+export const DELETED_RUNS_TAG = 'mlferry.deleted_runs';
+
+/** Whether an experiment's tag is {@link DELETED_RUNS_TAG} or one that continues it. */
+export function isDeletedRunsTag(key: string): boolean {
+  return key === DELETED_RUNS_TAG || /^mlferry\.deleted_runs\.\d+$/.test(key);
+}
+
+/** An experiment without mlferry's own marks, which mean nothing where its runs have other ids. */
+export function withoutDeletedRuns(source: Experiment): Experiment {
+  const tags = Object.entries(source.tags).filter(([key]) => !isDeletedRunsTag(key));
+  return { ...source, tags: Object.fromEntries(tags) };
+}

@@ -82,16 +82,6 @@ export async function openFileStoreManager(
     return found;
   };
 
-  /** Now, or when a deletion of the experiment began that was interrupted. */
-  const deletionTime = async (directory: string): Promise<number> => {
-    const path = join(directory, META_FILE);
-    const { last_update_time } = toExperimentMeta(await readMetaYaml(path), path);
-    const begun = (await runsIn(directory)).find(
-      ({ meta }) => meta.deleted_time !== undefined && meta.deleted_time === last_update_time,
-    );
-    return Number(begun?.meta.deleted_time ?? Date.now());
-  };
-
   const changeExperiment = async (directory: string, change: Partial<ExperimentMeta>) => {
     const path = join(directory, META_FILE);
     const meta = { ...toExperimentMeta(await readMetaYaml(path), path), ...change };
@@ -170,8 +160,8 @@ export async function openFileStoreManager(
         if (experiment_id === DEFAULT_ID)
           throw new MlferryError('REFUSED', 'MLflow does not let the default experiment be deleted');
         const directory = await experimentDir(experiment_id);
-        const time = await deletionTime(directory);
-        // Runs of the experiment's own time were deleted with it: so MLflow does it, and so restore tells them apart.
+        const time = Date.now();
+        // Runs of the experiment's own time were deleted with it: so MLflow does it, and so they can be told apart.
         await changeExperiment(directory, { last_update_time: time });
         for (const { directory: own, meta } of await runsIn(directory)) {
           if (meta.lifecycle_stage === 'active')
