@@ -55,6 +55,9 @@ export interface CsvResult {
 /** Runs whose histories are fetched together. */
 const CHUNK = 100;
 
+/** RFC 4180. */
+const CSV = { record_delimiter: 'windows', quote_record_delimiter: true };
+
 const spooledRun = runRecord.pick({
   run_id: true,
   run_name: true,
@@ -84,7 +87,7 @@ export async function writeCsv(location: string, output: Writable, options: CsvO
         options.layout === 'tidy'
           ? tidyRows(reader, options, ledger, tally)
           : wideRows(reader, WIDE_LAYOUTS[options.layout], options, join(tempDir, 'runs.ndjson'), tally);
-      await pipeline(Readable.from(rows), stringify({ record_delimiter: 'windows' }), output, { end: false });
+      await pipeline(Readable.from(rows), stringify(CSV), output, { end: false });
     } finally {
       await reader.close();
     }
