@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import { createLogUpdate } from 'log-update';
 import type { Action, ManageOptions, ManageReport } from '../manage/manage-job.ts';
@@ -50,10 +51,13 @@ export async function runChange(
   io.exit(report.exit_status);
 }
 
+/** Anything but yes is no, so is the end of the input; Ctrl-C ends the command. */
 async function confirm(io: Io): Promise<boolean> {
-  const lines = createInterface({ input: io.stdin, output: io.stderr });
+  const lines = createInterface({ input: io.stdin, output: io.stderr, terminal: false });
   try {
-    return /^y(es)?$/i.test((await lines.question('Go on? [y/N] ', { signal: io.signal })).trim());
+    const ended = once(lines, 'close').then(() => '');
+    const answer = await Promise.race([lines.question('Go on? [y/N] ', { signal: io.signal }), ended]);
+    return /^y(es)?$/i.test(answer.trim());
   } finally {
     lines.close();
   }
