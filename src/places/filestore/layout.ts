@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { systemCode } from '../../util/errors.ts';
+import { MlferryError, systemCode } from '../../util/errors.ts';
 
 /** Names of a FileStore directory (MLflow 0.x to 3.17, mlflow/store/tracking/file_store.py). */
 
@@ -106,6 +106,19 @@ export async function findStore(path: string): Promise<string | undefined> {
   if (itself === 'yes') return own;
   if ((await holdsExperiments(child)) !== 'no') return child;
   return itself === 'maybe' ? own : undefined;
+}
+
+/** The store at a path, or in it. Throws LOCATION. */
+export async function findStoreOrFail(path: string): Promise<string> {
+  try {
+    const root = await findStore(path);
+    if (root !== undefined) return root;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new MlferryError('LOCATION', `"${path}" cannot be read: ${reason}`, { cause: error });
+  }
+  const reason = (await isDirectory(path)) ? 'is no mlruns directory and contains none' : 'does not exist';
+  throw new MlferryError('LOCATION', `"${path}" ${reason}`);
 }
 
 /** The fingerprint of a store: 16 hex digits from the sha256 of its real absolute path. */

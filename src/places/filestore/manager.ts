@@ -5,11 +5,19 @@ import { MlferryError } from '../../util/errors.ts';
 import type { Location } from '../location.ts';
 import type { ChildRun, Manager, PlaceOptions, RunKey, TagChanges } from '../place.ts';
 import { createKeySpace, listKeyFiles } from './key-paths.ts';
-import { isAbsent, isDirectory, listExperimentDirs, listRunDirs, META_FILE, TRASH } from './layout.ts';
+import {
+  findStoreOrFail,
+  isAbsent,
+  isDirectory,
+  listExperimentDirs,
+  listRunDirs,
+  META_FILE,
+  TRASH,
+} from './layout.ts';
 import { experimentMetaFields, runMetaFields } from './meta-fields.ts';
 import { type ExperimentMeta, type RunMeta, toExperimentMeta, toRunMeta } from './meta-records.ts';
 import { formatMetaYaml, readMetaYaml } from './meta-yaml.ts';
-import { findStoreOrFail, openFileStoreReader } from './reader.ts';
+import { openFileStoreReader } from './reader.ts';
 import { asWriteError } from './run-context.ts';
 import { createStaging, syncDirectory } from './staging.ts';
 import { readTag } from './target-runs.ts';

@@ -7,7 +7,7 @@ import type { ArtifactEntry, PlaceInfo, PlaceOptions, Reader } from '../place.ts
 import { type RunSource, type SourceRun, selectingReader } from '../selecting-reader.ts';
 import { listArtifactFiles, locateArtifacts, openArtifactFile } from './artifact-files.ts';
 import {
-  findStore,
+  findStoreOrFail,
   fingerprintOf,
   isAbsent,
   isDirectory,
@@ -96,7 +96,11 @@ export async function openFileStoreReader(
   };
 
   const scan = (experiment: Experiment, selection: Selection): Promise<ScannedRun[]> => {
-    const key = JSON.stringify([experiment.experiment_id, selection.runs]);
+    const key = JSON.stringify([
+      experiment.experiment_id,
+      directories.get(experiment.experiment_id),
+      selection.runs,
+    ]);
     const known = scans.get(key);
     if (known !== undefined) return known;
     const job = scanRuns(experiment, selection);
@@ -266,19 +270,6 @@ export async function openFileStoreReader(
     },
   };
   return selectingReader(source, options);
-}
-
-/** The store at a path, or in it. Throws LOCATION. */
-export async function findStoreOrFail(path: string): Promise<string> {
-  try {
-    const root = await findStore(path);
-    if (root !== undefined) return root;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new MlferryError('LOCATION', `"${path}" cannot be read: ${reason}`, { cause: error });
-  }
-  const reason = (await isDirectory(path)) ? 'is no mlruns directory and contains none' : 'does not exist';
-  throw new MlferryError('LOCATION', `"${path}" ${reason}`);
 }
 
 function notFound(message: string, otherStage: boolean): MlferryError {
