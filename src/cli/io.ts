@@ -2,7 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 
 /** What a command may touch of the outside: handed in, so that commands can be run in-process. */
 export interface Io {
-  readonly stdin: Readable;
+  readonly stdin: Readable & { readonly isTTY?: boolean };
   /** Data. */
   readonly stdout: Writable & { readonly isTTY?: boolean };
   /** Talk. */

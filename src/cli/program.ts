@@ -2,23 +2,27 @@ import { Command } from 'commander';
 import { TOOL_VERSION } from '../util/tool-version.ts';
 import { addBackupCommand } from './backup.ts';
 import { addCopyCommand } from './copy.ts';
+import { addExperimentsCommand } from './experiments.ts';
 import { addExportCommand } from './export.ts';
 import { addImportCommand } from './import.ts';
 import { addInspectCommand } from './inspect.ts';
 import type { Io } from './io.ts';
 import { addJobsCommand } from './jobs.ts';
 import { addRestoreCommand } from './restore.ts';
+import { addRunsCommand } from './runs.ts';
 import { addSchemaCommand } from './schema.ts';
 
 const OVERVIEW = `
 A place is
   http(s)://host[:port][/prefix][?workspace=NAME]   an MLflow tracking server
+  databricks databricks://PROFILE                   a Databricks workspace
   ./mlruns                                          an MLflow FileStore directory
   *.tar *.tar.gz *.tgz *.tar.zst                    an archive
   *.ndjson *.ndjson.gz *.ndjson.zst -               an NDJSON stream; - is stdin or stdout
 
 Credentials come from MLFERRY_FROM_TOKEN, MLFERRY_FROM_USERNAME and MLFERRY_FROM_PASSWORD (MLFERRY_TO_… for the
-target), else from MLflow's own MLFLOW_TRACKING_… variables, else from ~/.mlflow/credentials.
+target, and for runs and experiments), else from MLflow's own MLFLOW_TRACKING_… variables, else from
+~/.mlflow/credentials. Those of Databricks are DATABRICKS_HOST and DATABRICKS_TOKEN, or a profile of ~/.databrickscfg.
 
 Exit status
   0 done · 2 usage · 3 finished, but some items failed (listed) · 5 damaged or hostile file · 6 refused by the server
@@ -28,7 +32,7 @@ Exit status
 /** The whole command line. */
 export function createProgram(io: Io): Command {
   const program = new Command('mlferry')
-    .description('Copy, back up and restore MLflow experiments and runs')
+    .description('Copy, back up, restore and manage MLflow experiments and runs')
     .version(TOOL_VERSION)
     .addHelpText('after', OVERVIEW)
     .showSuggestionAfterError()
@@ -39,26 +43,32 @@ export function createProgram(io: Io): Command {
   addExportCommand(program, io);
   addImportCommand(program, io);
   addInspectCommand(program, io);
+  addRunsCommand(program, io);
+  addExperimentsCommand(program, io);
   addJobsCommand(program, io);
   addSchemaCommand(program, io);
-  for (const command of [
-    program,
-    ...program.commands,
-    ...program.commands.flatMap(({ commands }) => commands),
-  ]) {
+  for (const command of withSubcommands(program)) {
     command.exitOverride().configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
       outputError: (text, write) => {
-        const path = command === program ? 'mlferry' : `mlferry ${command.name()}`;
         write(
           `error USAGE: ${text
             .replace(/^error: /, '')
             .trim()
-            .replace(/\s*\n\s*/g, ' ')}. See ${path} --help.\n`,
+            .replace(/\s*\n\s*/g, ' ')}. See ${pathOf(command)} --help.\n`,
         );
       },
     });
   }
   return program;
+}
+
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
+}
+
+/** `mlferry runs delete`. */
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 }

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
-import type { Selection } from '../model/selection.ts';
+import type { Selection, View } from '../model/selection.ts';
 import { searchOf } from '../search/search-of.ts';
 
 /** Collects a repeatable option. */
@@ -15,7 +15,7 @@ export function positiveInteger(text: string): number {
 }
 
 /** `--experiment`, `--run`, `--view`, `--filter` …: which experiments and runs a command is about. */
-export function addSelectionOptions(command: Command): Command {
+export function addSelectionOptions(command: Command, view: View = 'active'): Command {
   return command
     .option(
       '-e, --experiment <name>',
@@ -27,7 +27,7 @@ export function addSelectionOptions(command: Command): Command {
     .addOption(
       new Option('--view <stage>', 'experiments and runs of which lifecycle stage')
         .choices(['active', 'deleted', 'all'])
-        .default('active'),
+        .default(view),
     )
     .option('-f, --filter <expression>', 'only runs that fit: "metrics.r2 > 0.3 AND params.model = \'tree\'"')
     .option('--experiment-filter <expression>', 'only experiments that fit: "tags.team = \'churn\'"')

@@ -2,10 +2,13 @@ import {
   EARLIER_ORIGINS_TAG,
   ORIGIN_PARENT_TAG,
   ORIGIN_TAG,
+  PARENT_TAG,
   withoutBookkeeping,
 } from '../model/canonical.ts';
 import type { DatasetInput, Run } from '../model/records.ts';
 import { ownValue, type StringMap } from '../model/string-map.ts';
+
+export { PARENT_TAG };
 
 /** Source id → target id of every run that is known to be on the target. */
 export type RunIds = Pick<ReadonlyMap<string, string>, 'has' | 'get'>;
@@ -20,8 +23,6 @@ export interface OwnIds {
   readonly artifact_uri: string;
 }
 
-/** MLflow's tag that makes a run a child. */
-export const PARENT_TAG = 'mlflow.parentRunId';
 const ROOT_TAG = 'mlflow.rootRunId';
 const MODEL_HISTORY_TAG = 'mlflow.log-model.history';
 

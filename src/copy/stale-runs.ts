@@ -1,4 +1,4 @@
-import { runDigest } from '../model/canonical.ts';
+import { runDigest, withoutDeletedRuns } from '../model/canonical.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import { wantsWholeExperiments } from '../model/selection.ts';
 import { ownValue } from '../model/string-map.ts';
@@ -56,7 +56,8 @@ async function targetExperiment(pass: Pass, source: Experiment): Promise<TargetE
   const name = into ?? renamed(source.name, rename);
   const asTarget: Experiment =
     into === undefined ? source : { ...source, lifecycle_stage: 'active', tags: {} };
-  const target = await pass.writer.experiment(asTarget, name);
+  const carried = pass.writer.ids === 'target' ? withoutDeletedRuns(asTarget) : asTarget;
+  const target = await pass.writer.experiment(carried, name);
   if (target.created) pass.counts.experiments.created += 1;
   pass.experimentIds.set(source.experiment_id, target.experiment_id);
   await journal?.experiment(source.experiment_id, target.experiment_id);

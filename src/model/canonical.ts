@@ -77,6 +77,8 @@ export function runDigest(record: Run): string {
 
 /** Where a copied run came from: `<fingerprint>/<source run_id>`. Sent in the create, so a lost answer can be found again. */
 export const ORIGIN_TAG = 'mlferry.origin';
+/** MLflow's tag that makes a run a child. */
+export const PARENT_TAG = 'mlflow.parentRunId';
 /** {@link runDigest} of the source run, set last: a run without it is not complete. */
 export const DIGEST_TAG = 'mlferry.digest';
 /** The source's `mlflow.parentRunId` when the parent was not copied along. */
@@ -88,12 +90,37 @@ export const TWIN_TAG = 'mlferry.twin_of';
 /** Origins of the source run itself, when it was a copy: one a line, the oldest first. */
 export const EARLIER_ORIGINS_TAG = 'mlferry.earlier_origins';
 
-/** The tags without mlferry's own marks of an earlier copy. */
+/**
+ * When mlferry deleted the run, in ms since the epoch as decimal text: no server tells the time of a deletion over REST.
+ * Set before the deletion and removed by mlferry's restore; it says nothing about an active run.
+ */
+export const DELETED_TIME_TAG = 'mlferry.deleted_time';
+
+const BOOKKEEPING: ReadonlySet<string> = new Set([ORIGIN_TAG, DIGEST_TAG, DELETED_TIME_TAG]);
+
+/** The tags without mlferry's own marks of an earlier copy or deletion. */
 export function withoutBookkeeping(tags: Run['tags']): Run['tags'] {
-  return Object.fromEntries(Object.entries(tags).filter(([key]) => key !== ORIGIN_TAG && key !== DIGEST_TAG));
+  return Object.fromEntries(Object.entries(tags).filter(([key]) => !BOOKKEEPING.has(key)));
 }
 
 /** The source run_id in a value of {@link ORIGIN_TAG}: all after the last slash. */
 export function originRunId(origin: string): string {
   return origin.slice(origin.lastIndexOf('/') + 1);
+}
+
+/**
+ * Ids of the runs that had been deleted before their experiment was: a tag of the experiment, continued in
+ * `mlferry.deleted_runs.2`, `.3` … It has run ids of the place it stands in.
+ */
+export const DELETED_RUNS_TAG = 'mlferry.deleted_runs';
+
+/** Whether an experiment's tag is {@link DELETED_RUNS_TAG} or one that continues it. */
+export function isDeletedRunsTag(key: string): boolean {
+  return key === DELETED_RUNS_TAG || /^mlferry\.deleted_runs\.\d+$/.test(key);
+}
+
+/** An experiment without mlferry's own marks, which mean nothing where its runs have other ids. */
+export function withoutDeletedRuns(source: Experiment): Experiment {
+  const tags = Object.entries(source.tags).filter(([key]) => !isDeletedRunsTag(key));
+  return { ...source, tags: Object.fromEntries(tags) };
 }

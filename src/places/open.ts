@@ -1,9 +1,13 @@
+import { MlferryError } from '../util/errors.ts';
+import { redact } from '../util/redact.ts';
 import { openArchiveReader } from './archive/reader.ts';
 import { openArchiveWriter } from './archive/writer.ts';
+import { openFileStoreManager } from './filestore/manager.ts';
 import { openFileStoreReader } from './filestore/reader.ts';
 import { openFileStoreWriter } from './filestore/writer.ts';
 import { parseLocation } from './location.ts';
-import type { PlaceOptions, Reader, Writer, WriterOptions } from './place.ts';
+import type { Manager, PlaceOptions, Reader, Writer, WriterOptions } from './place.ts';
+import { openServerManager } from './server/manager.ts';
 import { openServerReader } from './server/reader.ts';
 import { openServerWriter } from './server/writer.ts';
 import { openStreamReader } from './stream/reader.ts';
@@ -38,5 +42,22 @@ export async function openWriter(location: string, options: WriterOptions): Prom
       return openArchiveWriter(place, options);
     case 'stream':
       return openStreamWriter(place, options);
+  }
+}
+
+/** Opens a place whose runs and experiments can be changed in place. Throws LOCATION for an archive or stream. */
+export async function openManager(location: string, options: PlaceOptions): Promise<Manager> {
+  const place = parseLocation(location);
+  switch (place.kind) {
+    case 'server':
+    case 'databricks':
+      return openServerManager(place, options);
+    case 'filestore':
+      return openFileStoreManager(place, options);
+    case 'archive':
+    case 'stream':
+      throw new MlferryError('LOCATION', `"${redact(location)}" cannot be changed in place`, {
+        hint: 'Runs are managed on tracking servers and in mlruns directories.',
+      });
   }
 }

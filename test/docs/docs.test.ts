@@ -7,7 +7,7 @@ import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { expect, test } from 'vitest';
 import { parseOptions } from '../../src/cli/options.ts';
 import { createProgram } from '../../src/cli/program.ts';
@@ -98,6 +98,11 @@ test('the main job of the README works as written, without any server', async ()
   }
 });
 
+/** The commands that do something: those of groups instead of the group. */
+function leaves(command: Command): Command[] {
+  return command.commands.flatMap((child) => (child.commands.length > 0 ? leaves(child) : [child]));
+}
+
 /** The real command line, whose commands only parse; `help` has what it prints. */
 function parser() {
   const stdout = new PassThrough();
@@ -111,11 +116,15 @@ function parser() {
     exit: () => undefined,
   };
   const program = createProgram(io);
-  for (const command of program.commands) {
-    for (const nested of command.commands) nested.action(() => undefined);
-    if (command.commands.length > 0) continue;
+  for (const command of leaves(program)) {
     command.action(() => {
       if (command.name() === 'schema') return;
+      const group = command.parent?.name();
+      if (group === 'runs' || group === 'experiments') {
+        // What follows the place is a run, a name or a tag.
+        parseLocation(String(command.processedArgs[0]));
+        return;
+      }
       parseOptions(command.opts());
       for (const place of command.processedArgs) parseLocation(String(place));
     });
@@ -151,14 +160,18 @@ test.each(documents)('the command lines in %s are ones that mlferry takes', asyn
 });
 
 test('the examples in --help are ones that mlferry takes', async () => {
-  for (const { name } of parser().program.commands.map((command) => ({ name: command.name() }))) {
+  const paths = leaves(parser().program).map((command) => {
+    const group = command.parent?.name() ?? 'mlferry';
+    return group === 'mlferry' ? [command.name()] : [group, command.name()];
+  });
+  for (const path of paths) {
     const { program, printed } = parser();
-    await program.parseAsync([name, '--help'], { from: 'user' }).catch((error: unknown) => {
+    await program.parseAsync([...path, '--help'], { from: 'user' }).catch((error: unknown) => {
       if (!(error instanceof CommanderError) || error.exitCode !== 0) throw error;
     });
     const examples = (await printed()).split('\nExamples\n')[1] ?? '';
     const commands = mlferryArguments(examples);
-    expect(commands.length, `examples of mlferry ${name}`).toBeGreaterThan(0);
+    expect(commands.length, `examples of mlferry ${path.join(' ')}`).toBeGreaterThan(0);
     expect(await problemsOf(commands)).toEqual([]);
   }
 });

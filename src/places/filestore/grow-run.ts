@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DIGEST_TAG, ORIGIN_PARENT_TAG } from '../../model/canonical.ts';
+import { DIGEST_TAG, ORIGIN_PARENT_TAG, PARENT_TAG } from '../../model/canonical.ts';
 import { ownValue } from '../../model/string-map.ts';
 import type { MetricPoints, WrittenRun } from '../place.ts';
 import { sizeOfFile } from './artifact-writer.ts';
@@ -17,8 +17,6 @@ import { readTexts } from './read-run.ts';
 import { holdable, holdableName, type RunJob } from './run-context.ts';
 import { placeInputs, placeOversize, splitSeries, writeArtifacts } from './run-parts.ts';
 import { readTag } from './target-runs.ts';
-
-const PARENT_TAG = 'mlflow.parentRunId';
 
 /** The copy of a run as it stands on the target, as far as `meta.yaml` and two tags tell. */
 export interface Copy {

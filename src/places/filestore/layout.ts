@@ -111,14 +111,8 @@ export async function findStore(path: string): Promise<string | undefined> {
   return itself === 'maybe' ? own : undefined;
 }
 
-/** The fingerprint of a store: 16 hex digits from the sha256 of its real absolute path. */
-export async function fingerprintOf(root: string): Promise<string> {
-  const path = await realpath(root).catch(() => root);
-  return createHash('sha256').update(path).digest('hex').slice(0, 16);
-}
-
-/** The root of the store at a path, or in it. Throws LOCATION when there is none. */
-export async function requireStore(path: string): Promise<string> {
+/** The store at a path, or in it. Throws LOCATION. */
+export async function findStoreOrFail(path: string): Promise<string> {
   try {
     const root = await findStore(path);
     if (root !== undefined) return root;
@@ -128,4 +122,10 @@ export async function requireStore(path: string): Promise<string> {
   }
   const reason = (await isDirectory(path)) ? 'is no mlruns directory and contains none' : 'does not exist';
   throw new MlferryError('LOCATION', `"${path}" ${reason}`);
+}
+
+/** The fingerprint of a store: 16 hex digits from the sha256 of its real absolute path. */
+export async function fingerprintOf(root: string): Promise<string> {
+  const path = await realpath(root).catch(() => root);
+  return createHash('sha256').update(path).digest('hex').slice(0, 16);
 }

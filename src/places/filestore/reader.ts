@@ -7,13 +7,13 @@ import type { ArtifactEntry, PlaceInfo, PlaceOptions, Reader } from '../place.ts
 import { type RunSource, type SourceRun, selectingReader } from '../selecting-reader.ts';
 import { listArtifactFiles, locateArtifacts, openArtifactFile } from './artifact-files.ts';
 import {
+  findStoreOrFail,
   fingerprintOf,
   isAbsent,
   isDirectory,
   listExperimentDirs,
   listRunDirs,
   META_FILE,
-  requireStore,
 } from './layout.ts';
 import { type RunMeta, toRunMeta } from './meta-records.ts';
 import { readMetaYaml } from './meta-yaml.ts';
@@ -42,7 +42,7 @@ export async function openFileStoreReader(
   options: PlaceOptions,
 ): Promise<Reader> {
   const { findings, signal } = options;
-  const root = await requireStore(place.path);
+  const root = await findStoreOrFail(place.path);
   const info: PlaceInfo = { kind: 'filestore', location: place.path, fingerprint: await fingerprintOf(root) };
   const noted = new Set<string>();
   const once = (key: string, note: () => void) => {
@@ -96,7 +96,11 @@ export async function openFileStoreReader(
   };
 
   const scan = (experiment: Experiment, selection: Selection): Promise<ScannedRun[]> => {
-    const key = JSON.stringify([experiment.experiment_id, selection.runs]);
+    const key = JSON.stringify([
+      experiment.experiment_id,
+      directories.get(experiment.experiment_id),
+      selection.runs,
+    ]);
     const known = scans.get(key);
     if (known !== undefined) return known;
     const job = scanRuns(experiment, selection);

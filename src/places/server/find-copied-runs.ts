@@ -2,11 +2,10 @@ import { ORIGIN_TAG, originRunId } from '../../model/canonical.ts';
 import type { Run } from '../../model/records.ts';
 import { ownValue } from '../../model/string-map.ts';
 import type { TrackingClient } from './client.ts';
+import { experimentIds } from './experiment-ids.ts';
 import { COPIED_RUNS } from './known-runs.ts';
-import { searchExperiments } from './searches.ts';
 import type { TargetRoutes } from './target-routes.ts';
 
-const EXPERIMENTS_PER_SEARCH = 500;
 const MOST_SINGLE = 20;
 
 /** The runs of an experiment with this very origin, active ones first. */
@@ -55,15 +54,4 @@ export async function findCopiedRuns(
     }
   }
   return new Map([...deleted, ...found]);
-}
-
-async function* experimentIds(client: TrackingClient): AsyncGenerator<string[]> {
-  let ids: string[] = [];
-  for await (const { experiment_id } of searchExperiments(client, 'ALL')) {
-    ids.push(experiment_id);
-    if (ids.length < EXPERIMENTS_PER_SEARCH) continue;
-    yield ids;
-    ids = [];
-  }
-  if (ids.length > 0) yield ids;
 }

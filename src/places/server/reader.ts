@@ -43,7 +43,8 @@ export function serverPlace(client: TrackingClient): PlaceInfo {
   };
 }
 
-function serverReader(client: TrackingClient, options: PlaceOptions): Reader {
+/** The reading side of a connection. */
+export function serverReader(client: TrackingClient, options: PlaceOptions): Reader {
   const { tempDir } = options;
   const findings = withoutRepeats(options.findings);
   const budget = { free: BUDGET_POINTS };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DELETED_TIME_TAG } from '../../model/canonical.ts';
 import { type Int64, toInt64 } from '../../model/int64.ts';
 import { metricValue } from '../../model/metric-value.ts';
 import {
@@ -9,6 +10,7 @@ import {
   type Run,
   runStatus,
 } from '../../model/records.ts';
+import { ownValue } from '../../model/string-map.ts';
 
 /**
  * Answers of MLflow's REST API, as far as a reader needs them. Fields that are unset, and empty lists, are left out by
@@ -94,6 +96,11 @@ const datasetInputAnswer = z
     return { dataset: { ...dataset, ...optional }, tags: toMap(tags) };
   });
 
+/** No server tells when a run was deleted; mlferry's tag does, where mlferry deleted it. */
+function deletedTime(tags: Run['tags']): Int64 | undefined {
+  return toInt64(ownValue(tags, DELETED_TIME_TAG) ?? '');
+}
+
 /** A run as the server tells it, and how many links to logged models it has (inputs only in runs/get). */
 export interface ServerRun {
   readonly run: Run;
@@ -130,6 +137,7 @@ const runAnswer = z
       key,
       [step, timestamp, value],
     ]);
+    const deleted_time = info.lifecycle_stage === 'deleted' ? deletedTime(tags) : undefined;
     const run: Run = {
       kind: 'run',
       run_id: info.run_id,
@@ -140,6 +148,7 @@ const runAnswer = z
       start_time: info.start_time ?? null,
       end_time: info.end_time ?? null,
       lifecycle_stage: info.lifecycle_stage,
+      ...(deleted_time === undefined ? {} : { deleted_time }),
       artifact_uri: info.artifact_uri,
       params: toMap(data.params),
       tags,

@@ -38,6 +38,9 @@ export interface TargetRoutes {
   setExperimentTag(experiment_id: string, key: string, value: string): Promise<void>;
   restoreExperiment(experiment_id: string): Promise<void>;
   deleteExperiment(experiment_id: string): Promise<void>;
+  renameExperiment(experiment_id: string, new_name: string): Promise<void>;
+  /** Since 3.0; UNSUPPORTED before. */
+  deleteExperimentTag(experiment_id: string, key: string): Promise<void>;
   /** `repeat: false`: where the batch may have landed the error is thrown. */
   logBatch(run_id: string, batch: Batch, repeat: boolean): Promise<void>;
   logInputs(run_id: string, inputs: readonly DatasetInput[]): Promise<void>;
@@ -167,6 +170,9 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
       tell('experiments/set-experiment-tag', { experiment_id, key, value }),
     restoreExperiment: (experiment_id) => tell('experiments/restore', { experiment_id }),
     deleteExperiment: (experiment_id) => tell('experiments/delete', { experiment_id }),
+    renameExperiment: (experiment_id, new_name) => tell('experiments/update', { experiment_id, new_name }),
+    deleteExperimentTag: (experiment_id, key) =>
+      tell('experiments/delete-experiment-tag', { experiment_id, key }),
     logBatch: (run_id, batch, repeat) => tell('runs/log-batch', { run_id, ...batch }, repeat),
     logInputs: (run_id, inputs) =>
       tell('runs/log-inputs', {

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { DIGEST_TAG, ORIGIN_PARENT_TAG, ORIGIN_TAG } from '../../model/canonical.ts';
+import { DIGEST_TAG, ORIGIN_PARENT_TAG, ORIGIN_TAG, PARENT_TAG } from '../../model/canonical.ts';
 import { fitRun, type RunLoss } from '../../model/fit-run.ts';
 import { toJson } from '../../model/json.ts';
 import { isKeyAllowed } from '../../model/limits.ts';
@@ -20,8 +20,6 @@ import { newTally } from './sift-points.ts';
 import type { TargetContext } from './target-context.ts';
 import type { ExperimentState } from './target-experiments.ts';
 import { unlessMissing } from './target-routes.ts';
-
-const PARENT_TAG = 'mlflow.parentRunId';
 
 /** A run that was written, and what the target must show of it now; `undefined` when nothing was changed. */
 export interface RunOutcome {

@@ -1,0 +1,64 @@
+import { once } from 'node:events';
+import { createInterface } from 'node:readline/promises';
+import { createLogUpdate } from 'log-update';
+import type { Action, ManageOptions, ManageReport } from '../manage/manage-job.ts';
+import { MlferryError } from '../util/errors.ts';
+import { formatCount } from './format.ts';
+import type { Io } from './io.ts';
+import { changeValues, placeOf, undoPath } from './manage-options.ts';
+import { formatManageReport, formatPlan } from './manage-text.ts';
+
+/**
+ * What every changing command does: shows the plan, asks on a terminal (`--yes`: does not), prints the report, sets the exit
+ * status. Throws USAGE, before anything is read, when it would have to ask and there is no terminal. `asks: false`: the
+ * command line names the one object.
+ */
+export async function runChange(
+  values: unknown,
+  action: Action,
+  io: Io,
+  change: (options: ManageOptions) => Promise<ManageReport>,
+  asks = true,
+): Promise<void> {
+  const { yes, dryRun, undoFile, json, quiet } = changeValues(values);
+  const mustAsk = asks && !yes && !dryRun;
+  if (mustAsk && (io.stdin.isTTY !== true || io.stderr.isTTY !== true)) {
+    throw new MlferryError('USAGE', 'There is no terminal to ask on', {
+      hint: 'Add --yes to go on without a question, or --dry-run to see what would be changed.',
+    });
+  }
+  let shown = false;
+  const progress = io.stderr.isTTY === true && !quiet ? createLogUpdate(io.stderr) : undefined;
+  let report: ManageReport;
+  try {
+    report = await change({
+      ...placeOf(values, io),
+      dryRun,
+      undoFile: undoPath(undoFile, action, io.environment),
+      confirm: async (plan) => {
+        shown = true;
+        if (mustAsk || !quiet) io.stderr.write(formatPlan(plan));
+        return mustAsk ? confirm(io) : true;
+      },
+      onProgress: (done, total) => progress?.(`${formatCount(done)} of ${formatCount(total)}`),
+    });
+  } finally {
+    progress?.clear();
+  }
+  if (!shown && !quiet && report.total > 0) io.stderr.write(formatPlan(report));
+  if (json) io.stdout.write(`${JSON.stringify(report)}\n`);
+  else io.stderr.write(formatManageReport(report, quiet));
+  io.exit(report.exit_status);
+}
+
+/** Anything but yes is no, so is the end of the input; Ctrl-C ends the command. */
+async function confirm(io: Io): Promise<boolean> {
+  const lines = createInterface({ input: io.stdin, output: io.stderr, terminal: false });
+  try {
+    const ended = once(lines, 'close').then(() => '');
+    const answer = await Promise.race([lines.question('Go on? [y/N] ', { signal: io.signal }), ended]);
+    return /^y(es)?$/i.test(answer.trim());
+  } finally {
+    lines.close();
+  }
+}

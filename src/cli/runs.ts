@@ -1,0 +1,158 @@
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { deleteRuns } from '../manage/delete-runs.ts';
+import { renameRun } from '../manage/rename-run.ts';
+import { restoreRuns } from '../manage/restore-runs.ts';
+import { tagRuns } from '../manage/tag-runs.ts';
+import { undo } from '../manage/undo.ts';
+import type { Io } from './io.ts';
+import { addChangeOptions, addChoiceOptions, deliberateChoice, tagsOf } from './manage-options.ts';
+import { parseTime } from './parse-time.ts';
+import { runChange } from './run-change.ts';
+import { addRunsCsvCommand } from './runs-csv.ts';
+import { addRunsListCommand } from './runs-list.ts';
+
+const cascadeOption = z.object({ cascade: z.boolean(), fromUndo: z.string().optional() });
+
+/** `mlferry runs …`: the runs of a place, read and changed in place. */
+export function addRunsCommand(program: Command, io: Io): void {
+  const runs = program
+    .command('runs')
+    .description('list, download, delete, restore, tag and rename the runs of a place')
+    .addHelpText(
+      'after',
+      `
+Examples
+  mlferry runs list http://localhost:5000 -e churn
+  mlferry runs delete http://localhost:5000 -e churn -f "metrics.auc < 0.5" --dry-run
+`,
+    );
+  addRunsListCommand(runs, io);
+  addRunsCsvCommand(runs, io);
+  addDelete(runs, io);
+  addRestore(runs, io);
+  addTag(runs, io);
+  addUntag(runs, io);
+  addRename(runs, io);
+}
+
+function addDelete(runs: Command, io: Io): void {
+  const command = runs
+    .command('delete')
+    .description('delete runs softly, and the runs below them')
+    .argument('<place>', 'tracking server or mlruns directory')
+    .action((place: string, values: unknown) =>
+      runChange(values, 'delete-runs', io, (options) => {
+        const { cascade } = cascadeOption.parse(values);
+        return deleteRuns(place, { ...options, ...deliberateChoice(values), cascade });
+      }),
+    )
+    .addHelpText(
+      'after',
+      `
+Examples
+  mlferry runs delete http://localhost:5000 -e churn -f "metrics.auc < 0.5"
+  mlferry runs delete http://localhost:5000 -e churn --created-before 2024-05-01 --yes
+  mlferry runs delete databricks://team -e /Shared/churn --created-before 1714521600000 --yes
+  mlferry runs delete ./mlruns --run 8f0c3a --no-cascade --dry-run
+`,
+    );
+  addChoiceOptions(command, 'active').option('--no-cascade', 'leave the runs below the chosen ones');
+  addChangeOptions(command);
+}
+
+function addRestore(runs: Command, io: Io): void {
+  const command = runs
+    .command('restore')
+    .description('restore deleted runs, or put back what an undo file holds')
+    .argument('<place>', 'tracking server or mlruns directory')
+    .action((place: string, values: unknown) => {
+      const { cascade, fromUndo } = cascadeOption.parse(values);
+      if (fromUndo !== undefined)
+        return runChange(values, 'undo', io, (options) => undo(place, fromUndo, options));
+      return runChange(values, 'restore-runs', io, (options) =>
+        restoreRuns(place, { ...options, ...deliberateChoice(values), cascade }),
+      );
+    })
+    .addHelpText(
+      'after',
+      `
+Examples
+  mlferry runs restore http://localhost:5000 -e churn --deleted-after 2024-05-01T12:00:00Z
+  mlferry runs restore http://localhost:5000 --from-undo undo.ndjson --yes
+  mlferry runs restore ./mlruns --run 8f0c3a --cascade
+`,
+    );
+  addChoiceOptions(command, 'deleted')
+    .option(
+      '--deleted-after <time>',
+      'only runs deleted at or after this time (ISO 8601, UTC unless it says, or ms)',
+      parseTime,
+    )
+    .option('--cascade', 'restore the deleted runs below the chosen ones, too', false)
+    .option('--from-undo <file>', 'put back the state that this undo file holds');
+  addChangeOptions(command);
+}
+
+function addTag(runs: Command, io: Io): void {
+  const command = runs
+    .command('tag')
+    .description('set tags of runs')
+    .argument('<place>', 'tracking server or mlruns directory')
+    .argument('<tags...>', 'KEY=VALUE')
+    .action((place: string, pairs: string[], values: unknown) =>
+      runChange(values, 'tag-runs', io, (options) =>
+        tagRuns(place, tagsOf(pairs), { ...options, ...deliberateChoice(values) }),
+      ),
+    )
+    .addHelpText(
+      'after',
+      `
+Examples
+  mlferry runs tag http://localhost:5000 reviewed=yes 'note=kept for the paper' -e churn -f "metrics.auc > 0.9"
+`,
+    );
+  addChangeOptions(addChoiceOptions(command, 'active'));
+}
+
+function addUntag(runs: Command, io: Io): void {
+  const command = runs
+    .command('untag')
+    .description('remove tags of runs')
+    .argument('<place>', 'tracking server or mlruns directory')
+    .argument('<keys...>', 'keys of the tags')
+    .action((place: string, keys: string[], values: unknown) =>
+      runChange(values, 'tag-runs', io, (options) => {
+        const tags = Object.fromEntries(keys.map((key) => [key, null]));
+        return tagRuns(place, tags, { ...options, ...deliberateChoice(values) });
+      }),
+    )
+    .addHelpText(
+      'after',
+      `
+Examples
+  mlferry runs untag ./mlruns reviewed -e churn --yes
+`,
+    );
+  addChangeOptions(addChoiceOptions(command, 'active'));
+}
+
+function addRename(runs: Command, io: Io): void {
+  const command = runs
+    .command('rename')
+    .description('give a run another name')
+    .argument('<place>', 'tracking server or mlruns directory')
+    .argument('<run>', 'id of the run')
+    .argument('<name>', 'its new name')
+    .action((place: string, run: string, name: string, values: unknown) =>
+      runChange(values, 'rename-run', io, (options) => renameRun(place, run, name, options), false),
+    )
+    .addHelpText(
+      'after',
+      `
+Examples
+  mlferry runs rename http://localhost:5000 8f0c3a 'best so far'
+`,
+    );
+  addChangeOptions(command);
+}

@@ -1,0 +1,186 @@
+import type { Findings } from '../model/findings.ts';
+import type { Manager } from '../places/place.ts';
+import { asMlferryError, MlferryError } from '../util/errors.ts';
+import { mapConcurrent } from '../util/map-concurrent.ts';
+import { carryOutInBulk } from './bulk.ts';
+import { type ExperimentChange, hasTags, isInState, type Plan, type RunChange } from './changes.ts';
+import { readRuns } from './read-runs.ts';
+
+/** What carrying out needs besides the plan. */
+export interface CarryOut {
+  readonly manager: Manager;
+  readonly concurrency: number;
+  readonly signal: AbortSignal;
+  readonly findings: Findings;
+  /** Told after each object. */
+  readonly progress: (done: number) => void;
+}
+
+/** How many objects were changed (as the place itself says afterwards) and how many could not be. */
+export interface Outcome {
+  changed: number;
+  failed: number;
+}
+
+/**
+ * Carries a plan out: experiments become active first and are deleted last; of runs the deepest descendants come first, and
+ * a run stays as it is when one below it failed. Then everything is read back. What fails for one object goes to the
+ * findings and the others go on; `outcome` is kept up to date, so that it tells how far an interrupted command came.
+ */
+export async function carryOut(plan: Plan, job: CarryOut, outcome: Outcome): Promise<void> {
+  const { manager } = job;
+  const isDeletion = ({ after }: ExperimentChange) => after.lifecycle_stage === 'deleted';
+  const done: RunChange[] = [];
+  const doneExperiments: ExperimentChange[] = [];
+  const experimentStep = (change: ExperimentChange) =>
+    orListed(job, outcome, `experiment "${change.name}"`, async () => {
+      await changeExperiment(manager, change);
+      doneExperiments.push(change);
+    });
+
+  for (const change of plan.experiments.filter((change) => !isDeletion(change))) await experimentStep(change);
+  const rest = plan.bulk === undefined ? plan.runs : await carryOutInBulk(plan, plan.bulk, job, outcome);
+  await changeRuns(rest, plan, job, outcome, done);
+  for (const change of plan.experiments.filter(isDeletion)) await experimentStep(change);
+
+  await readBackRuns(done, job, outcome);
+  await readBackExperiments(doneExperiments, job, outcome);
+}
+
+async function changeRuns(
+  runs: readonly RunChange[],
+  plan: Plan,
+  job: CarryOut,
+  outcome: Outcome,
+  done: RunChange[],
+): Promise<void> {
+  const heldBack = new Set<string>();
+  const levels = [...new Set(runs.map(({ level }) => level))].sort((a, b) => b - a);
+  for (const level of levels) {
+    const own = runs.filter((change) => change.level === level);
+    await mapConcurrent(own, job.concurrency, async (change) => {
+      const succeeded = await orListed(
+        job,
+        outcome,
+        `run ${change.run_id} ("${change.run_name}")`,
+        async () => {
+          if (heldBack.has(change.run_id))
+            throw new MlferryError('INCOMPLETE', 'Left as it is, because a run below it failed');
+          await changeRun(job.manager, change);
+        },
+      );
+      if (succeeded) {
+        done.push(change);
+        outcome.changed += 1;
+        job.progress(outcome.changed + outcome.failed);
+      } else holdAncestorsBack(change.run_id, plan.parents, heldBack);
+    });
+  }
+}
+
+function holdAncestorsBack(
+  run_id: string,
+  parents: ReadonlyMap<string, string>,
+  heldBack: Set<string>,
+): void {
+  for (let id = parents.get(run_id); id !== undefined && !heldBack.has(id); id = parents.get(id))
+    heldBack.add(id);
+}
+
+async function changeRun(manager: Manager, { after, ...run }: RunChange): Promise<void> {
+  if (after.lifecycle_stage === 'active') await manager.restoreRun(run);
+  if (after.tags !== undefined) await manager.setTags(run, after.tags);
+  if (after.run_name !== undefined) await manager.renameRun(run, after.run_name);
+  if (after.lifecycle_stage === 'deleted')
+    await manager.deleteRun(run, Number(after.deleted_time ?? Date.now()));
+}
+
+async function changeExperiment(manager: Manager, { experiment_id, after }: ExperimentChange): Promise<void> {
+  if (after.lifecycle_stage === 'active')
+    await manager.restoreExperiment(experiment_id, after.deleted_runs ?? []);
+  if (after.tags !== undefined) await manager.setExperimentTags(experiment_id, after.tags);
+  if (after.name !== undefined) await manager.renameExperiment(experiment_id, after.name);
+  if (after.lifecycle_stage === 'deleted') await manager.deleteExperiment(experiment_id);
+}
+
+/** Runs a step; what fails for this object is listed, what stops the job is thrown. Whether it succeeded. */
+async function orListed(
+  { findings, signal }: CarryOut,
+  outcome: Outcome,
+  object: string,
+  step: () => Promise<void>,
+): Promise<boolean> {
+  try {
+    if (signal.aborted) throw new MlferryError('INTERRUPTED', 'Interrupted');
+    await step();
+    return true;
+  } catch (error) {
+    const known = asMlferryError(error);
+    if (known.meaning.scope === 'job') throw known;
+    outcome.failed += 1;
+    findings.failure({ code: known.code, object, message: known.message, hint: known.hint });
+    return false;
+  }
+}
+
+/** A place's yes is no proof: every run is read again. */
+async function readBackRuns(done: readonly RunChange[], job: CarryOut, outcome: Outcome): Promise<void> {
+  const now = await readRuns(job.manager.reader, done);
+  for (const { run_id, run_name, after } of done) {
+    const run = now.get(run_id);
+    if (run !== undefined && isInState(run, after)) continue;
+    outcome.changed -= 1;
+    mismatch(
+      job,
+      outcome,
+      `run ${run_id} ("${run_name}")`,
+      run === undefined ? 'it is gone' : 'it did not change',
+    );
+  }
+}
+
+async function readBackExperiments(
+  done: readonly ExperimentChange[],
+  job: CarryOut,
+  outcome: Outcome,
+): Promise<void> {
+  if (done.length === 0) return;
+  const { reader } = job.manager;
+  const selection = {
+    experiments: done.map(({ experiment_id }) => experiment_id),
+    runs: [],
+    view: 'all',
+  } as const;
+  const now = new Map<string, Parameters<typeof reader.runs>[0]>();
+  for await (const experiment of reader.experiments(selection)) now.set(experiment.experiment_id, experiment);
+  for (const { experiment_id, name, after } of done) {
+    const experiment = now.get(experiment_id);
+    const right =
+      experiment !== undefined &&
+      (after.lifecycle_stage === undefined || experiment.lifecycle_stage === after.lifecycle_stage) &&
+      (after.name === undefined || experiment.name === after.name) &&
+      hasTags(experiment.tags, after.tags ?? {}, true) &&
+      (await haveStayed(after.deleted_runs ?? [], experiment_id, job));
+    if (right) outcome.changed += 1;
+    else mismatch(job, outcome, `experiment "${name}"`, 'it did not change as it should');
+  }
+}
+
+/** Whether runs that were deleted one by one are still deleted after their experiment was restored. */
+async function haveStayed(
+  deleted: readonly string[],
+  experiment_id: string,
+  job: CarryOut,
+): Promise<boolean> {
+  const runs = await readRuns(
+    job.manager.reader,
+    deleted.map((run_id) => ({ run_id, experiment_id })),
+  );
+  return deleted.every((run_id) => runs.get(run_id)?.lifecycle_stage === 'deleted');
+}
+
+function mismatch({ findings }: CarryOut, outcome: Outcome, object: string, what: string): void {
+  outcome.failed += 1;
+  const { message, hint } = new MlferryError('MISMATCH', `The place said yes, but ${what}`);
+  findings.failure({ code: 'MISMATCH', object, message, hint });
+}

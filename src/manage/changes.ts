@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { int64 } from '../model/int64.ts';
+import { lifecycleStage, type Run } from '../model/records.ts';
+import { mapOf, ownValue } from '../model/string-map.ts';
+
+/** What a command may change of a run; absent = left as it is. A tag `null` = not there. */
+export const runState = z.strictObject({
+  lifecycle_stage: lifecycleStage.optional(),
+  /** ms since the epoch, where the place knew it. */
+  deleted_time: int64.optional(),
+  run_name: z.string().optional(),
+  tags: mapOf(z.string().nullable()).optional(),
+});
+export type RunState = z.infer<typeof runState>;
+
+/** What a command may change of an experiment; absent = left as it is. */
+export const experimentState = z.strictObject({
+  lifecycle_stage: lifecycleStage.optional(),
+  name: z.string().optional(),
+  tags: mapOf(z.string().nullable()).optional(),
+  /** Runs that were deleted one by one, before the experiment was deleted: restoring it leaves them deleted. */
+  deleted_runs: z.array(z.string()).optional(),
+});
+export type ExperimentState = z.infer<typeof experimentState>;
+
+/** One run, as it is and as it is to be. */
+export interface RunChange {
+  readonly run_id: string;
+  readonly experiment_id: string;
+  readonly run_name: string;
+  /** Distance from the selected run above it: deeper ones are changed first, so that an interrupted command finds them again. */
+  readonly level: number;
+  readonly before: RunState;
+  readonly after: RunState;
+}
+
+/** One experiment, as it is and as it is to be. `runs`: how many it has that change with it. */
+export interface ExperimentChange {
+  readonly experiment_id: string;
+  readonly name: string;
+  readonly runs: number;
+  readonly before: ExperimentState;
+  readonly after: ExperimentState;
+}
+
+/** What a command is going to do; made before anything is changed. */
+export interface Plan {
+  readonly runs: readonly RunChange[];
+  readonly experiments: readonly ExperimentChange[];
+  /** Names of the experiments that the runs are in, by id. */
+  readonly names: ReadonlyMap<string, string>;
+  /** Objects that already are as they should be. */
+  readonly unchanged: number;
+  /** Of `runs`, those that were not selected themselves. */
+  readonly descendants: number;
+  /** Runs left out because the place does not know the time that was asked for. */
+  readonly unknown_times: number;
+  /** Child → parent, of the runs a cascade went through: a run whose descendant failed is left as it is. */
+  readonly parents: ReadonlyMap<string, string>;
+  /** Sentences for people. */
+  readonly notes: readonly string[];
+  /** The place can do exactly this by itself, in these experiments. */
+  readonly bulk?: { readonly experiments: readonly string[]; readonly time: number };
+}
+
+/** A plan with nothing in it, to be spread into others. */
+export const NO_PLAN: Plan = {
+  runs: [],
+  experiments: [],
+  names: new Map(),
+  unchanged: 0,
+  descendants: 0,
+  unknown_times: 0,
+  parents: new Map(),
+  notes: [],
+};
+
+/** Whether a run is in this state. */
+export function isInState(run: Run, { lifecycle_stage, run_name, tags = {} }: RunState): boolean {
+  return (
+    (lifecycle_stage === undefined || run.lifecycle_stage === lifecycle_stage) &&
+    (run_name === undefined || run.run_name === run_name) &&
+    hasTags(run.tags, tags)
+  );
+}
+
+/**
+ * Whether tags are set as they should be, and those that should not be there are not. `emptied`: an empty one counts as not
+ * there (MLflow before 3.0 cannot remove the tag of an experiment).
+ */
+export function hasTags(
+  tags: Run['tags'],
+  wanted: Readonly<Record<string, string | null>>,
+  emptied = false,
+): boolean {
+  return Object.entries(wanted).every(([key, value]) => {
+    const present = ownValue(tags, key) ?? null;
+    return present === value || (emptied && value === null && present === '');
+  });
+}
+
+/** The values that these keys have now. */
+export function tagsBefore(tags: Run['tags'], keys: readonly string[]): Record<string, string | null> {
+  return Object.fromEntries(keys.map((key) => [key, ownValue(tags, key) ?? null]));
+}

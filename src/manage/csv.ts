@@ -1,0 +1,204 @@
+import { once } from 'node:events';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { Readable, type Writable } from 'node:stream';
+import { finished, pipeline } from 'node:stream/promises';
+import { stringify } from 'csv-stringify';
+import type { JobOptions } from '../copy/job.ts';
+import { placeOptions, withTempDir } from '../copy/job.ts';
+import { createLedger, failureOf, type Ledger } from '../copy/report.ts';
+import type { Failure } from '../model/findings.ts';
+import { toJson } from '../model/json.ts';
+import { run as runRecord } from '../model/records.ts';
+import { ALL_ACTIVE } from '../model/selection.ts';
+import { openReader } from '../places/open.ts';
+import type { Reader } from '../places/place.ts';
+import { splitLines } from '../places/recorded/record-lines.ts';
+import { asMlferryError, MlferryError } from '../util/errors.ts';
+import { type ChosenRun, chosenRuns, type Times } from './chosen-runs.ts';
+import {
+  type CsvKeys,
+  type CsvLayout,
+  type CsvRun,
+  excelSafe,
+  type Guard,
+  TIDY_HEADS,
+  tidyRow,
+  WIDE_LAYOUTS,
+  wideHeads,
+  wideRow,
+} from './csv-layouts.ts';
+
+/** Options of {@link writeCsv}. */
+export interface CsvOptions
+  extends Times,
+    Pick<
+      JobOptions,
+      'selection' | 'concurrency' | 'tempDir' | 'environment' | 'signal' | 'stdin' | 'allowEdited'
+    > {
+  readonly tls?: NonNullable<JobOptions['tls']>['to'] | undefined;
+  readonly layout: CsvLayout;
+  /** With `tidy`: all points of each metric, not only the latest. */
+  readonly history?: boolean | undefined;
+  /** Put an apostrophe before text cells that a spreadsheet would take for a formula. */
+  readonly excelSafe?: boolean | undefined;
+}
+
+/** What was written. */
+export interface CsvResult {
+  readonly runs: number;
+  /** Keys that stand in the head more than once: a param, a metric and a tag may have one name. */
+  readonly repeated_keys: readonly string[];
+  readonly failures: readonly Failure[];
+}
+
+/** Runs whose histories are fetched together. */
+const CHUNK = 100;
+
+/** RFC 4180. */
+const CSV = { record_delimiter: 'windows', quote_record_delimiter: true };
+
+const spooledRun = runRecord.pick({
+  run_id: true,
+  run_name: true,
+  user_id: true,
+  status: true,
+  start_time: true,
+  end_time: true,
+  params: true,
+  tags: true,
+  latest_metrics: true,
+});
+
+/**
+ * Writes the chosen runs of any place as CSV (RFC 4180: CRLF, quotes only where needed) to `output`, which stays open. The
+ * place is read once; the wide layouts keep the runs in a spool file until all keys are known. Throws as openReader does.
+ */
+export async function writeCsv(location: string, output: Writable, options: CsvOptions): Promise<CsvResult> {
+  if (options.history === true && options.layout !== 'tidy')
+    throw new MlferryError('USAGE', 'Histories need one row a point: the layout tidy');
+  const ledger = createLedger();
+  return withTempDir(options.tempDir, async (tempDir) => {
+    const places = { ...options, tls: { to: options.tls ?? {} } };
+    const reader = await openReader(location, placeOptions(places, tempDir, ledger, 'to'));
+    const tally = { runs: 0, repeated: [] as string[] };
+    try {
+      const rows =
+        options.layout === 'tidy'
+          ? tidyRows(reader, options, ledger, tally)
+          : wideRows(reader, WIDE_LAYOUTS[options.layout], options, join(tempDir, 'runs.ndjson'), tally);
+      await pipeline(Readable.from(rows), stringify(CSV), output, { end: false });
+    } finally {
+      await reader.close();
+    }
+    return { runs: tally.runs, repeated_keys: tally.repeated, failures: ledger.failures };
+  });
+}
+
+interface Tally {
+  runs: number;
+  repeated: string[];
+}
+
+function guardOf(options: CsvOptions): Guard {
+  return options.excelSafe === true ? excelSafe : (text) => text;
+}
+
+function chosen(reader: Reader, options: CsvOptions): AsyncGenerator<ChosenRun> {
+  return chosenRuns(reader, { ...ALL_ACTIVE, ...options.selection }, options);
+}
+
+async function* wideRows(
+  reader: Reader,
+  layout: (typeof WIDE_LAYOUTS)[keyof typeof WIDE_LAYOUTS],
+  options: CsvOptions,
+  spool: string,
+  tally: Tally,
+): AsyncGenerator<string[]> {
+  const guard = guardOf(options);
+  const keys = { params: new Set<string>(), metrics: new Set<string>(), tags: new Set<string>() };
+  const file = createWriteStream(spool, { mode: 0o600 });
+  for await (const { source } of chosen(reader, options)) {
+    const { run } = source;
+    tally.runs += 1;
+    for (const key of Object.keys(run.params)) keys.params.add(key);
+    for (const key of Object.keys(run.latest_metrics)) keys.metrics.add(key);
+    for (const key of Object.keys(run.tags)) if (!key.startsWith('mlflow.')) keys.tags.add(key);
+    const { run_id, run_name, user_id, status, start_time, end_time, params, tags, latest_metrics } = run;
+    const line: CsvRun = {
+      run_id,
+      run_name,
+      user_id,
+      status,
+      start_time,
+      end_time,
+      params,
+      tags,
+      latest_metrics,
+    };
+    if (!file.write(`${toJson(line)}\n`)) await once(file, 'drain');
+  }
+  file.end();
+  await finished(file);
+  const sorted: CsvKeys = {
+    params: [...keys.params].sort(),
+    metrics: [...keys.metrics].sort(),
+    tags: layout.tags ? [...keys.tags].sort() : [],
+  };
+  tally.repeated = repeated([...sorted.params, ...sorted.metrics, ...sorted.tags]);
+  yield wideHeads(layout, sorted, guard);
+  for await (const line of splitLines(createReadStream(spool), spool))
+    yield wideRow(layout, sorted, guard, spooledRun.parse(JSON.parse(Buffer.from(line).toString())));
+}
+
+async function* tidyRows(
+  reader: Reader,
+  options: CsvOptions,
+  ledger: Ledger,
+  tally: Tally,
+): AsyncGenerator<readonly string[]> {
+  const guard = guardOf(options);
+  const history = options.history === true;
+  yield TIDY_HEADS;
+  for await (const { experiment, source } of announced(reader, chosen(reader, options), history)) {
+    const { run } = source;
+    tally.runs += 1;
+    if (!history) {
+      for (const [metric, point] of Object.entries(run.latest_metrics))
+        yield tidyRow(run, experiment.name, metric, point, guard);
+      continue;
+    }
+    try {
+      for await (const { key, points } of source.metrics())
+        for (const point of points) yield tidyRow(run, experiment.name, key, point, guard);
+    } catch (error) {
+      const known = asMlferryError(error);
+      if (known.meaning.scope === 'job') throw known;
+      ledger.failure(failureOf(`run ${run.run_id} ("${run.run_name}")`, known));
+    }
+  }
+}
+
+/** The same runs in chunks that the reader hears of before, so that histories are fetched together. */
+async function* announced(
+  reader: Reader,
+  runs: AsyncIterable<ChosenRun>,
+  history: boolean,
+): AsyncGenerator<ChosenRun> {
+  let chunk: ChosenRun[] = [];
+  const ready = () => {
+    const full = chunk;
+    chunk = [];
+    if (history && full.length > 0) reader.prefetch?.(full.map(({ source }) => source));
+    return full;
+  };
+  for await (const run of runs) {
+    chunk.push(run);
+    if (chunk.length >= CHUNK) yield* ready();
+  }
+  yield* ready();
+}
+
+function repeated(keys: readonly string[]): string[] {
+  return [...Map.groupBy(keys, (key) => key)].flatMap(([key, all]) => (all.length > 1 ? [key] : []));
+}
