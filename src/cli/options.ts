@@ -73,6 +73,7 @@ export function addTransferOptions(command: Command, features: TransferFeatures)
       positiveNumber,
     )
     .option('--temp-dir <dir>', "directory for spool files (default: the system's)")
+    .option('--verify', 'compare the target with the source afterwards, point by point')
     .option('--json', 'print the report as one JSON object on stdout')
     .option('-q, --quiet', 'print errors only');
 }
@@ -93,6 +94,7 @@ const transferOptions = z.object({
   maxRequestsPerSecond: z.number().optional(),
   tempDir: z.string().optional(),
   stateDir: z.string().optional(),
+  verify: z.boolean().default(false),
   json: z.boolean().default(false),
   quiet: z.boolean().default(false),
   fromCa: z.string().optional(),
@@ -109,6 +111,7 @@ export interface ParsedOptions {
   readonly idMap: string | undefined;
   /** Only say how the selection would be worked out. */
   readonly explain: boolean;
+  readonly verify: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
 }
@@ -150,6 +153,7 @@ export function parseOptions(values: unknown): ParsedOptions {
     },
     idMap: o.idMap,
     explain: o.explain,
+    verify: o.verify,
     json: o.json,
     quiet: o.quiet,
   };

@@ -9,6 +9,7 @@ import type { Io } from './io.ts';
 import { addJobsCommand } from './jobs.ts';
 import { addRestoreCommand } from './restore.ts';
 import { addSchemaCommand } from './schema.ts';
+import { addVerifyCommand } from './verify.ts';
 
 const OVERVIEW = `
 A place is
@@ -21,8 +22,8 @@ Credentials come from MLFERRY_FROM_TOKEN, MLFERRY_FROM_USERNAME and MLFERRY_FROM
 target), else from MLflow's own MLFLOW_TRACKING_… variables, else from ~/.mlflow/credentials.
 
 Exit status
-  0 done · 2 usage · 3 finished, but some items failed (listed) · 5 damaged or hostile file · 6 refused by the server
-  7 unavailable, run again · 8 conflict · 9 no space · 130 interrupted
+  0 done · 2 usage · 3 finished, but some items failed (listed) · 4 verify found differences · 5 damaged or hostile file
+  6 refused by the server · 7 unavailable, run again · 8 conflict · 9 no space · 130 interrupted
 `;
 
 /** The whole command line. */
@@ -40,6 +41,7 @@ export function createProgram(io: Io): Command {
   addImportCommand(program, io);
   addInspectCommand(program, io);
   addJobsCommand(program, io);
+  addVerifyCommand(program, io);
   addSchemaCommand(program, io);
   for (const command of [
     program,
