@@ -32,10 +32,10 @@ export function fileStoreHolding(root: string): Holding {
       const losses: RunLoss[] = [];
       const job = { runDir: directoryOf(present), note: (loss: RunLoss) => void losses.push(loss) };
       const oversize = createOversizeFile(undefined);
-      const fit = (kind: 'params' | 'tags') =>
+      const held = (kind: 'params' | 'tags') =>
         Object.fromEntries(holdable(kind, wanted[kind], Object.keys(present[kind]), job, oversize));
-      const params = fit('params');
-      const tags = fit('tags');
+      const params = held('params');
+      const tags = held('tags');
       const run_name = holdableName('run_name', wanted.run_name, job, oversize);
       const user_id = holdableName('user_id', wanted.user_id, job, oversize);
       const dataset_inputs = heldInputs(wanted.dataset_inputs, losses);
