@@ -45,8 +45,9 @@ export async function runCopy(from: string, to: string, values: unknown, io: Io)
   }
   const { report } = result;
   if (idMap !== undefined && !report.dry_run) await writeIdMap(idMap, result);
+  // Of a source without experiments there may be no target.
   const verification =
-    verify && !report.dry_run && report.error === undefined
+    verify && !report.dry_run && report.error === undefined && report.experiments.read > 0
       ? await verifyWithProgress(from, to, { ...job, reported: report.losses }, quiet, io)
       : undefined;
   // Of 0, 3 (incomplete) and 4 (different) the higher one is the worse; what ended the verification is higher still.

@@ -1,4 +1,4 @@
-import { DIGEST_TAG, ORIGIN_TAG, originRunId } from '../model/canonical.ts';
+import { DIGEST_TAG, ORIGIN_TAG, originRunId, TWIN_TAG } from '../model/canonical.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
 import { ownValue } from '../model/string-map.ts';
@@ -70,6 +70,17 @@ export function createTargetIndex(target: Reader, source: Reader): TargetIndex {
     }
   }
 
+  /** An empty second copy that mlferry deleted itself. */
+  const isRemovedTwin = ({ lifecycle_stage, tags }: Run) =>
+    target.holding !== undefined && lifecycle_stage === 'deleted' && ownValue(tags, TWIN_TAG) !== undefined;
+
+  async function* runsOf(experiment: Experiment): AsyncGenerator<Run> {
+    for await (const { run } of target.runs(experiment, EVERYTHING)) {
+      if (isRemovedTwin(run)) others += 1;
+      else yield run;
+    }
+  }
+
   return {
     runIds,
     unmatched,
@@ -78,7 +89,7 @@ export function createTargetIndex(target: Reader, source: Reader): TargetIndex {
     async scan(experiment, sources) {
       const own = copies.get(experiment.experiment_id) ?? new Map<string, Found>();
       copies.set(experiment.experiment_id, own);
-      for await (const { run } of target.runs(experiment, EVERYTHING)) {
+      for await (const run of runsOf(experiment)) {
         const match = sourceOf(run, sources);
         if (match === undefined) {
           leave(run, experiment.name);
@@ -105,7 +116,7 @@ export function createTargetIndex(target: Reader, source: Reader): TargetIndex {
       }
     },
     async scanOther(experiment, sources) {
-      for await (const { run } of target.runs(experiment, EVERYTHING)) {
+      for await (const run of runsOf(experiment)) {
         const origin = ownValue(run.tags, ORIGIN_TAG);
         const source_id = origin === undefined ? run.run_id : originRunId(origin);
         if (origin !== undefined && !runIds.has(source_id) && !sources.has(source_id))

@@ -69,10 +69,13 @@ export function fileStoreHolding(root: string): Holding {
       negativeTimestamps: true,
       problemOf: createKeySpace(join(directoryOf(present), 'metrics'), Object.keys(present.latest_metrics)),
     }),
-    artifacts: async () => (path) => {
-      const problem = artifactProblem(path);
-      if (problem === undefined) return { path };
-      return { loss: { code: 'ARTIFACT_NAME', key: path, detail: `the artifact is left out: ${problem}` } };
+    artifacts: async () => {
+      const problemOf = createPathSpace();
+      return (path) => {
+        const problem = artifactProblem(path) ?? problemOf(path);
+        if (problem === undefined) return { path };
+        return { loss: { code: 'ARTIFACT_NAME', key: path, detail: `the artifact is left out: ${problem}` } };
+      };
     },
   };
 }
@@ -95,4 +98,18 @@ function heldInputs(inputs: readonly DatasetInput[], losses: RunLoss[]): Dataset
     }
   }
   return [...held.values()];
+}
+
+/** A path cannot be a file and another file's directory at once: the first one asked for wins. */
+function createPathSpace(): (path: string) => string | undefined {
+  const files = new Set<string>();
+  const directories = new Set<string>();
+  return (path) => {
+    const above = [...path.matchAll(/\//g)].map((match) => path.slice(0, match.index));
+    if (directories.has(path) || above.some((directory) => files.has(directory)))
+      return 'a file and a directory would have the same name';
+    files.add(path);
+    for (const directory of above) directories.add(directory);
+    return undefined;
+  };
 }
