@@ -123,6 +123,10 @@ describe('one change in the database or the files of a server', () => {
       expect(fields?.map((each) => each.replace(/^(dataset_inputs\.)[^.]+/, '$1#'))).toEqual([field]);
       expect(report.exit_status).toBe(4);
     });
+  });
+
+  test('all is as it was', async () => {
+    const { url } = await server();
     expect(await verify(source, url, { selection })).toMatchObject({ items: [], exit_status: 0 });
   });
 
