@@ -6,7 +6,6 @@ import { copyBetween } from '../../src/copy/job.ts';
 import { verify } from '../../src/verify/verify.ts';
 import { makeWorkspace } from '../servers/mlflow-client.ts';
 import { sharedServer } from '../servers/shared-server.ts';
-import { startServer } from '../servers/start-server.ts';
 
 const selection = { view: 'all' } as const;
 
@@ -34,53 +33,22 @@ describe('a clean copy of the hostile workspace has no difference', () => {
   });
   afterAll(() => rm(directory, { recursive: true, force: true }));
 
-  test('server → server, in full and quick', async () => {
-    const { url } = await sourceServer();
-    await using target = await startServer();
-    const { report } = await copyBetween(url, target.url, { selection });
-    expect(report.exit_status).toBe(0);
-    const full = await verify(url, target.url, { selection });
-    expect(full).toMatchObject(clean(5, 28, strangers));
-    expect(full.checked.points).toBeGreaterThan(3000);
-    expect(full.checked.artifact_bytes).toBeGreaterThan(300_000);
-    expect(await verify(url, target.url, { selection, quick: true })).toMatchObject(clean(5, 28, strangers));
-  });
-
-  test('server → archive → mlruns, and the archive against its source', async () => {
+  // The other pairs are in test/acceptance/whole-workspace.test.ts.
+  test('server → archive → mlruns, in both directions, full and quick', async () => {
     const { url } = await sourceServer();
     const archive = join(directory, 'backup.tar');
     const store = join(directory, 'mlruns');
     await copyBetween(url, archive, { selection });
     expect(await verify(url, archive, { selection })).toMatchObject(clean(5, 28, {}));
     expect(await verify(archive, url, { selection })).toMatchObject(clean(5, 28, {}));
+    expect(await verify(url, archive, { selection, quick: true })).toMatchObject(clean(5, 28, {}));
     expect(await verify(archive, undefined, { selection })).toMatchObject(clean(5, 28, {}));
 
     await copyBetween(archive, store, { selection });
     expect(await verify(archive, store, { selection })).toMatchObject(clean(5, 28, strangers));
     // The runs have the origin that a direct copy would have given them.
     expect(await verify(url, store, { selection })).toMatchObject(clean(5, 28, strangers));
+    expect(await verify(url, store, { selection, quick: true })).toMatchObject(clean(5, 28, strangers));
     expect(await verify(store, undefined, { selection })).toMatchObject(clean(5, 28, {}));
-  });
-
-  test('server → stream', async () => {
-    const { url } = await sourceServer();
-    const stream = join(directory, 'runs.ndjson');
-    const artifactsDir = join(directory, 'artifacts');
-    await copyBetween(url, stream, { selection, artifactsDir });
-    expect(await verify(url, stream, { selection, artifactsDir })).toMatchObject(clean(5, 28, {}));
-  });
-
-  test('mlruns → server → mlruns, with the losses of a SQL store', async () => {
-    await using local = await startServer({ store: 'filestore', artifacts: 'plain' });
-    const store = join(local.directory, 'mlruns');
-    await makeWorkspace(local, 'small');
-    await using target = await startServer();
-    const { report } = await copyBetween(store, target.url, { selection });
-    expect(report.loss_counts).toMatchObject({ INFINITY_CLAMPED: 2, ARTIFACT_NAME: 3 });
-    expect(await verify(store, target.url, { selection })).toMatchObject(clean(5, 28, report.loss_counts));
-
-    const back = join(directory, 'back', 'mlruns');
-    await copyBetween(target.url, back, { selection });
-    expect(await verify(target.url, back, { selection })).toMatchObject(clean(5, 28, { REFERENCE_KEPT: 1 }));
   });
 });
