@@ -30,6 +30,18 @@ export function addTlsOptions(command: Command, side: 'from' | 'to'): Command {
     .option(`--${side}-insecure`, `do not check the ${name} server's certificate`);
 }
 
+/** How fast a command works, and where it puts what has to wait. */
+export function addPaceOptions(command: Command): Command {
+  return command
+    .option('-c, --concurrency <runs>', 'runs in flight', positiveInteger, 8)
+    .option(
+      '--max-requests-per-second <number>',
+      'requests to each server that start in a second (default: no limit)',
+      positiveNumber,
+    )
+    .option('--temp-dir <dir>', "directory for spool files (default: the system's)");
+}
+
 /** Which part of a copy a command offers. */
 export interface TransferFeatures {
   /** Ids are given by the target: `--into`, `--id-map`. */
@@ -65,14 +77,7 @@ export function addTransferOptions(command: Command, features: TransferFeatures)
   if (features.writesFile) command.option('--overwrite', 'replace the file if it is there');
   if (features.stream) command.option('--artifacts-dir <dir>', "directory of a stream's artifact bytes");
   if (features.readsStream) command.option('--allow-edited', 'accept a stream whose lines were edited');
-  return addStateDirOption(command)
-    .option('-c, --concurrency <runs>', 'runs in flight', positiveInteger, 8)
-    .option(
-      '--max-requests-per-second <number>',
-      'requests to each server that start in a second (default: no limit)',
-      positiveNumber,
-    )
-    .option('--temp-dir <dir>', "directory for spool files (default: the system's)")
+  return addPaceOptions(addStateDirOption(command))
     .option('--verify', 'compare the target with the source afterwards, point by point')
     .option('--json', 'print the report as one JSON object on stdout')
     .option('-q, --quiet', 'print errors only');

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import type { Io } from './io.ts';
-import { addTlsOptions, parseOptions } from './options.ts';
-import { addSelectionOptions, collect, positiveInteger } from './selection-options.ts';
+import { addPaceOptions, addTlsOptions, parseOptions } from './options.ts';
+import { addSelectionOptions, collect } from './selection-options.ts';
 import { formatVerification } from './verify-text.ts';
 import { verifyWithProgress } from './verify-with-progress.ts';
 
@@ -28,8 +28,6 @@ export function addVerifyCommand(program: Command, io: Io): void {
     .option('--no-metrics', 'do not look at metrics')
     .option('--artifacts-dir <dir>', "directory of a stream's artifact bytes")
     .option('--allow-edited', 'accept a stream whose lines were edited')
-    .option('-c, --concurrency <runs>', 'runs in flight', positiveInteger, 8)
-    .option('--temp-dir <dir>', "directory for spool files (default: the system's)")
     .option('--json', 'print the report as one JSON object')
     .option('-q, --quiet', 'print what is not the same only')
     .action(async (place: string, target: string | undefined, values: unknown) => {
@@ -56,6 +54,7 @@ Exit status
 `,
     );
   addSelectionOptions(command);
+  addPaceOptions(command);
   addTlsOptions(command, 'from');
   addTlsOptions(command, 'to');
 }

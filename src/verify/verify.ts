@@ -17,6 +17,7 @@ export interface VerifyOptions
     JobOptions,
     | 'selection'
     | 'concurrency'
+    | 'maxRequestsPerSecond'
     | 'rename'
     | 'into'
     | 'metrics'
