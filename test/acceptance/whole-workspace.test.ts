@@ -7,6 +7,7 @@ import { makeWorkspace, takeSnapshot } from '../servers/mlflow-client.ts';
 import { sharedServer } from '../servers/shared-server.ts';
 import type { Snapshot } from '../servers/snapshot.ts';
 import { startServer } from '../servers/start-server.ts';
+import { leakedIds } from './leaked-ids.ts';
 import { copyReport, runMlferry } from './run-mlferry.ts';
 
 /** One workspace with everything that is hard to copy, at full size, over every kind of place and back. */
@@ -46,6 +47,9 @@ describe('a whole workspace', () => {
     const first = await copyReport(['copy', url, target.url, '--view', 'all']);
     expect(first).toMatchObject({ ...clean, experiments: { read: 5, created: 4 } });
     expect(differences(source, await takeSnapshot(target))).toEqual([]);
+    const ids = source.runs.map(({ run_id }) => run_id);
+    expect(leakedIds(target, ids)).toEqual([]);
+    expect(leakedIds(await sourceServer(), ids).length).toBeGreaterThan(ids.length);
 
     const second = await copyReport(['copy', url, target.url, '--view', 'all', '--verify']);
     expect(second).toMatchObject({
