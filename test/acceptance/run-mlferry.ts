@@ -86,6 +86,7 @@ const reportSchema = z.object({
   ),
   failures: z.array(z.object({ code: z.string(), object: z.string(), message: z.string() })),
   error: z.object({ code: z.string(), message: z.string() }).optional(),
+  verification: z.looseObject({ exit_status: z.int(), items: z.array(z.unknown()) }).optional(),
   exit_status: z.int(),
 });
 export type JsonReport = z.infer<typeof reportSchema>;
