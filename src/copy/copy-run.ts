@@ -2,12 +2,15 @@ import { runDigest } from '../model/canonical.ts';
 import { MlferryError } from '../util/errors.ts';
 import { carriedRun, partDigest } from './carried-run.ts';
 import type { Pass, Work } from './pass.ts';
-import { remapRun, runReferences, unresolvedTags } from './remap.ts';
+import { type RunIds, remapRun, runReferences, unresolvedTags } from './remap.ts';
 import { referenceKept } from './settle.ts';
 
-/** Copies one run, and notes what the settlement has to do for it. What fails for the run alone is listed. */
-export async function copyRun(pass: Pass, { source, experiment }: Work): Promise<void> {
-  const { writer, flow, runIds } = pass;
+/**
+ * Copies one run, and notes what the settlement has to do for it. `runIds`: the runs that it may refer to. What fails for
+ * the run alone is listed.
+ */
+export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: RunIds): Promise<void> {
+  const { writer, flow } = pass;
   const { signal, ledger, parts, journal } = pass.options;
   if (signal.aborted) throw new MlferryError('INTERRUPTED', 'Interrupted');
   const carried = carriedRun(source, parts, (points, bytes) => {

@@ -5,7 +5,7 @@ import { copyRun } from './copy-run.ts';
 import { type CopyOptions, type Pass, startPass, type Work } from './pass.ts';
 import { runReferences } from './remap.ts';
 import { exitStatus, type Report } from './report.ts';
-import { settlementOf } from './settle.ts';
+import { settlementOf, withOthers } from './settle.ts';
 import { staleRuns } from './stale-runs.ts';
 
 /** What a copy leaves: the report, and source id → target id of everything that is on the target now. */
@@ -69,9 +69,11 @@ async function copyRuns(pass: Pass): Promise<void> {
     const waits =
       writer.ids === 'target' && runReferences(work.source.run).inputs.some((id) => !runIds.has(id));
     if (waits) postponed.push(work);
-    else await copyRun(pass, work);
+    else await copyRun(pass, work, runIds);
   });
-  await mapConcurrent(postponed, concurrency, (work) => copyRun(pass, work));
+  const wanted = postponed.flatMap(({ source }) => runReferences(source.run).inputs);
+  const ids = await withOthers(runIds, wanted, writer);
+  await mapConcurrent(postponed, concurrency, (work) => copyRun(pass, work, ids));
 }
 
 /** The second pass: references to runs that were copied later, then what is deleted at the source. */

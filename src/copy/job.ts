@@ -1,11 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
 import { openReader, openWriter } from '../places/open.ts';
 import type { PlaceOptions, TlsOptions } from '../places/place.ts';
 import { searchOf } from '../search/search-of.ts';
+import { makeTempDir } from '../util/temp-dir.ts';
 import { TOOL_VERSION } from '../util/tool-version.ts';
 import { type CopyResult, copy } from './copy.ts';
 import { type Job, openJob } from './open-job.ts';
@@ -18,6 +17,8 @@ export interface JobOptions {
   readonly selection?: Partial<Selection> | undefined;
   /** Runs in flight, default 8. */
   readonly concurrency?: number | undefined;
+  /** Most requests to each server that start in a second, default no limit. */
+  readonly maxRequestsPerSecond?: number | undefined;
   readonly rename?: readonly RenameRule[] | undefined;
   readonly into?: string | undefined;
   /** Default true. */
@@ -50,7 +51,7 @@ export async function withTempDir<T>(
   parent: string | undefined,
   task: (directory: string) => Promise<T>,
 ): Promise<T> {
-  const directory = await mkdtemp(join(parent ?? tmpdir(), 'mlferry-'));
+  const directory = await makeTempDir(parent);
   try {
     return await task(directory);
   } finally {
@@ -72,6 +73,7 @@ export function placeOptions(
     tempDir,
     signal: options.signal ?? new AbortController().signal,
     concurrency: options.concurrency ?? 8,
+    maxRequestsPerSecond: options.maxRequestsPerSecond,
     environment: options.environment ?? {},
     allowEdited: options.allowEdited ?? false,
     ...(tls === undefined ? {} : { tls }),
@@ -108,6 +110,7 @@ async function copyInJob(
   const ledger = createLedger();
   const shared = placeOptions(options, tempDir, ledger, 'from');
   const reader = await openReader(from, shared);
+  const parts = { metrics: options.metrics ?? true, artifacts: options.artifacts ?? true };
   try {
     const journal = await job?.begin(reader.info.fingerprint);
     const progress: JobProgress | undefined =
@@ -121,6 +124,7 @@ async function copyInJob(
       overwrite: options.overwrite ?? false,
       source: reader.info,
       selection,
+      parts,
       toolVersion: TOOL_VERSION,
       ...(job === undefined || journal === undefined
         ? {}
@@ -131,7 +135,7 @@ async function copyInJob(
       concurrency: shared.concurrency,
       rename: options.rename ?? [],
       into: options.into,
-      parts: { metrics: options.metrics ?? true, artifacts: options.artifacts ?? true },
+      parts,
       dryRun,
       signal: shared.signal,
       ledger,

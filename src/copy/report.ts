@@ -63,6 +63,7 @@ export function createLedger(): Ledger {
   const losses: Loss[] = [];
   const failures: Failure[] = [];
   const lossCounts = new Map<LossCode, number>();
+  const lossesOfRuns = new Map<string, number>();
   let unlisted = 0;
   let failed = 0;
   return {
@@ -71,7 +72,10 @@ export function createLedger(): Ledger {
     lossCounts,
     unlisted: () => unlisted,
     failureCount: () => failed,
+    noted: (run_id) => (lossesOfRuns.get(run_id) ?? 0) + failed,
     loss(loss) {
+      const { run_id } = loss;
+      if (run_id !== undefined) lossesOfRuns.set(run_id, (lossesOfRuns.get(run_id) ?? 0) + 1);
       lossCounts.set(loss.code, (lossCounts.get(loss.code) ?? 0) + (loss.count ?? 1));
       if (losses.length < MOST_LISTED) losses.push({ ...loss, detail: plainText(redact(loss.detail)) });
       else unlisted += 1;

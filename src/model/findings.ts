@@ -59,4 +59,6 @@ export interface Failure {
 export interface Findings {
   loss(loss: Loss): void;
   failure(failure: Failure): void;
+  /** Grows with every loss of this run, and with every failure: whether reading the run brought anything to report. */
+  noted?(run_id: string): number;
 }

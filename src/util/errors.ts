@@ -180,8 +180,9 @@ export function systemCode(error: unknown): string | undefined {
 }
 
 /**
- * Any thrown value as an MlferryError: full disks become NO_SPACE, aborts INTERRUPTED, the rest `fallback`
- * with `context` in front of the message.
+ * Any thrown value as an MlferryError, with `context` in front of the message: full and failing disks become NO_SPACE,
+ * aborts INTERRUPTED, the rest `fallback`. What a file system refuses is no defect of mlferry: instead of BUG it becomes
+ * DENIED when rights are missing, else REFUSED.
  */
 export function asMlferryError(error: unknown, fallback: ErrorCode = 'BUG', context = ''): MlferryError {
   if (error instanceof MlferryError) return error;
@@ -192,5 +193,21 @@ export function asMlferryError(error: unknown, fallback: ErrorCode = 'BUG', cont
     return new MlferryError('NO_SPACE', message, { cause: error });
   if (error instanceof Error && error.name === 'AbortError')
     return new MlferryError('INTERRUPTED', 'Interrupted', { cause: error });
+  if (fallback === 'BUG' && code !== undefined && isFileError(error)) {
+    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+      return new MlferryError('DENIED', message, {
+        cause: error,
+        hint: 'Check the permissions of the file and its directory.',
+      });
+    return new MlferryError('REFUSED', message, {
+      cause: error,
+      hint: 'The file system’s reason is in the message.',
+    });
+  }
   return new MlferryError(fallback, message, { cause: error });
+}
+
+/** Whether a system error is one of the file system: only those name a path. */
+function isFileError(error: unknown): boolean {
+  return error instanceof Error && 'path' in error && typeof error.path === 'string';
 }

@@ -112,6 +112,8 @@ function parser() {
   };
   const program = createProgram(io);
   for (const command of program.commands) {
+    for (const nested of command.commands) nested.action(() => undefined);
+    if (command.commands.length > 0) continue;
     command.action(() => {
       if (command.name() === 'schema') return;
       parseOptions(command.opts());

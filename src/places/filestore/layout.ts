@@ -15,6 +15,8 @@ export const TRASH = '.trash';
  * name ends with `.trash`, so no version of it takes this one for an experiment.
  */
 export const PARTIAL = '.mlferry-partial.trash';
+/** A file in {@link PARTIAL} while a store that mlferry made has not got all that a new store gets. */
+export const NEW_STORE = 'new-store';
 /** Directories beside the runs of an experiment that are no runs. */
 export const RESERVED: ReadonlySet<string> = new Set(['tags', 'datasets', 'traces', 'models']);
 /** Directory of the root that holds the model registry, no experiment. */

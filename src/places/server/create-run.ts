@@ -2,7 +2,7 @@ import { ORIGIN_TAG, originRunId } from '../../model/canonical.ts';
 import { fitRun, tagsForCreateOnly } from '../../model/fit-run.ts';
 import type { Run } from '../../model/records.ts';
 import { createOnce } from './create-once.ts';
-import { runsOfOrigin } from './find-copied-run.ts';
+import { runsOfOrigin } from './find-copied-runs.ts';
 import { knownRun } from './known-runs.ts';
 import type { TargetContext } from './target-context.ts';
 import type { ExperimentState } from './target-experiments.ts';
@@ -47,7 +47,7 @@ export async function createRun(
   const created = await createOnce(
     () => routes.createRun({ experiment_id, run_name, user_id, start_time, tags }),
     async () => (await runsOfOrigin(routes, experiment_id, origin))[0],
-    context.signal,
+    context,
     () => void experiment.suspects.set(originRunId(origin), origin),
   );
   // A second try after a refusal goes on with this run.

@@ -3,7 +3,7 @@ import { RUN_NAME_TAG } from '../../model/fit-run.ts';
 import { isKeyAllowed } from '../../model/limits.ts';
 import type { Run } from '../../model/records.ts';
 import { MlferryError } from '../../util/errors.ts';
-import { runsOfOrigin } from './find-copied-run.ts';
+import { runsOfOrigin } from './find-copied-runs.ts';
 import type { TargetContext } from './target-context.ts';
 import type { ExperimentState } from './target-experiments.ts';
 

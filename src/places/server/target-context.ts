@@ -8,6 +8,7 @@ import type { Point } from '../../model/records.ts';
 import type { WriterOptions } from '../place.ts';
 import { isAtLeast } from './capabilities.ts';
 import type { TrackingClient } from './client.ts';
+import type { Patience } from './create-once.ts';
 import { readHistory } from './history.ts';
 import { BATCH_LIMITS, type BatchLimits } from './log-batches.ts';
 import type { KeyPoint } from './sift-points.ts';
@@ -15,11 +16,10 @@ import type { ExperimentState } from './target-experiments.ts';
 import { type TargetRoutes, targetRoutes } from './target-routes.ts';
 
 /** What all parts of the writing side share, and what they learnt about the target. */
-export interface TargetContext {
+export interface TargetContext extends Patience {
   readonly client: TrackingClient;
   readonly routes: TargetRoutes;
   readonly findings: Findings;
-  readonly signal: AbortSignal;
   readonly tempDir: string;
   /** Whether an entry without sha256 has no bytes (archives and streams). */
   readonly hashesTellBytes: boolean;
@@ -87,6 +87,7 @@ export function targetContext(client: TrackingClient, options: WriterOptions): T
     routes,
     findings: options.findings,
     signal: options.signal,
+    backoff: client.backoff,
     tempDir: options.tempDir,
     hashesTellBytes: options.source.kind === 'archive' || options.source.kind === 'stream',
     batchLimits: {

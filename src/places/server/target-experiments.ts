@@ -4,7 +4,7 @@ import type { Experiment } from '../../model/records.ts';
 import { ownValue, type StringMap } from '../../model/string-map.ts';
 import { MlferryError } from '../../util/errors.ts';
 import type { TargetExperiment } from '../place.ts';
-import { createOnce } from './create-once.ts';
+import { createOnce, type Patience } from './create-once.ts';
 import { type KnownRun, scanKnownRuns, type Twin } from './known-runs.ts';
 import { type TargetRoutes, unlessMissing } from './target-routes.ts';
 
@@ -37,10 +37,9 @@ export interface TargetExperiments {
 }
 
 /** What opening experiments needs; `limits` is asked anew each time, because it can become stricter. */
-export interface ExperimentContext {
+export interface ExperimentContext extends Patience {
   readonly routes: TargetRoutes;
   readonly findings: Findings;
-  readonly signal: AbortSignal;
   /** The SQL store takes tags with any key in creates, and only there. */
   readonly createsAnyKey: boolean;
   limits(): TargetLimits;
@@ -48,7 +47,7 @@ export interface ExperimentContext {
 
 /** See {@link TargetExperiments}. */
 export function targetExperiments(context: ExperimentContext): TargetExperiments {
-  const { routes, findings, signal } = context;
+  const { routes, findings } = context;
   const byName = new Map<string, ExperimentState>();
   const byId = new Map<string, ExperimentState>();
 
@@ -97,7 +96,7 @@ export function targetExperiments(context: ExperimentContext): TargetExperiments
     const sent = fitTags(name, tags, true);
     const find = async () => (await routes.experimentByName(name))?.experiment_id;
     const experiment_id = routes.changes
-      ? await createOnce(() => routes.createExperiment(name, sent), find, signal)
+      ? await createOnce(() => routes.createExperiment(name, sent), find, context)
       : `new experiment ${byId.size + 1}`;
     return { state: remember({ experiment_id, name, artifact_location: '' }, false, true), present: tags };
   }

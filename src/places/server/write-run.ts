@@ -9,7 +9,7 @@ import { createByteSpool } from '../../util/byte-spool.ts';
 import type { MetricPoints, RunReader, RunTarget, WrittenRun } from '../place.ts';
 import { OVERSIZE_FILE, REFUSED_METRICS_FILE } from './artifact-names.ts';
 import { createRun } from './create-run.ts';
-import { runsOfOrigin } from './find-copied-run.ts';
+import { runsOfOrigin } from './find-copied-runs.ts';
 import { type KnownRun, knownRun } from './known-runs.ts';
 import { logInputs } from './log-inputs.ts';
 import { runChanges } from './run-changes.ts';

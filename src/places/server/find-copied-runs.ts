@@ -2,10 +2,12 @@ import { ORIGIN_TAG, originRunId } from '../../model/canonical.ts';
 import type { Run } from '../../model/records.ts';
 import { ownValue } from '../../model/string-map.ts';
 import type { TrackingClient } from './client.ts';
+import { COPIED_RUNS } from './known-runs.ts';
 import { searchExperiments } from './searches.ts';
 import type { TargetRoutes } from './target-routes.ts';
 
 const EXPERIMENTS_PER_SEARCH = 500;
+const MOST_SINGLE = 20;
 
 /** The runs of an experiment with this very origin, active ones first. */
 export async function runsOfOrigin(
@@ -24,25 +26,35 @@ function quoted(text: string): string {
   return text.includes("'") ? `"${text}"` : `'${text}'`;
 }
 
-/** The copy of a source run in any experiment of the target; of several the one that is active. */
-export async function findCopiedRun(
+/**
+ * The copies of source runs in any experiment of the target; of several copies of a run one that is active. Few are
+ * searched for one by one, many by a scan of all copied runs.
+ */
+export async function findCopiedRuns(
   client: TrackingClient,
   routes: TargetRoutes,
-  source_run_id: string,
-): Promise<string | undefined> {
-  if (!/^[\w-]+$/.test(source_run_id)) return undefined;
-  let deleted: string | undefined;
+  source_run_ids: readonly string[],
+): Promise<Map<string, string>> {
+  const wanted = new Set(source_run_ids.filter((id) => /^[\w-]+$/.test(id)));
+  const found = new Map<string, string>();
+  const deleted = new Map<string, string>();
+  if (wanted.size === 0) return found;
+  const filters =
+    wanted.size > MOST_SINGLE
+      ? [COPIED_RUNS]
+      : [...wanted].map((id) => `tags.\`${ORIGIN_TAG}\` LIKE '%/${id}'`);
   for await (const ids of experimentIds(client)) {
-    for await (const page of routes.searchRuns(ids, `tags.\`${ORIGIN_TAG}\` LIKE '%/${source_run_id}'`)) {
-      for (const run of page) {
-        // `_` in LIKE stands for any character.
-        if (originRunId(ownValue(run.tags, ORIGIN_TAG) ?? '') !== source_run_id) continue;
-        if (run.lifecycle_stage === 'active') return run.run_id;
-        deleted ??= run.run_id;
+    for (const filter of filters) {
+      for await (const page of routes.searchRuns(ids, filter)) {
+        for (const { run_id, tags, lifecycle_stage } of page) {
+          const id = originRunId(ownValue(tags, ORIGIN_TAG) ?? '');
+          // `_` in LIKE stands for any character.
+          if (wanted.has(id)) (lifecycle_stage === 'active' ? found : deleted).set(id, run_id);
+        }
       }
     }
   }
-  return deleted;
+  return new Map([...deleted, ...found]);
 }
 
 async function* experimentIds(client: TrackingClient): AsyncGenerator<string[]> {
