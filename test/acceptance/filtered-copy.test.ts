@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { copyBetween } from '../../src/copy/job.ts';
-import { startProxy } from '../places/server/recording-proxy.ts';
+import { startFaultProxy } from '../faults/proxy.ts';
 import { sharedServer } from '../servers/shared-server.ts';
 
 const EXPERIMENTS = 50;
@@ -62,11 +62,11 @@ function fill(file: string): void {
 test('a filtered copy of 10,000 runs costs requests by what it keeps', async () => {
   const [from, to] = [await source(), await target()];
   fill(join(from.directory, 'mlflow.db'));
-  const [reading, writing] = [await startProxy(from.url), await startProxy(to.url)];
+  const [reading, writing] = [await startFaultProxy(from.url), await startFaultProxy(to.url)];
 
   const requestsOf = async (filter: string, kept: number) => {
-    reading.requests.length = 0;
-    writing.requests.length = 0;
+    reading.play([]);
+    writing.play([]);
     const { report } = await copyBetween(reading.url, writing.url, { selection: { filter }, into: 'kept' });
     expect(report).toMatchObject({ exit_status: 0, runs: { read: kept, created: kept } });
     return { read: reading.requests.length, written: writing.requests.length };
@@ -94,7 +94,7 @@ test('a filtered copy of 10,000 runs costs requests by what it keeps', async () 
 
 test('aggregates read the histories that the record does not decide, many in one request', async () => {
   const from = await source();
-  const reading = await startProxy(from.url);
+  const reading = await startFaultProxy(from.url);
   try {
     // All 10,000 have a least loss of 0.1; 1,000 show it to be below 1 by their latest value alone.
     const { report } = await copyBetween(reading.url, join(from.directory, 'aggregate.tar'), {
@@ -102,7 +102,7 @@ test('aggregates read the histories that the record does not decide, many in one
       metrics: false,
     });
     expect(report.runs.read).toBe(30);
-    const histories = reading.requests.filter((request) => request.includes('get-history'));
+    const histories = reading.requests.filter((request) => request.route.includes('get-history'));
     expect(histories.length).toBeLessThanOrEqual(2);
   } finally {
     await reading.close();
@@ -111,14 +111,14 @@ test('aggregates read the histories that the record does not decide, many in one
 
 test('the best runs of 10,000 are found without asking each experiment', async () => {
   const from = await source();
-  const reading = await startProxy(from.url);
+  const reading = await startFaultProxy(from.url);
   const searchesOf = async (order_by: string[], file: string) => {
-    reading.requests.length = 0;
+    reading.play([]);
     const { report } = await copyBetween(reading.url, join(from.directory, file), {
       selection: { order_by, max_runs: 5 },
     });
     expect(report).toMatchObject({ exit_status: 0, runs: { read: 5 } });
-    return reading.requests.filter((request) => request.includes('runs/search')).length;
+    return reading.requests.filter((request) => request.route.includes('runs/search')).length;
   };
   try {
     // One search, and the five of at most five experiments again by their ids.
