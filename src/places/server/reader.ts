@@ -115,17 +115,18 @@ export function serverReader(client: TrackingClient, options: PlaceOptions): Rea
           yield { source: sourceRun(found, experiment, selection), recheck };
       }
     },
-    sorted: async (experiments, selection, searched) => {
+    together: async (experiments, selection, searched) => {
       if (selection.runs.length > 0) return undefined;
       const byId = new Map(experiments.map((experiment) => [experiment.experiment_id, experiment]));
-      const streams = await search.sorted(experiments, selection, searched);
-      return streams?.map(async function* (stream) {
+      const { streams, sorted } = await search.together(experiments, selection, searched);
+      const candidatesOf = async function* (stream: (typeof streams)[number]) {
         for await (const { found, recheck } of stream) {
           const experiment = byId.get(found.run.experiment_id);
           if (experiment !== undefined && selectsRun(selection, found.run))
             yield { source: sourceRun(found, experiment, selection), recheck };
         }
-      });
+      };
+      return { streams: streams.map(candidatesOf), sorted };
     },
     explain: async (selection) => {
       const searched = searchOf(selection);
