@@ -1,4 +1,4 @@
-import { isAbsolute } from 'node:path';
+import { basename, dirname, isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Where a run's artifacts are, by its `artifact_uri`. */
@@ -23,6 +23,14 @@ export function parseArtifactRoot(uri: string): ArtifactRoot {
     if (path !== undefined) return { kind: 'directory', path };
   }
   return { kind: 'other', scheme: scheme ?? 'relative path' };
+}
+
+/**
+ * Whether a directory is the artifact root of this very run, `…/<run_id>/artifacts`: MLflow makes every root so. A server
+ * that names another directory of this machine gets nothing of it and puts nothing there.
+ */
+export function isOwnRoot(directory: string, run_id: string): boolean {
+  return basename(directory) === 'artifacts' && basename(dirname(directory)) === run_id;
 }
 
 function pathOfFileUrl(uri: string): string | undefined {

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { asMlferryError, MlferryError, systemCode } from '../util/errors.ts';
-import { parseArtifactRoot } from './root.ts';
+import { isOwnRoot, parseArtifactRoot } from './root.ts';
 
 /** Where the files of one run are written to. Paths are relative to the run's artifact root, with `/`. */
 export interface ArtifactSink {
@@ -27,18 +27,21 @@ export interface Uploader {
 const ROUTE = '/api/2.0/mlflow-artifacts/artifacts';
 
 /**
- * The sink for a run's `artifact_uri`: through the tracking server for `mlflow-artifacts:` roots of that server, the
- * local disk for `file:` and plain paths whose upper directories exist here. `undefined` for any other root.
+ * The sink for the `artifact_uri` of the run `run_id`: through the tracking server for `mlflow-artifacts:` roots of that server, the
+ * local disk for `file:` and plain paths that are a run's own (see {@link isOwnRoot}) and whose upper directories exist
+ * here. `undefined` for any other root.
  */
 export async function openArtifactSink(
   artifactUri: string,
+  run_id: string,
   server: Uploader,
 ): Promise<ArtifactSink | undefined> {
   const root = parseArtifactRoot(artifactUri);
   if (root.kind === 'proxied') {
     return (root.host ?? server.base.host) === server.base.host ? proxiedSink(root.path, server) : undefined;
   }
-  if (root.kind === 'directory') return (await isReachable(root.path)) ? localSink(root.path) : undefined;
+  if (root.kind === 'directory')
+    return isOwnRoot(root.path, run_id) && (await isReachable(root.path)) ? localSink(root.path) : undefined;
   const own = `${server.base.href.replace(/\/+$/, '')}${ROUTE}/`;
   return artifactUri.startsWith(own) ? proxiedSink(artifactUri.slice(own.length), server) : undefined;
 }

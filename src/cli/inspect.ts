@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { inspect, type Summary } from '../copy/inspect.ts';
+import { plainText } from '../util/plain-text.ts';
 import { redact } from '../util/redact.ts';
 import { explainSelection } from './explain-selection.ts';
 import { formatBytes, formatCount, formatTable } from './format.ts';
@@ -29,7 +30,7 @@ export function addInspectCommand(program: Command, io: Io): void {
       });
       io.stdout.write(json ? `${JSON.stringify(summary)}\n` : summaryText(summary));
       for (const { object, message, hint } of summary.failures)
-        io.stderr.write(`${object}: ${redact(message)}. ${hint}\n`);
+        io.stderr.write(`${plainText(`${object}: ${redact(message)}. ${hint}`)}\n`);
       io.exit(summary.failures.length > 0 ? 3 : 0);
     })
     .addHelpText(
@@ -50,8 +51,8 @@ function summaryText({ place, experiments, total, losses }: Summary): string {
   const version = place.server_version === undefined ? '' : `, MLflow ${place.server_version}`;
   const rows = [...experiments, { ...total, experiment_id: '', name: 'total', lifecycle_stage: '' }].map(
     (row) => [
-      row.experiment_id,
-      row.name,
+      plainText(row.experiment_id, 100),
+      plainText(row.name, 200),
       row.lifecycle_stage,
       formatCount(row.runs),
       statuses(row.statuses),
@@ -63,7 +64,7 @@ function summaryText({ place, experiments, total, losses }: Summary): string {
   );
   const heads = ['id', 'experiment', 'stage', 'runs', 'status', 'metrics', 'points', 'files', 'bytes'];
   const notes = losses.map(({ experiment_name, run_id, detail }) =>
-    `note: ${experiment_name ?? ''} ${run_id ?? ''} ${detail}\n`.replace(/ +/g, ' '),
+    `${plainText(`note: ${experiment_name ?? ''} ${run_id ?? ''} ${detail}`)}\n`.replace(/ +/g, ' '),
   );
   return `${place.kind} ${place.location}${version}\n\n${formatTable([heads, ...rows])}${notes.length > 0 ? '\n' : ''}${notes.join('')}`;
 }

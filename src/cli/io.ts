@@ -9,6 +9,8 @@ export interface Io {
   readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
-  /** Sets the exit status of the process. */
+  /** The exit status that a signal has set: 130 or 143. */
+  signalStatus?(): number | undefined;
+  /** Sets the exit status of the process, unless a signal has. */
   exit(status: number): void;
 }

@@ -7,9 +7,11 @@ import { createProgram } from './program.ts';
 /** The command line: parses, runs one command, sets the exit status. The first Ctrl-C stops cleanly, a second at once. */
 export async function main(argv: readonly string[]): Promise<void> {
   const abort = new AbortController();
+  let signalStatus: number | undefined;
   const stop = (signal: 'SIGINT' | 'SIGTERM', status: number) => {
     process.on(signal, () => {
       if (abort.signal.aborted) process.exit(status);
+      signalStatus = status;
       process.exitCode = status;
       process.stderr.write('\nStopping; once more to stop at once.\n');
       abort.abort();
@@ -23,6 +25,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     stderr: process.stderr,
     environment: process.env,
     signal: abort.signal,
+    signalStatus: () => signalStatus,
     exit: (status) => {
       process.exitCode ??= status;
     },
@@ -43,7 +46,9 @@ export async function run(argv: readonly string[], io: Io): Promise<void> {
       return;
     }
     const known = asMlferryError(error);
-    io.stderr.write(`error ${known.code}: ${redact(known.message)}. ${known.hint}\n`);
+    // A message of several lines ends with a line that stands by itself, the caret below a search expression.
+    const end = known.message.includes('\n') ? '\n' : '. ';
+    io.stderr.write(`error ${known.code}: ${known.message}${end}${known.hint}\n`);
     if (known.code === 'BUG' && error instanceof Error) io.stderr.write(`${redact(error.stack ?? '')}\n`);
     io.exit(known.meaning.exit);
   }

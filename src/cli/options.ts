@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import type { JobOptions } from '../copy/job.ts';
 import { parseRename } from '../copy/rename.ts';
@@ -12,6 +12,14 @@ import {
   selectionOf,
   selectionShape,
 } from './selection-options.ts';
+import { addStateDirOption } from './state-dir.ts';
+
+function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value <= 0)
+    throw new InvalidArgumentError('It is not a number above 0.');
+  return value;
+}
 
 /** The TLS options of one side. */
 export function addTlsOptions(command: Command, side: 'from' | 'to'): Command {
@@ -57,8 +65,13 @@ export function addTransferOptions(command: Command, features: TransferFeatures)
   if (features.writesFile) command.option('--overwrite', 'replace the file if it is there');
   if (features.stream) command.option('--artifacts-dir <dir>', "directory of a stream's artifact bytes");
   if (features.readsStream) command.option('--allow-edited', 'accept a stream whose lines were edited');
-  return command
+  return addStateDirOption(command)
     .option('-c, --concurrency <runs>', 'runs in flight', positiveInteger, 8)
+    .option(
+      '--max-requests-per-second <number>',
+      'requests to each server that start in a second (default: no limit)',
+      positiveNumber,
+    )
     .option('--temp-dir <dir>', "directory for spool files (default: the system's)")
     .option('--json', 'print the report as one JSON object on stdout')
     .option('-q, --quiet', 'print errors only');
@@ -77,7 +90,9 @@ const transferOptions = z.object({
   artifactsDir: z.string().optional(),
   allowEdited: z.boolean().default(false),
   concurrency: z.number().default(8),
+  maxRequestsPerSecond: z.number().optional(),
   tempDir: z.string().optional(),
+  stateDir: z.string().optional(),
   json: z.boolean().default(false),
   quiet: z.boolean().default(false),
   fromCa: z.string().optional(),
@@ -125,7 +140,9 @@ export function parseOptions(values: unknown): ParsedOptions {
       artifactsDir: o.artifactsDir,
       allowEdited: o.allowEdited,
       concurrency: o.concurrency,
+      maxRequestsPerSecond: o.maxRequestsPerSecond,
       tempDir: o.tempDir,
+      stateDir: o.stateDir,
       tls: {
         from: tlsOptions(o.fromCa, o.fromClientCert, o.fromInsecure),
         to: tlsOptions(o.toCa, o.toClientCert, o.toInsecure),

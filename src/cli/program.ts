@@ -7,6 +7,7 @@ import { addExportCommand } from './export.ts';
 import { addImportCommand } from './import.ts';
 import { addInspectCommand } from './inspect.ts';
 import type { Io } from './io.ts';
+import { addJobsCommand } from './jobs.ts';
 import { addRestoreCommand } from './restore.ts';
 import { addRunsCommand } from './runs.ts';
 import { addSchemaCommand } from './schema.ts';
@@ -44,6 +45,7 @@ export function createProgram(io: Io): Command {
   addInspectCommand(program, io);
   addRunsCommand(program, io);
   addExperimentsCommand(program, io);
+  addJobsCommand(program, io);
   addSchemaCommand(program, io);
   for (const command of withSubcommands(program)) {
     command.exitOverride().configureOutput({

@@ -1,5 +1,6 @@
 import { createLogUpdate } from 'log-update';
-import type { Progress } from '../copy/copy.ts';
+import type { Progress } from '../copy/pass.ts';
+import { plainText } from '../util/plain-text.ts';
 import { formatBytes, formatCount, formatDuration } from './format.ts';
 import type { Io } from './io.ts';
 
@@ -37,7 +38,7 @@ export function progressText(
   const rate = (amount: number) => (seconds > 0 ? amount / seconds : 0);
   const left = remaining(experiments, runs, seconds);
   return [
-    `experiment ${experiments.done}/${experiments.total} ${experiment}`,
+    `experiment ${experiments.done}/${experiments.total} ${plainText(experiment, 100)}`,
     `runs ${formatCount(runs.done)}/${formatCount(runs.seen)}${runs.failed > 0 ? ` (${runs.failed} failed)` : ''}`,
     `${formatCount(points)} points (${formatCount(Math.round(rate(points)))}/s)`,
     `${formatBytes(bytes)} (${formatBytes(rate(bytes))}/s)`,

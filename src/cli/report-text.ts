@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import type { Report } from '../copy/report.ts';
 import type { Failure, Loss } from '../model/findings.ts';
+import { plainText } from '../util/plain-text.ts';
 import { formatBytes, formatCount, formatDuration, formatTable } from './format.ts';
 import type { Io } from './io.ts';
 
@@ -79,12 +80,13 @@ function lossText({ experiment_name, run_id, key, detail }: Loss): string {
     ...(run_id === undefined ? [] : [`run ${run_id}`]),
     ...(key === undefined ? [] : [`"${key}"`]),
   ].join(' ');
-  return where === '' ? detail : `${where}: ${detail}`;
+  return plainText(where === '' ? detail : `${where}: ${detail}`);
 }
 
 function failures(report: Report): string {
   const lines = report.failures.map(
-    ({ code, object, message, hint }: Failure) => `  ${object}: ${message} (${code}). ${hint}\n`,
+    ({ code, object, message, hint }: Failure) =>
+      `  ${plainText(`${object}: ${message} (${code}). ${hint}`)}\n`,
   );
   const more = report.unlisted > 0 ? `  … ${report.unlisted} more\n` : '';
   return `Failed:\n${lines.join('')}${more}`;

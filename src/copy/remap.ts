@@ -11,7 +11,7 @@ import { ownValue, type StringMap } from '../model/string-map.ts';
 export { PARENT_TAG };
 
 /** Source id → target id of every run that is known to be on the target. */
-export type RunIds = ReadonlyMap<string, string>;
+export type RunIds = Pick<ReadonlyMap<string, string>, 'has' | 'get'>;
 
 /** What remapping needs to know of a source run. */
 export type SourceIds = Pick<Run, 'run_id' | 'artifact_uri'>;
@@ -121,7 +121,7 @@ function tagsToCarry(source: Run): StringMap {
 export function unresolvedTags(
   run: Run,
   references: Map<string, string[]>,
-  runIds: ReadonlyMap<string, string>,
+  runIds: RunIds,
 ): Map<string, string> {
   const open = new Map<string, string>();
   for (const [key, ids] of references) {

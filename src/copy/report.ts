@@ -1,6 +1,7 @@
 import type { Failure, Findings, Loss, LossCode } from '../model/findings.ts';
 import type { PlaceInfo } from '../places/place.ts';
 import { type ErrorCode, errorCodes, type MlferryError } from '../util/errors.ts';
+import { plainText } from '../util/plain-text.ts';
 import { redact } from '../util/redact.ts';
 
 /** Losses and failures listed one by one; beyond it only the counts grow. */
@@ -32,8 +33,20 @@ export interface Report {
   readonly unlisted: number;
   /** Why the job stopped before its end, if it did. */
   readonly error?: { code: ErrorCode; message: string; hint: string };
+  /** The job in the state directory, where there is one. */
+  readonly job?: JobProgress;
   readonly seconds: number;
   readonly exit_status: number;
+}
+
+/** What this process found of its job when it began. */
+export interface JobProgress {
+  readonly job_id: string;
+  /** Whether an earlier process had begun it and not come to its end. */
+  readonly resumed: boolean;
+  /** Runs that earlier processes wrote; `started`: when the first one began (ms since the epoch). */
+  readonly done: number;
+  readonly started: number;
 }
 
 /** Collects what readers and writers find. */
@@ -50,6 +63,7 @@ export function createLedger(): Ledger {
   const losses: Loss[] = [];
   const failures: Failure[] = [];
   const lossCounts = new Map<LossCode, number>();
+  const lossesOfRuns = new Map<string, number>();
   let unlisted = 0;
   let failed = 0;
   return {
@@ -58,9 +72,12 @@ export function createLedger(): Ledger {
     lossCounts,
     unlisted: () => unlisted,
     failureCount: () => failed,
+    noted: (run_id) => (lossesOfRuns.get(run_id) ?? 0) + failed,
     loss(loss) {
+      const { run_id } = loss;
+      if (run_id !== undefined) lossesOfRuns.set(run_id, (lossesOfRuns.get(run_id) ?? 0) + 1);
       lossCounts.set(loss.code, (lossCounts.get(loss.code) ?? 0) + (loss.count ?? 1));
-      if (losses.length < MOST_LISTED) losses.push({ ...loss, detail: redact(loss.detail) });
+      if (losses.length < MOST_LISTED) losses.push({ ...loss, detail: plainText(redact(loss.detail)) });
       else unlisted += 1;
     },
     failure(failure) {

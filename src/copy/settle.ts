@@ -15,16 +15,16 @@ export interface OpenReferences {
 }
 
 /**
- * The tags to set in the second pass. Parents outside the selection are looked up on the target; one that is not
- * there stays under `mlferry.origin_parent` and is a loss.
+ * The tags to set in the second pass. Runs outside the selection are looked up on the target; a parent that is not there
+ * stays under `mlferry.origin_parent` and is a loss, like any other reference to a run that is not there.
  */
 export async function settlementOf(
   open: readonly OpenReferences[],
   runIds: RunIds,
-  writer: Pick<Writer, 'findRun'>,
+  writer: Pick<Writer, 'findRuns'>,
 ): Promise<{ tags: Settlement['tags']; losses: Loss[] }> {
-  const ids = new Map(runIds);
-  const absent = new Set<string>();
+  const wanted = open.flatMap((run) => [...run.tags].flatMap(([key, value]) => references(key, value)));
+  const ids = await withOthers(runIds, wanted, writer);
   const tags: Array<Settlement['tags'][number]> = [];
   const losses: Loss[] = [];
   for (const { source, own, experiment_name, tags: openTags, digest } of open) {
@@ -35,11 +35,6 @@ export async function settlementOf(
         const kept = references(key, value).filter((id) => id !== source.run_id && !ids.has(id));
         if (kept.length > 0) losses.push(referenceKept(experiment_name, source.run_id, key, kept));
         continue;
-      }
-      if (!ids.has(value) && !absent.has(value)) {
-        const found = await writer.findRun?.(value);
-        if (found === undefined) absent.add(value);
-        else ids.set(value, found);
       }
       const parent = ids.get(value);
       if (parent !== undefined) set.push([PARENT_TAG, parent], [ORIGIN_PARENT_TAG, null]);
@@ -59,6 +54,18 @@ export async function settlementOf(
     }
   }
   return { tags, losses };
+}
+
+/** The id map, and those of the wanted runs that it does not have but the target does: copied with another selection. */
+export async function withOthers(
+  runIds: RunIds,
+  wanted: readonly string[],
+  writer: Pick<Writer, 'findRuns'>,
+): Promise<RunIds> {
+  const unknown = [...new Set(wanted)].filter((id) => !runIds.has(id));
+  const found = unknown.length === 0 ? undefined : await writer.findRuns?.(unknown);
+  if (found === undefined || found.size === 0) return runIds;
+  return { has: (id) => runIds.has(id) || found.has(id), get: (id) => runIds.get(id) ?? found.get(id) };
 }
 
 /** The loss of references to runs that are not on the target: they keep their source ids. */

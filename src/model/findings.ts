@@ -29,6 +29,7 @@ export type LossCode =
   | 'VALUE_CONFLICT'
   | 'LEFT_DELETED'
   | 'REFERENCE_KEPT'
+  | 'TWIN_DELETED'
   | 'NOT_VOUCHED'
   | 'FILTERED_HERE'
   | 'NEGATIVE_ZERO';
@@ -58,4 +59,6 @@ export interface Failure {
 export interface Findings {
   loss(loss: Loss): void;
   failure(failure: Failure): void;
+  /** Grows with every loss of this run, and with every failure: whether reading the run brought anything to report. */
+  noted?(run_id: string): number;
 }

@@ -32,11 +32,22 @@ export function fromServerJson(text: string): unknown {
   try {
     return parseExact(text);
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    if (!(error instanceof SyntaxError)) throw tooDeep(error);
+  }
+  try {
     return parseExact(
       text.replace(STRING_OR_NON_FINITE, (token) => (token.startsWith('"') ? token : `"${token}"`)),
     );
+  } catch (error) {
+    throw tooDeep(error);
   }
+}
+
+/** The engine's stack ends at some 10,000 levels, or at a number or string of many million characters. */
+function tooDeep(error: unknown): unknown {
+  return error instanceof RangeError
+    ? new SyntaxError('nested too deep, or too long a value', { cause: error })
+    : error;
 }
 
 function parseExact(text: string): unknown {

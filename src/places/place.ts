@@ -101,6 +101,11 @@ export interface RunTarget {
    */
   readonly digest: string | undefined;
   /**
+   * An earlier process of this job may have created the copy without learning of it: a writer looks once more right
+   * before it creates, and for a second copy at the end.
+   */
+  readonly doubtful?: boolean;
+  /**
    * The run in the target's ids. A writer calls it once it knows the run's own id (and artifact root), also when it
    * found the run already there; references to runs that are not on the target yet follow in the settlement.
    */
@@ -150,8 +155,8 @@ export interface Writer {
    * in the order of the source; places with one file keep that order. Returns only when the target holds the run.
    */
   run(source: RunReader, target: RunTarget): Promise<WrittenRun>;
-  /** The copy of a source run anywhere on the target, for references out of the selection. */
-  findRun?(source_run_id: string): Promise<string | undefined>;
+  /** The copies of source runs anywhere on the target (source id → target id), for references out of the selection. */
+  findRuns?(source_run_ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
   settle(settlement: Settlement): Promise<void>;
   /** Reads back what matters and makes the result final: MISMATCH failures go to the findings; renames the archive, ends the stream. */
   finish(): Promise<void>;
@@ -219,6 +224,8 @@ export interface PlaceOptions {
   readonly signal: AbortSignal;
   /** Runs in flight. */
   readonly concurrency: number;
+  /** Most requests to a server that start in a second. */
+  readonly maxRequestsPerSecond?: number | undefined;
   /** Environment variables: credentials and MLflow's own settings. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Directory for spool files; made and removed by the caller. */
@@ -241,5 +248,20 @@ export interface WriterOptions extends PlaceOptions {
   /** For the header of archives and streams. */
   readonly source: PlaceInfo;
   readonly selection: Selection;
+  /** What of the runs is carried, all unless told: a file begun with other parts is not gone on with. */
+  readonly parts?: { readonly metrics: boolean; readonly artifacts: boolean };
   readonly toolVersion: string;
+  /** The job that this pass is part of; absent in dry runs, without a state directory, and when a side is a pipe. */
+  readonly job?: JobPlace;
+}
+
+/** Where a job keeps what outlives its process. The caller holds the job's lock. */
+export interface JobPlace {
+  /** The job's own directory: a writer may keep a checkpoint below it. It is emptied when the job begins anew. */
+  readonly directory: string;
+  /**
+   * Whether an earlier process began this very job (places, selection, options, source fingerprint, mlferry version)
+   * and did not finish it. `false`: the directory holds nothing of an earlier one.
+   */
+  readonly resumed: boolean;
 }

@@ -5,7 +5,7 @@ import { addPoint, type HistoryAggregates, needsHistory } from '../search/aggreg
 import { createBestRuns } from '../search/best-runs.ts';
 import { evaluate, evaluateExperiment } from '../search/evaluate.ts';
 import type { Expression } from '../search/expression.ts';
-import { formatExpression, formatOrder } from '../search/format-expression.ts';
+import { formatOrder } from '../search/format-expression.ts';
 import { judgeRecord } from '../search/judge-record.ts';
 import { type Search, searchOf } from '../search/search-of.ts';
 import { asMlferryError } from '../util/errors.ts';
@@ -135,7 +135,8 @@ export function selectingReader(
   async function* selected(experiment: Experiment, selection: Selection): AsyncGenerator<SourceRun> {
     const search = searchOf(selection);
     if (search.max_runs === undefined) {
-      yield* matching(candidatesOf(experiment, selection, search));
+      if (search.filter === undefined) yield* source.runs(experiment, selection);
+      else yield* matching(candidatesOf(experiment, selection, search));
       return;
     }
     const { ids } = await choose(selection, search, search.max_runs);
@@ -163,15 +164,16 @@ export function selectingReader(
     explain: async (selection) =>
       selection.runs.length === 0 && source.explain !== undefined
         ? source.explain(selection)
-        : explainHere(source.info, searchOf(selection)),
+        : explainHere(source.info, selection),
   };
 }
 
 /** How a selection is worked out where nobody else helps. */
-function explainHere(place: Explanation['place'], { filter, order, max_runs }: Search): Explanation {
+function explainHere(place: Explanation['place'], selection: Selection): Explanation {
+  const { filter, order, max_runs } = searchOf(selection);
   return {
     place,
-    ...(filter === undefined ? {} : { here: formatExpression(filter) }),
+    ...(selection.filter === undefined ? {} : { here: selection.filter }),
     histories: filter === undefined ? [] : [...needsHistory(filter)],
     ...(max_runs === undefined
       ? {}

@@ -58,7 +58,7 @@ export function formatOrder({ subject, direction }: Order): string {
 }
 
 /** Words that MLflow's parser (sqlparse) takes for keywords even in a key. */
-const KEYWORDS = /(^|\.)(case|in|values|using|from|as)(\.|$)/i;
+const KEYWORDS = /(?:^|\.)(?:case|in|values|using|from|as)(?:\.|$)/i;
 
 function formatKey(key: string): string {
   if (/^[A-Za-z]\w*(?:\.[A-Za-z]\w*)*$/.test(key) && !KEYWORDS.test(key)) return key;

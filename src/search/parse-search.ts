@@ -161,7 +161,7 @@ function parserOf(text: string, kind: SearchKind) {
 
   const textValue = (subject: Subject): string => {
     const token = advance();
-    if (token.type === 'text') return token.source.slice(1, -1);
+    if (token.type === 'text') return asCompared(subject, token.source.slice(1, -1));
     // Databricks' way: the param or tag is compared with the number as it is written.
     if (token.type === 'number' && takesBareNumbers(subject)) return token.source;
     const hint =
@@ -212,7 +212,7 @@ function parserOf(text: string, kind: SearchKind) {
       advance();
     }
     if (peek() === first) throw wrong(first, 'a quoted text', hint);
-    return value;
+    return asCompared(subject, value);
   };
 
   return {
@@ -255,6 +255,12 @@ function startsTerm(token: Token): boolean {
 
 function takesBareNumbers({ entity, key }: Subject): boolean {
   return entity === 'param' || entity === 'tag' || (entity === 'attribute' && key === 'experiment_id');
+}
+
+/** MLflow compares the ids of experiments as integers: `'007'` is `7`. */
+function asCompared({ entity, key }: Subject, value: string): string {
+  const isId = entity === 'attribute' && key === 'experiment_id' && /^\s*[+-]?\d+\s*$/.test(value);
+  return isId ? BigInt(value.trim().replace(/^\+/, '')).toString() : value;
 }
 
 /** How messages call a subject. */

@@ -46,7 +46,8 @@ export function pushOrder(order: readonly Order[], dialect: Dialect): string[] |
     const isTime = subject.entity === 'attribute' && TIMES.includes(subject.key);
     const isMetric =
       subject.entity === 'metric' && (subject.aggregate === undefined || subject.aggregate === 'LATEST');
-    if (!isTime && !isMetric) return undefined;
+    // MLflow reads an order as a shell would read it, and strips spaces.
+    if (!(isTime || (isMetric && /^[\w./ -]*[\w./-]$/.test(subject.key)))) return undefined;
     const column = { subject: servedSubject(subject, dialect) ?? subject, direction };
     try {
       columns.push(formatOrder(column));

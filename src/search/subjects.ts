@@ -61,6 +61,10 @@ export function resolveSubject(source: string, kind: SearchKind): Resolved {
       hint: `Before the dot stands one of: ${[...new Set(entities.keys())].join(', ')}.`,
     };
   }
+  if (key === '') {
+    const hint = `A key follows the dot: ${prefix}.name.`;
+    return { reason: `there is no key behind ${prefix}.`, hint };
+  }
   if (entity === 'attribute') return resolveAttribute(key, kind, dot < 0);
   if (entity === 'dataset') return resolveDataset(key);
   return { subject: { entity, key } };

@@ -17,7 +17,6 @@ const SPACE = /[\s\p{Cc}]+/uy;
 const NUMBER = /-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?/y;
 const OPERATOR = /[<>=~!]+/y;
 const WORD = /[\p{L}\p{M}\p{N}_$#]+/uy;
-const QUOTES = ['`', '"', "'"];
 
 /** The tokens of a text, an `end` last. Throws EXPRESSION at a character that starts none. */
 export function tokenize(text: string): Token[] {
@@ -47,21 +46,18 @@ function nextToken(text: string, start: number): readonly [Token['type'], number
   return [isQuoted ? 'text' : 'identifier', identifier];
 }
 
-/** Words and quoted parts one after another without space between, dots among them. */
+/** Words and quoted parts with dots between; a part may be empty, as in `metrics..a`. */
 function identifierEnd(text: string, start: number): number {
-  let position = start;
-  for (;;) {
-    const character = text[position] ?? '';
-    // A single quote opens a part of a key only after a dot: elsewhere it begins a literal.
-    const opens = QUOTES.includes(character) && (character !== "'" || text[position - 1] === '.');
-    const end = opens
-      ? closedQuote(text, position)
-      : character === '.' && position > start
-        ? position + 1
-        : matchEnd(WORD, text, position);
-    if (end === position) return position;
-    position = end;
-  }
+  let position = partEnd(text, start, false);
+  while (position > start && text[position] === '.') position = partEnd(text, position + 1, true);
+  return position;
+}
+
+/** A single quote opens a part of a key only after a dot: elsewhere it begins a literal. */
+function partEnd(text: string, start: number, isAfterDot: boolean): number {
+  const character = text[start] ?? '';
+  const opens = character === '`' || character === '"' || (character === "'" && isAfterDot);
+  return opens ? closedQuote(text, start) : matchEnd(WORD, text, start);
 }
 
 function closedQuote(text: string, start: number): number {

@@ -1,3 +1,6 @@
+import { plainText } from './plain-text.ts';
+import { redact } from './redact.ts';
+
 /**
  * Every way a job can end badly: code → exit status, whether trying again can help, whether the whole job
  * stops (`job`) or only the run at hand (`item`), and the next step shown to the user.
@@ -150,14 +153,16 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorMeaning>> = ERROR_TABLE
 
 /**
  * The one error class of mlferry. `message` names the object and the reason; `hint` the next step.
- * Never put a credential into either: the CLI prints both.
+ * Never put a credential into either: the CLI prints both. What `redact` knows is taken out of the message all the
+ * same, and it is one line; only EXPRESSION shows the user's own text, printable, with a caret below it.
  */
 export class MlferryError extends Error {
   readonly code: ErrorCode;
   readonly hint: string;
 
   constructor(code: ErrorCode, message: string, options: { cause?: unknown; hint?: string } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    const shown = code === 'EXPRESSION' ? message : plainText(redact(message));
+    super(shown, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'MlferryError';
     this.code = code;
     this.hint = options.hint ?? ERROR_TABLE[code].hint;
@@ -175,8 +180,9 @@ export function systemCode(error: unknown): string | undefined {
 }
 
 /**
- * Any thrown value as an MlferryError: full disks become NO_SPACE, aborts INTERRUPTED, the rest `fallback`
- * with `context` in front of the message.
+ * Any thrown value as an MlferryError, with `context` in front of the message: full and failing disks become NO_SPACE,
+ * aborts INTERRUPTED, the rest `fallback`. What a file system refuses is no defect of mlferry: instead of BUG it becomes
+ * DENIED when rights are missing, else REFUSED.
  */
 export function asMlferryError(error: unknown, fallback: ErrorCode = 'BUG', context = ''): MlferryError {
   if (error instanceof MlferryError) return error;
@@ -187,5 +193,21 @@ export function asMlferryError(error: unknown, fallback: ErrorCode = 'BUG', cont
     return new MlferryError('NO_SPACE', message, { cause: error });
   if (error instanceof Error && error.name === 'AbortError')
     return new MlferryError('INTERRUPTED', 'Interrupted', { cause: error });
+  if (fallback === 'BUG' && code !== undefined && isFileError(error)) {
+    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+      return new MlferryError('DENIED', message, {
+        cause: error,
+        hint: 'Check the permissions of the file and its directory.',
+      });
+    return new MlferryError('REFUSED', message, {
+      cause: error,
+      hint: 'The file system’s reason is in the message.',
+    });
+  }
   return new MlferryError(fallback, message, { cause: error });
+}
+
+/** Whether a system error is one of the file system: only those name a path. */
+function isFileError(error: unknown): boolean {
+  return error instanceof Error && 'path' in error && typeof error.path === 'string';
 }

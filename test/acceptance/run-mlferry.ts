@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
@@ -7,6 +10,16 @@ import { cleanEnvironment } from '../servers/start-server.ts';
 
 /** bin/mlferry.js, which runs the built package. */
 export const CLI = fileURLToPath(new URL('../../bin/mlferry.js', import.meta.url));
+
+const stateHome = mkdtempSync(join(tmpdir(), 'mlferry-state-'));
+process.once('exit', () => rmSync(stateHome, { recursive: true, force: true }));
+
+/** No credentials, no settings and no state of this machine. */
+export const ENVIRONMENT: Readonly<NodeJS.ProcessEnv> = {
+  ...cleanEnvironment(),
+  HOME: '/nonexistent',
+  XDG_STATE_HOME: stateHome,
+};
 
 /** How a command ended. */
 export interface Ended {
@@ -21,7 +34,7 @@ export async function runMlferry(
   options: { environment?: Readonly<Record<string, string>>; stdin?: string } = {},
 ): Promise<Ended> {
   const child = spawn(process.execPath, [CLI, ...args], {
-    env: { ...cleanEnvironment(), HOME: '/nonexistent', ...options.environment },
+    env: { ...ENVIRONMENT, ...options.environment },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   // A command that refuses its input closes it early.

@@ -189,6 +189,10 @@ describe('the command line itself', () => {
       /^error USAGE: --rename "x" is not of the form from=to\. .*\n$/,
     ],
     [['backup', SAMPLES, 'b.txt'], /^error LOCATION: "b.txt" is a filestore, not an archive\. .*\n$/],
+    [
+      ['copy', SAMPLES, 'x.tar', '--max-requests-per-second', '0'],
+      /error USAGE: .*'--max-requests-per-second <number>' argument '0' is invalid. It is not a number above 0/,
+    ],
     [['copy', SAMPLES, 'x.tar', '--into', 'y'], /error USAGE: --into cannot be used/],
   ])('%j exits 2 with one line', async (args, line) => {
     const { status, err, out } = await mlferry(args);

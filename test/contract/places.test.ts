@@ -167,11 +167,13 @@ describe.each(kinds.map((kind) => [kind.name, kind] as const))('%s', (_, kind) =
   /** The engine's copy from memory into the place. */
   async function write(
     workspace: Workspace,
-    options: { spoil?: (reader: RunReader) => RunReader; overwrite?: boolean } = {},
+    options: { spoil?: (reader: RunReader) => RunReader; overwrite?: boolean; signal?: AbortSignal } = {},
   ): Promise<CopyResult> {
     const ledger = createLedger();
     const selection = { experiments: [], runs: [], view: 'all' } as const;
+    const signal = options.signal ?? new AbortController().signal;
     const made = testOptions(directory, {
+      signal,
       environment,
       artifactsDir: artifactsDir(),
       selection,
@@ -185,7 +187,7 @@ describe.each(kinds.map((kind) => [kind.name, kind] as const))('%s', (_, kind) =
         concurrency: 4,
         rename: [],
         dryRun: false,
-        signal: new AbortController().signal,
+        signal,
       },
       parts: { metrics: true, artifacts: true },
     });
@@ -387,6 +389,11 @@ describe.each(kinds.map((kind) => [kind.name, kind] as const))('%s', (_, kind) =
       }),
     ],
     [
+      'a body is empty',
+      'SHORT_BODY',
+      (reader) => ({ ...reader, open: async () => Readable.from([], { objectMode: false }) }),
+    ],
+    [
       'a body is long',
       'SHORT_BODY',
       (reader) => ({
@@ -436,6 +443,31 @@ describe.each(kinds.map((kind) => [kind.name, kind] as const))('%s', (_, kind) =
           };
     const { report } = await write(workspace, { spoil });
     expect(report).toMatchObject({ exit_status: 7, error: { code: 'UNAVAILABLE' } });
+    if (!grows)
+      expect(await readdir(directory)).not.toContainEqual(expect.stringMatching(/^a\.(?!\w+\.partial$)/));
+    const { report: again } = await write(workspace);
+    expect(again).toMatchObject({ exit_status: 0, failures: [] });
+    expect(essenceOf(await read(namesOf(workspace)))).toEqual(essenceOf(workspace));
+  });
+
+  test('a body that hangs ends with the copy, and leaves no file that looks complete', async () => {
+    const workspace = workspaceOf({
+      experiment: makeExperiment({ experiment_id: '21', name: named('hangs') }),
+      runs: [await fullRun(1), await fullRun(2)],
+    });
+    const interrupt = new AbortController();
+    const hanging = () => {
+      const body = new Readable({ read: () => undefined });
+      // As bodies of servers have: it may end before anybody listens.
+      body.on('error', () => undefined);
+      interrupt.signal.addEventListener('abort', () => body.destroy(interrupt.signal.reason));
+      setImmediate(() => interrupt.abort());
+      return body;
+    };
+    const spoil = (reader: RunReader): RunReader =>
+      reader.run.run_id === runId(1) ? reader : { ...reader, open: async () => hanging() };
+    const { report } = await write(workspace, { spoil, signal: interrupt.signal });
+    expect(report).toMatchObject({ exit_status: 130, error: { code: 'INTERRUPTED' } });
     if (!grows) expect(await readdir(directory)).not.toContainEqual(expect.stringMatching(/^a\./));
     const { report: again } = await write(workspace);
     expect(again).toMatchObject({ exit_status: 0, failures: [] });

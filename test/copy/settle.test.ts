@@ -28,12 +28,12 @@ describe('settlementOf', () => {
 
   it('looks a parent outside the selection up once, on the target', async () => {
     const asked: string[] = [];
-    const findRun = async (id: string) => {
-      asked.push(id);
-      return id === 'p' ? 'P' : undefined;
+    const findRuns = async (ids: readonly string[]) => {
+      asked.push(...ids);
+      return new Map([['p', 'P']]);
     };
     const all = ['p', 'p', 'q', 'q'].map((parent) => open([['mlflow.parentRunId', parent]]));
-    const { tags, losses } = await settlementOf(all, new Map(), { findRun });
+    const { tags, losses } = await settlementOf(all, new Map(), { findRuns });
     expect(asked).toEqual(['p', 'q']);
     expect(tags.map((entry) => entry.tags['mlflow.parentRunId'])).toEqual(['P', 'P']);
     expect(losses.map(({ code, run_id }) => [code, run_id])).toEqual([
@@ -47,5 +47,12 @@ describe('settlementOf', () => {
     const { tags, losses } = await settlementOf([open([['note', text]], 'd')], new Map([['p', 'P']]), {});
     expect(losses).toMatchObject([{ code: 'REFERENCE_KEPT', run_id: 'child', key: 'note', count: 1 }]);
     expect(tags[0]?.tags).toEqual({ note: 'runs:/P/x runs:/q/y', 'mlferry.digest': 'd' });
+  });
+
+  it('mends URIs of runs that were copied with another selection', async () => {
+    const findRuns = async () => new Map([['q', 'Q']]);
+    const { tags, losses } = await settlementOf([open([['note', 'runs:/q/y']])], new Map(), { findRuns });
+    expect(losses).toEqual([]);
+    expect(tags[0]?.tags).toEqual({ note: 'runs:/Q/y' });
   });
 });

@@ -81,7 +81,10 @@ test('the main job of the README works as written, without any server', async ()
       const command = line.replaceAll('/tmp/mlferry-demo', `${directory}/demo`);
       expect(command).not.toContain('/tmp/mlferry-demo');
       // Rejects on any exit status but 0.
-      const { stdout } = await run('sh', ['-c', command], { cwd: ROOT, env: cleanEnvironment() });
+      const { stdout } = await run('sh', ['-c', command], {
+        cwd: ROOT,
+        env: { ...cleanEnvironment(), XDG_STATE_HOME: directory },
+      });
       outputs.push(stdout);
     }
     const { total } = await inspect(join(ROOT, 'samples/mlruns'));

@@ -1,12 +1,17 @@
 import { createHash, type Hash } from 'node:crypto';
+import type { ArtifactRecord } from '../../model/records.ts';
 import { type ByteSpool, createByteSpool } from '../../util/byte-spool.ts';
 import { MlferryError } from '../../util/errors.ts';
-import { decompress } from '../recorded/decompress.ts';
+import { decompress, INNER_WINDOW } from '../recorded/decompress.ts';
 import type { Input } from '../recorded/input-file.ts';
+import { createMemoryBudget, type MemoryBudget } from '../recorded/memory-budget.ts';
 import { indexRecords, type RecordIndex } from '../recorded/record-index.ts';
 import { decodeRecords, MAX_LINE_BYTES } from '../recorded/record-lines.ts';
 import { entryKind, indexLine, partName } from './entry-names.ts';
 import { readAll, type TarEntry, walkTar } from './walk-tar.ts';
+
+/** Bytes of memory that an entry takes: its name, its place, its blob's hash in two maps. */
+const ENTRY_COST = 700;
 
 /** Where a part of the record lines stands: its lines are those from byte `start` to `end` of all record lines. */
 export interface Part {
@@ -31,9 +36,9 @@ export interface CheckedArchive {
 }
 
 /** A part may hold one line of the greatest length; nothing more is ever decompressed of it. */
-const MOST_OF_PART = { bytes: MAX_LINE_BYTES, ratio: 0 };
+const MOST_OF_PART = { bytes: MAX_LINE_BYTES, ratio: 0, windowLog: INNER_WINDOW };
 /** A blob goes nowhere but through its hash; its size is compared with that of its artifact. */
-const MOST_OF_BLOB = { bytes: Number.POSITIVE_INFINITY, ratio: 0 };
+const MOST_OF_BLOB = { bytes: Number.POSITIVE_INFINITY, ratio: 0, windowLog: INNER_WINDOW };
 
 /**
  * Reads an archive once from its first to its last byte and checks all: names, order, headers, hashes of what is
@@ -46,8 +51,9 @@ export async function checkArchive(input: Input, where: string, tempDir: string)
   const unused = new Set<string>();
   const expected = createByteSpool(tempDir);
   try {
-    const lines = recordBytes(input, where, { parts, blobs, unused, expected });
-    const index = await indexRecords(decodeRecords(lines, where), where, ({ path, size, sha256 }) => {
+    const budget = createMemoryBudget(where);
+    const lines = recordBytes(input, where, { parts, blobs, unused, expected, budget });
+    const checkBlob = ({ path, size, sha256 }: ArtifactRecord) => {
       if (sha256 === undefined) return undefined;
       const blob = blobs.get(sha256);
       unused.delete(sha256);
@@ -56,7 +62,8 @@ export async function checkArchive(input: Input, where: string, tempDir: string)
       return blob.size === size
         ? undefined
         : `has the artifact ${JSON.stringify(path)} with another size than its bytes`;
-    });
+    };
+    const index = await indexRecords(decodeRecords(lines, where), where, checkBlob, budget);
     if (!index.vouched)
       throw new MlferryError('CORRUPT', `The end record of ${where} does not fit its lines`);
     const [stray] = unused;
@@ -72,9 +79,15 @@ export async function checkArchive(input: Input, where: string, tempDir: string)
 async function* recordBytes(
   input: Input,
   where: string,
-  found: { parts: Part[]; blobs: Map<string, StoredBlob>; unused: Set<string>; expected: ByteSpool },
+  found: {
+    parts: Part[];
+    blobs: Map<string, StoredBlob>;
+    unused: Set<string>;
+    expected: ByteSpool;
+    budget: MemoryBudget;
+  },
 ): AsyncGenerator<Uint8Array> {
-  const { parts, blobs, unused, expected } = found;
+  const { parts, blobs, unused, expected, budget } = found;
   let entries = 0;
   let length = 0;
   let ended = false;
@@ -86,6 +99,7 @@ async function* recordBytes(
     );
     if (kind === undefined || ended || (kind.is === 'manifest') !== (entries === 0)) throw misplaced;
     entries += 1;
+    budget.hold(ENTRY_COST);
     const name = `${where}: ${entry.name}`;
     const stored = createHash('sha256');
     const body = hashing(input.read(entry.offset, entry.offset + entry.size), stored);
@@ -96,7 +110,7 @@ async function* recordBytes(
     }
     if (kind.is === 'blob') {
       if (blobs.has(kind.sha256)) throw misplaced;
-      const size = kind.compressed ? await checkBlob(body, kind.sha256, name) : await drain(body);
+      const size = kind.compressed ? await unpackedSize(body, kind.sha256, name) : await drain(body);
       if (!kind.compressed && stored.copy().digest('hex') !== kind.sha256) throw notItsName(name);
       blobs.set(kind.sha256, { entry, compressed: kind.compressed, size });
       unused.add(kind.sha256);
@@ -119,7 +133,7 @@ async function* recordBytes(
 }
 
 /** Checks a compressed blob and tells its true size. */
-async function checkBlob(body: AsyncIterable<Uint8Array>, sha256: string, name: string): Promise<number> {
+async function unpackedSize(body: AsyncIterable<Uint8Array>, sha256: string, name: string): Promise<number> {
   const content = createHash('sha256');
   const size = await drain(hashing(decompress(body, 'zstd', name, MOST_OF_BLOB), content));
   if (content.digest('hex') !== sha256) throw notItsName(name);

@@ -1,5 +1,5 @@
 import { MlferryError } from '../../util/errors.ts';
-import { decompress } from '../recorded/decompress.ts';
+import { decompress, INNER_WINDOW } from '../recorded/decompress.ts';
 import type { Input } from '../recorded/input-file.ts';
 import type { Part } from './check-archive.ts';
 
@@ -20,7 +20,7 @@ export function createPartCache(
     const stored = input.read(entry.offset, entry.offset + entry.size);
     const lines = Buffer.allocUnsafe(end - start);
     let length = 0;
-    const most = { bytes: lines.length, ratio: 0 };
+    const most = { bytes: lines.length, ratio: 0, windowLog: INNER_WINDOW };
     for await (const piece of decompress(stored, 'zstd', `${where}: ${entry.name}`, most)) {
       lines.set(piece, length);
       length += piece.length;

@@ -10,16 +10,28 @@ const LINE_FEED = 0x0a;
 const compress = promisify(zstdCompress);
 
 /** Cuts record lines into compressed parts; where it cuts depends on the lines only, not on the pieces they come in. */
-export function createPartWriter(writeEntry: WriteEntry): {
+export interface PartWriter {
   lines(bytes: Uint8Array): Promise<void>;
   /** Writes what is left. */
   flush(): Promise<void>;
-} {
-  let part: Uint8Array[] = [];
-  let partLength = 0;
+  /** How many parts were written. */
+  count(): number;
+  /** Bytes of the whole lines that no part holds yet. */
+  openLength(): number;
+  /** Those lines from byte `start` on, which must be where a line begins. */
+  openLines(start: number): Uint8Array;
+}
+
+/** A {@link PartWriter} that goes on behind `start`: so many parts, and the lines that no part holds yet. */
+export function createPartWriter(
+  writeEntry: WriteEntry,
+  start: { parts: number; open: Uint8Array } = { parts: 0, open: Buffer.alloc(0) },
+): PartWriter {
+  let part: Uint8Array[] = [start.open];
+  let partLength = start.open.length;
   let line: Uint8Array[] = [];
   let lineLength = 0;
-  let number = 0;
+  let number = start.parts;
 
   const flush = async () => {
     if (partLength === 0) return;
@@ -33,6 +45,13 @@ export function createPartWriter(writeEntry: WriteEntry): {
 
   return {
     flush,
+    count: () => number,
+    openLength: () => partLength,
+    openLines: (start) => {
+      let first = part.length;
+      for (let at = partLength; at > start && first > 0; first--) at -= part[first - 1]?.length ?? 0;
+      return Buffer.concat(part.slice(first));
+    },
     lines: async (bytes) => {
       for (let start = 0; start < bytes.length; ) {
         const stop = bytes.indexOf(LINE_FEED, start) + 1;

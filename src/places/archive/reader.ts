@@ -3,7 +3,7 @@ import { MlferryError } from '../../util/errors.ts';
 import type { Location } from '../location.ts';
 import type { PlaceOptions, Reader } from '../place.ts';
 import { checkedBody } from '../recorded/checked-body.ts';
-import { decompress } from '../recorded/decompress.ts';
+import { decompress, INNER_WINDOW } from '../recorded/decompress.ts';
 import { type Input, openInput } from '../recorded/input-file.ts';
 import { recordedReader } from '../recorded/recorded-reader.ts';
 import { type CheckedArchive, checkArchive } from './check-archive.ts';
@@ -48,6 +48,6 @@ function openBlob(
     throw new MlferryError('SOURCE_ITEM', `${name}: the archive has no bytes with the sha256 ${sha256}`);
   const { entry, compressed, size } = blob;
   const stored = input.read(entry.offset, entry.offset + entry.size);
-  const most = { bytes: size, ratio: 0 };
+  const most = { bytes: size, ratio: 0, windowLog: INNER_WINDOW };
   return checkedBody(compressed ? decompress(stored, 'zstd', name, most) : stored, { size, sha256 }, name);
 }

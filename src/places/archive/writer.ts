@@ -1,54 +1,130 @@
 import { createHash } from 'node:crypto';
-import { createByteSpool } from '../../util/byte-spool.ts';
 import type { Location } from '../location.ts';
 import type { Writer, WriterOptions } from '../place.ts';
-import { openOutputFile, refuseExisting } from '../recorded/output.ts';
+import { openOutputFile } from '../recorded/output.ts';
+import {
+  openPartialDirectory,
+  type PartialDirectory,
+  refuseExisting,
+} from '../recorded/partial-directory.ts';
+import { openPartialJournal, type PartialJournal } from '../recorded/partial-journal.ts';
+import { createTally, type Tally } from '../recorded/record-tally.ts';
 import { type RecordSink, recordWriter } from '../recorded/record-writer.ts';
 import { blobStore, type WriteEntry } from './blob-store.ts';
 import { INDEX, indexLine, MANIFEST } from './entry-names.ts';
+import { readKeptArchive } from './kept-archive.ts';
+import { createOpenPart } from './open-part.ts';
 import { createPartWriter } from './part-writer.ts';
+import { BLOCK } from './tar-header.ts';
 import { createTarOutput } from './tar-output.ts';
 
 type ArchiveLocation = Extract<Location, { kind: 'archive' }>;
 
 /**
  * Opens an archive for writing; it has its name only once it is whole. The same runs in the same order give the same
- * bytes. Throws CONFLICT when the file exists, LOCATION when it cannot be made.
+ * bytes, also when several attempts were needed: an uncompressed archive that a dead process left unfinished is gone on
+ * with. Throws CONFLICT when the file exists or is being written, LOCATION when it cannot be made.
  */
 export async function openArchiveWriter(place: ArchiveLocation, options: WriterOptions): Promise<Writer> {
   if (options.dryRun) await refuseExisting(place.path, options.overwrite ?? false);
   const info = { kind: 'archive' as const, location: place.path, fingerprint: options.source.fingerprint };
-  return recordWriter(info, () => openSink(place, options), true, options);
+  return recordWriter(info, (key) => openSink(place, key, options), true, options);
 }
 
-async function openSink(place: ArchiveLocation, options: WriterOptions): Promise<RecordSink> {
-  const output = await openOutputFile(place.path, place.compression, options.overwrite ?? false);
-  const tar = createTarOutput(output);
-  const index = createByteSpool(options.tempDir);
-  const writtenBlobs = new Set<string>();
+async function openSink(place: ArchiveLocation, key: string, options: WriterOptions): Promise<RecordSink> {
+  const partial = await openPartialDirectory(place.path, options.overwrite ?? false);
+  let journal: PartialJournal | undefined;
+  try {
+    journal = await openPartialJournal(partial);
+    return await sinkIn(partial, journal, place, key, options);
+  } catch (error) {
+    await journal?.close();
+    await partial.leave(!partial.isNew);
+    throw error;
+  }
+}
+
+async function sinkIn(
+  partial: PartialDirectory,
+  journal: PartialJournal,
+  { compression }: ArchiveLocation,
+  key: string,
+  { tempDir }: WriterOptions,
+): Promise<RecordSink> {
+  const resumes = compression === 'none';
+  const openPart = createOpenPart(partial);
+  const found = resumes ? await readKeptArchive(partial, journal, openPart, key) : undefined;
+  /** Whether a later attempt has runs to go on from. */
+  let keepable = found !== undefined;
+  const output = await openOutputFile(partial, compression, () => keepable);
+
   const writeEntry: WriteEntry = async (name, size, sha256, body) => {
-    const offset = tar.nextOffset();
+    const offset = tar.length() + BLOCK;
     await tar.entry(name, size, body);
-    await index.append(Buffer.from(indexLine({ name, size, sha256, offset })));
+    const line = { kind: 'entry' as const, name, size, sha256, offset };
+    await journal.append(line);
+    indexLength += Buffer.byteLength(indexLine(line));
   };
-  const parts = createPartWriter(writeEntry);
+  let indexLength = 0;
+  let tar = createTarOutput(output);
+  let parts = createPartWriter(writeEntry);
+  const blobs = new Set<string>();
+
+  const index = async function* (end: Uint8Array) {
+    for await (const { line } of journal.read())
+      if (line.kind === 'entry') yield Buffer.from(indexLine(line));
+    yield end;
+  };
+  const closeNotes = async () => {
+    await journal.close();
+    await openPart.close();
+  };
+
   return {
-    header: async (line) => {
-      await writeEntry(MANIFEST, line.length, createHash('sha256').update(line).digest('hex'), each([line]));
+    kept: found?.records ?? [],
+    begin: async (count) => {
+      const kept =
+        count === (found?.records.length ?? 0)
+          ? found
+          : await readKeptArchive(partial, journal, openPart, key, count);
+      keepable = kept !== undefined && count > 0;
+      if (kept === undefined || count === 0) {
+        await journal.cut(0);
+        await output.cut(0);
+        await journal.append({ kind: 'job', version: 1, key });
+        return createTally();
+      }
+      const { data, lines } = kept.commit.line;
+      indexLength = kept.commit.indexLength;
+      tar = createTarOutput(output, data);
+      parts = createPartWriter(writeEntry, kept);
+      for (const sha256 of kept.blobs) blobs.add(sha256);
+      await openPart.save(parts, lines);
+      await journal.cut(kept.commit.end);
+      await output.cut(data);
+      return kept.tally;
     },
-    lines: parts.lines,
-    bodies: () => blobStore(options.tempDir, writtenBlobs, writeEntry),
+    header: (line) =>
+      writeEntry(MANIFEST, line.length, createHash('sha256').update(line).digest('hex'), each([line])),
+    lines: (bytes) => parts.lines(bytes),
+    ...(resumes && {
+      commit: async (tally: Tally, noted: boolean) => {
+        const { bytes: lines, sha256, runs } = tally.end();
+        await openPart.save(parts, lines);
+        await journal.append({ kind: 'commit', data: tar.length(), lines, sha256, noted });
+        keepable ||= runs > 0;
+      },
+    }),
+    bodies: () => blobStore(tempDir, blobs, writeEntry),
     end: async (line) => {
       await parts.flush();
-      await index.append(line);
-      await tar.entry(INDEX, index.length(), index.read(0, index.length()));
+      await tar.entry(INDEX, indexLength + line.length, index(line));
       await tar.end();
-      await index.remove();
+      await closeNotes();
       await output.finish();
     },
     abort: async () => {
-      tar.destroy();
-      await index.remove();
+      await closeNotes().catch(() => undefined);
       await output.abort();
     },
   };

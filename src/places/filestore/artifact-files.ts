@@ -1,19 +1,25 @@
-import { lstat, open, readdir, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join, sep } from 'node:path';
+import { lstat, readdir, realpath, stat } from 'node:fs/promises';
+import { dirname, isAbsolute, join, sep } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { isOwnRoot } from '../../artifacts/root.ts';
 import { MlferryError, systemCode } from '../../util/errors.ts';
 import type { ArtifactEntry } from '../place.ts';
 import { isAbsent, isDirectory } from './layout.ts';
+import { openRegularFile } from './regular-file.ts';
 
 /** Artifacts of a run: where their directory is, what is in it, and the bytes. */
 
 const READ_BYTES = 64 * 1024;
 
-/** Where the artifacts of a run are; `unreachable` = the place that is recorded is not one of this machine. */
+/**
+ * Where the artifacts of a run are. `unreachable`: the place that is recorded is not one of this machine. `away`: a
+ * symbolic link leads to a directory that is neither in the store nor this run's own; it is not followed.
+ */
 export interface ArtifactRoot {
   readonly path: string;
   readonly unreachable: boolean;
+  readonly away: boolean;
 }
 
 function localPath(uri: string): string | undefined {
@@ -39,19 +45,32 @@ export async function locateArtifacts(
   uri: string,
 ): Promise<ArtifactRoot> {
   const beside = join(runDir, 'artifacts');
+  const at = async (path: string, unreachable = false) => ({
+    path,
+    unreachable,
+    away: await leadsAway(path, root, runDir, runId),
+  });
   const local = localPath(uri);
   if (local !== undefined) {
-    const own = basename(local) === 'artifacts' && basename(dirname(local)) === runId;
-    return { path: own && (await isDirectory(local)) ? local : beside, unreachable: false };
+    return at(isOwnRoot(local, runId) && (await isDirectory(local)) ? local : beside);
   }
-  if (!/^[a-z][a-z0-9+.-]*:/i.test(uri)) return { path: beside, unreachable: false };
+  if (!/^[a-z][a-z0-9+.-]*:/i.test(uri)) return at(beside);
   const proxied = /^mlflow-artifacts:(?:\/\/[^/]*)?\/+(.*)$/.exec(uri)?.[1];
   if (proxied !== undefined && !proxied.split('/').includes('..')) {
     const path = join(dirname(root), 'mlartifacts', proxied);
-    if (await isDirectory(path)) return { path, unreachable: false };
+    if (await isDirectory(path)) return at(path);
   }
   const held = (await isDirectory(beside)) && (await readdir(beside)).length > 0;
-  return { path: beside, unreachable: !held };
+  return at(beside, !held);
+}
+
+/** Whether links on the way lead to a directory that has nothing to do with this run: any of this machine's. */
+async function leadsAway(path: string, root: string, runDir: string, runId: string): Promise<boolean> {
+  const real = await realpath(path).catch(() => undefined);
+  if (real === undefined || isOwnRoot(real, runId)) return false;
+  const homes = [root, runDir, dirname(root)].map((home) => realpath(home).catch(() => home));
+  const [store = root, run = runDir, above = root] = await Promise.all(homes);
+  return ![store, run, join(above, 'mlartifacts')].some((home) => isInside(home, real));
 }
 
 /** A file of the directory, or what stands there that is not carried, and why. */
@@ -148,7 +167,7 @@ export async function openArtifactFile(directory: string, artifact: ArtifactEntr
     if (!isInside(await realpath(directory), real)) {
       throw new MlferryError('SOURCE_ITEM', `Artifact "${artifact.path}" leaves ${directory}`);
     }
-    const handle = await open(real, 'r');
+    const handle = await openRegularFile(real);
     const stream = handle.createReadStream({ highWaterMark: READ_BYTES });
     return Readable.from(checkedBytes(stream, artifact), { objectMode: false, highWaterMark: READ_BYTES });
   } catch (error) {

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAbsent } from './layout.ts';
 
@@ -27,6 +27,9 @@ export async function listKeyFiles(directory: string): Promise<KeyFile[]> {
     }
   };
   try {
+    // A link could lead to any directory of this machine, whose files would be taken for texts of the run.
+    if ((await lstat(directory)).isSymbolicLink())
+      return [{ key: '', path: directory, problem: 'their directory is a symbolic link' }];
     await walk(directory, '');
   } catch (error) {
     if (!isAbsent(error)) throw error;

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { MlferryError, systemCode } from '../../util/errors.ts';
+import { readSmallFile } from './regular-file.ts';
 
 /** Names of a FileStore directory (MLflow 0.x to 3.17, mlflow/store/tracking/file_store.py). */
 
@@ -14,6 +15,8 @@ export const TRASH = '.trash';
  * name ends with `.trash`, so no version of it takes this one for an experiment.
  */
 export const PARTIAL = '.mlferry-partial.trash';
+/** A file in {@link PARTIAL} while a store that mlferry made has not got all that a new store gets. */
+export const NEW_STORE = 'new-store';
 /** Directories beside the runs of an experiment that are no runs. */
 export const RESERVED: ReadonlySet<string> = new Set(['tags', 'datasets', 'traces', 'models']);
 /** Directory of the root that holds the model registry, no experiment. */
@@ -78,9 +81,9 @@ export async function listRunDirs(experimentDir: string): Promise<string[]> {
 
 async function readsLikeExperiment(directory: string): Promise<boolean> {
   try {
-    return /^experiment_id:/m.test(await readFile(join(directory, META_FILE), 'utf8'));
+    return /^experiment_id:/m.test((await readSmallFile(join(directory, META_FILE))).toString());
   } catch (error) {
-    if (isAbsent(error) || systemCode(error) === 'EISDIR') return false;
+    if (isAbsent(error) || error instanceof MlferryError) return false;
     throw error;
   }
 }
@@ -108,8 +111,14 @@ export async function findStore(path: string): Promise<string | undefined> {
   return itself === 'maybe' ? own : undefined;
 }
 
-/** The store at a path, or in it. Throws LOCATION. */
-export async function findStoreOrFail(path: string): Promise<string> {
+/** The fingerprint of a store: 16 hex digits from the sha256 of its real absolute path. */
+export async function fingerprintOf(root: string): Promise<string> {
+  const path = await realpath(root).catch(() => root);
+  return createHash('sha256').update(path).digest('hex').slice(0, 16);
+}
+
+/** The root of the store at a path, or in it. Throws LOCATION when there is none. */
+export async function requireStore(path: string): Promise<string> {
   try {
     const root = await findStore(path);
     if (root !== undefined) return root;
@@ -119,10 +128,4 @@ export async function findStoreOrFail(path: string): Promise<string> {
   }
   const reason = (await isDirectory(path)) ? 'is no mlruns directory and contains none' : 'does not exist';
   throw new MlferryError('LOCATION', `"${path}" ${reason}`);
-}
-
-/** The fingerprint of a store: 16 hex digits from the sha256 of its real absolute path. */
-export async function fingerprintOf(root: string): Promise<string> {
-  const path = await realpath(root).catch(() => root);
-  return createHash('sha256').update(path).digest('hex').slice(0, 16);
 }

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseDocument, type ScalarTag } from 'yaml';
 import { MlferryError } from '../../util/errors.ts';
+import { readSmallFile } from './regular-file.ts';
 import { decodeUtf8 } from './text-file.ts';
 
 /** What MLflow's `meta.yaml` files hold, as far as mlferry writes it. */
@@ -45,7 +45,7 @@ export function parseMetaYaml(text: string, path: string): unknown {
  */
 export async function readMetaYaml(path: string): Promise<unknown> {
   for (let attempt = 1; ; attempt += 1) {
-    const text = decodeUtf8(await readFile(path));
+    const text = decodeUtf8(await readSmallFile(path));
     if (text === undefined) throw new MlferryError('SOURCE_ITEM', `${path} is not UTF-8`);
     const value = parseMetaYaml(text, path);
     if (value !== null) return value;

@@ -1,8 +1,8 @@
-import { createReadStream } from 'node:fs';
 import { type Int64, toInt64 } from '../../model/int64.ts';
 import { fromDouble, type MetricValue } from '../../model/metric-value.ts';
 import { MAX_POINTS, type Point } from '../../model/records.ts';
 import { MlferryError } from '../../util/errors.ts';
+import { openRegularFile } from './regular-file.ts';
 
 /**
  * Metric files: one line a point, `<timestamp> <value> <step>`; MLflow 0.x wrote no step, MLflow 3 adds
@@ -77,7 +77,8 @@ export async function* readMetricFile(
   };
   let rest = '';
   // Only the fields of a dataset are not ASCII, and those are not kept.
-  for await (const chunk of createReadStream(path, { encoding: 'latin1', highWaterMark: CHUNK_BYTES })) {
+  const file = await openRegularFile(path);
+  for await (const chunk of file.createReadStream({ encoding: 'latin1', highWaterMark: CHUNK_BYTES })) {
     const lines = `${rest}${chunk}`.split('\n');
     rest = lines.pop() ?? '';
     if (rest.length > MAX_LINE)

@@ -7,13 +7,13 @@ import type { ArtifactEntry, PlaceInfo, PlaceOptions, Reader } from '../place.ts
 import { type RunSource, type SourceRun, selectingReader } from '../selecting-reader.ts';
 import { listArtifactFiles, locateArtifacts, openArtifactFile } from './artifact-files.ts';
 import {
-  findStoreOrFail,
   fingerprintOf,
   isAbsent,
   isDirectory,
   listExperimentDirs,
   listRunDirs,
   META_FILE,
+  requireStore,
 } from './layout.ts';
 import { type RunMeta, toRunMeta } from './meta-records.ts';
 import { readMetaYaml } from './meta-yaml.ts';
@@ -42,7 +42,7 @@ export async function openFileStoreReader(
   options: PlaceOptions,
 ): Promise<Reader> {
   const { findings, signal } = options;
-  const root = await findStoreOrFail(place.path);
+  const root = await requireStore(place.path);
   const info: PlaceInfo = { kind: 'filestore', location: place.path, fingerprint: await fingerprintOf(root) };
   const noted = new Set<string>();
   const once = (key: string, note: () => void) => {
@@ -152,10 +152,14 @@ export async function openFileStoreReader(
       report: () => noteLosses(losses, owner),
       metrics: (keys) => wrapErrors(readMetrics(scanned.directory, keys), runObject(run.run_id, experiment)),
       artifacts: () => wrapErrors(listArtifacts(), runObject(run.run_id, experiment)),
-      open: async (artifact) => openArtifactFile((await artifactRoot()).path, artifact),
+      open: async (artifact) => {
+        const { path, away } = await artifactRoot();
+        if (away) throw new MlferryError('SOURCE_ITEM', `${path} is a symbolic link out of the store`);
+        return openArtifactFile(path, artifact);
+      },
     };
     async function* listArtifacts(): AsyncGenerator<ArtifactEntry> {
-      const { path, unreachable } = await artifactRoot();
+      const { path, unreachable, away } = await artifactRoot();
       if (unreachable) {
         noteLosses(
           [
@@ -166,6 +170,11 @@ export async function openFileStoreReader(
           ],
           owner,
         );
+      }
+      if (away) {
+        const detail = `The artifacts are left out: ${path} is a symbolic link out of the store`;
+        noteLosses([{ code: 'ARTIFACTS_NOT_CARRIED', detail }], owner);
+        return;
       }
       for await (const file of listArtifactFiles(path)) {
         if ('entry' in file) yield file.entry;

@@ -1,7 +1,6 @@
 import type { Findings } from '../../model/findings.ts';
 import type { Run } from '../../model/records.ts';
 import type { StringMap } from '../../model/string-map.ts';
-import { asMlferryError, MlferryError, systemCode } from '../../util/errors.ts';
 import type { PlaceInfo, RunReader, RunTarget } from '../place.ts';
 import { createKeySpace } from './key-paths.ts';
 import { OVERSIZE_PATH, type OversizeFile } from './oversize.ts';
@@ -78,17 +77,4 @@ export function holdableName(
   });
   oversize.name(field, value);
   return value.toWellFormed();
-}
-
-/** An error of the target's file system: a full disk NO_SPACE, missing rights DENIED. */
-export function asWriteError(error: unknown, object: string): MlferryError {
-  const code = systemCode(error);
-  if (!(error instanceof MlferryError) && (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return new MlferryError('DENIED', `${object}: ${reason}`, {
-      cause: error,
-      hint: 'Check the permissions of the directory.',
-    });
-  }
-  return asMlferryError(error, 'BUG', object);
 }

@@ -1,15 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { systemCode } from '../../util/errors.ts';
-import { isAbsent, PARTIAL } from './layout.ts';
+import { type FileLock, takeLock } from '../../util/lock-file.ts';
+import { NEW_STORE, PARTIAL } from './layout.ts';
 
 /**
  * Where everything is written before it is renamed to its final name, on the same file system, so that MLflow (which
  * takes any file in `tags/` for a tag) never sees half a file.
  */
 export interface Staging {
+  /**
+   * Keeps other processes of mlferry from writing to the store, and removes what dead ones left. Throws CONFLICT when
+   * another one is at work.
+   */
+  open(): Promise<void>;
   /** A path of its own that is not there yet. */
   newPath(): Promise<string>;
   /** Puts a file in place, replacing the one that is there; makes its directory. */
@@ -18,32 +23,33 @@ export interface Staging {
   close(): Promise<void>;
 }
 
-/** A staging area below the root of a store, made when it is first used. Leftovers of dead processes are removed then. */
+const LOCK = 'lock';
+
+/** The staging area below the root of a store. */
 export function createStaging(root: string): Staging {
   const parent = join(root, PARTIAL);
-  const prefix = `${hostname()}-`;
-  const session = join(parent, `${prefix}${process.pid}-${randomUUID()}`);
-  let made: Promise<void> | undefined;
+  const session = join(parent, randomUUID());
+  let lock: FileLock | undefined;
+  let madeRoot = false;
   let count = 0;
 
-  const make = async () => {
-    await mkdir(session, { recursive: true });
-    for (const name of await readdir(parent)) {
-      const pid = name.startsWith(prefix)
-        ? /^(\d+)-[0-9a-f-]{36}$/.exec(name.slice(prefix.length))?.[1]
-        : undefined;
-      if (pid !== undefined && !isAlive(Number(pid)))
-        await rm(join(parent, name), { recursive: true, force: true });
-    }
-  };
   const newPath = async () => {
-    made ??= make();
-    await made;
+    if (count === 0) await mkdir(session, { recursive: true });
     count += 1;
     return join(session, String(count));
   };
 
   return {
+    async open() {
+      const made = await mkdir(parent, { recursive: true });
+      madeRoot = made !== undefined && made !== parent;
+      lock = await takeLock(join(parent, LOCK), root);
+      for (const name of await readdir(parent)) {
+        // What begins like the lock may be another process on its way to find it taken.
+        if (!name.startsWith(LOCK) && name !== NEW_STORE)
+          await rm(join(parent, name), { recursive: true, force: true });
+      }
+    },
     newPath,
     async replaceFile(path, content) {
       const temporary = await newPath();
@@ -52,23 +58,21 @@ export function createStaging(root: string): Staging {
       await rename(temporary, path);
     },
     async close() {
-      await made?.catch(() => undefined);
-      made = undefined;
+      if (lock === undefined) return;
       await rm(session, { recursive: true, force: true });
-      await rmdir(parent).catch((error: unknown) => {
-        if (!isAbsent(error) && systemCode(error) !== 'ENOTEMPTY' && systemCode(error) !== 'EEXIST')
-          throw error;
-      });
+      await lock.release();
+      lock = undefined;
+      await removeEmpty(parent);
+      if (madeRoot) await removeEmpty(root);
     },
   };
 }
 
-function isAlive(pid: number): boolean {
+async function removeEmpty(directory: string): Promise<void> {
   try {
-    process.kill(pid, 0);
-    return true;
+    await rmdir(directory);
   } catch (error) {
-    return systemCode(error) !== 'ESRCH';
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(systemCode(error) ?? '')) throw error;
   }
 }
 

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { mkdir, rename } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Experiment } from '../../model/records.ts';
 import { ownValue } from '../../model/string-map.ts';
@@ -7,7 +7,7 @@ import { MlferryError } from '../../util/errors.ts';
 import type { TargetExperiment } from '../place.ts';
 import { fileUri } from './file-uri.ts';
 import { createKeySpace } from './key-paths.ts';
-import { isDirectory, listExperimentDirs, META_FILE, TRASH } from './layout.ts';
+import { isDirectory, listExperimentDirs, META_FILE, NEW_STORE, PARTIAL, TRASH } from './layout.ts';
 import { experimentMetaFields } from './meta-fields.ts';
 import { formatMetaYaml } from './meta-yaml.ts';
 import { loadExperiment } from './read-experiments.ts';
@@ -36,7 +36,7 @@ export interface TargetExperiments {
 const DEFAULT_ID = '0';
 const DEFAULT_NAME = 'Default';
 
-/** The experiments of the store at `context.root`; `isNew` = there was no store before. */
+/** The experiments of the store at `context.root`; `isNew` = there was no store before this job. */
 export function createTargetExperiments(context: StoreContext, isNew: boolean): TargetExperiments {
   const { root, staging, dryRun, findings } = context;
   const held = new Map<string, HeldExperiment>();
@@ -123,6 +123,7 @@ export function createTargetExperiments(context: StoreContext, isNew: boolean): 
     if (!dryRun) {
       await mkdir(join(root, TRASH), { recursive: true });
       const temporary = await staging.newPath();
+      if (isNew) await writeFile(join(root, PARTIAL, NEW_STORE), '');
       await writeFiles(join(temporary, 'tags'), tags);
       await writeFiles(temporary, [[META_FILE, formatMetaYaml(experimentMetaFields(record))]]);
       await rename(temporary, directory);
@@ -171,24 +172,28 @@ export function createTargetExperiments(context: StoreContext, isNew: boolean): 
       return experiment;
     },
     async ensureDefault() {
-      if (!isNew || dryRun || ids.has(DEFAULT_ID) || byName.has(DEFAULT_NAME) || !(await isDirectory(root)))
-        return;
-      const now = Date.now();
-      await create(
-        {
-          kind: 'experiment',
-          experiment_id: DEFAULT_ID,
-          name: DEFAULT_NAME,
-          artifact_location: '',
-          lifecycle_stage: 'active',
-          creation_time: now,
-          last_update_time: now,
-          tags: {},
-        },
-        DEFAULT_NAME,
-      );
+      if (!isNew || dryRun || !(await isDirectory(root))) return;
+      if (!ids.has(DEFAULT_ID) && !byName.has(DEFAULT_NAME)) await createDefault();
+      await rm(join(root, PARTIAL, NEW_STORE), { force: true });
     },
   };
+
+  async function createDefault(): Promise<void> {
+    const now = Date.now();
+    await create(
+      {
+        kind: 'experiment',
+        experiment_id: DEFAULT_ID,
+        name: DEFAULT_NAME,
+        artifact_location: '',
+        lifecycle_stage: 'active',
+        creation_time: now,
+        last_update_time: now,
+        tags: {},
+      },
+      DEFAULT_NAME,
+    );
+  }
 }
 
 /** Whether an experiment's directory stands in the trash. */

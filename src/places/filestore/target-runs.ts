@@ -12,8 +12,8 @@ export interface TargetRuns {
   takeId(wanted: string): Promise<string>;
   /** Gives an id back whose run was not written. */
   releaseId(id: string): void;
-  /** The copy of a source run in any experiment. */
-  find(sourceRunId: string): Promise<string | undefined>;
+  /** The copies of source runs in any experiment: source run_id → run_id. */
+  find(sourceRunIds: readonly string[]): Promise<Map<string, string>>;
   /** An experiment's directory was moved. */
   moved(from: string, to: string): void;
 }
@@ -70,12 +70,16 @@ export function createTargetRuns(root: string): TargetRuns {
     releaseId(id) {
       taken.delete(id);
     },
-    async find(sourceRunId) {
+    async find(sourceRunIds) {
+      const found = new Map<string, string>();
       for (const { path } of await listExperimentDirs(root, true)) {
-        const found = (await copies(path)).get(sourceRunId);
-        if (found !== undefined) return found;
+        const known = await copies(path);
+        for (const id of sourceRunIds) {
+          const copy = known.get(id);
+          if (copy !== undefined && !found.has(id)) found.set(id, copy);
+        }
       }
-      return undefined;
+      return found;
     },
     moved(from, to) {
       const known = scans.get(from);

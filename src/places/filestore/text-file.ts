@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readSmallFile } from './regular-file.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -13,5 +13,5 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
 
 /** The whole text of a param's or tag's file, line ends as they are; `undefined` when it is not UTF-8. */
 export async function readTextFile(path: string): Promise<string | undefined> {
-  return decodeUtf8(await readFile(path));
+  return decodeUtf8(await readSmallFile(path));
 }

@@ -1,14 +1,14 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Run } from '../../model/records.ts';
-import { MlferryError } from '../../util/errors.ts';
+import { asMlferryError, MlferryError } from '../../util/errors.ts';
 import type { Location } from '../location.ts';
 import type { PlaceInfo, TargetExperiment, Writer, WriterOptions, WrittenRun } from '../place.ts';
 import { fileUri } from './file-uri.ts';
 import { type Copy, growRun, readCopy } from './grow-run.ts';
-import { findStore, fingerprintOf, isAbsent, PARTIAL } from './layout.ts';
+import { findStore, fingerprintOf, isAbsent, NEW_STORE, PARTIAL } from './layout.ts';
 import { writeNewRun } from './new-run.ts';
-import { asWriteError, type RunJob, type StoreContext } from './run-context.ts';
+import type { RunJob, StoreContext } from './run-context.ts';
 import { settleStore } from './settle-store.ts';
 import { createStaging } from './staging.ts';
 import { createTargetExperiments, isInTrash } from './target-experiments.ts';
@@ -17,7 +17,8 @@ import { createTargetRuns } from './target-runs.ts';
 /**
  * Opens an `mlruns` directory (or the directory that contains one) for writing; one that is not there is made with the
  * first experiment. Artifacts are always put beside the run's `meta.yaml`, wherever the experiment keeps others. Throws
- * LOCATION when `place` is a directory of something else, CONFLICT when it is the source itself.
+ * LOCATION when `place` is a directory of something else, CONFLICT when it is the source itself or another process of
+ * mlferry writes to it.
  */
 export async function openFileStoreWriter(
   place: Extract<Location, { kind: 'filestore' }>,
@@ -30,6 +31,11 @@ export async function openFileStoreWriter(
     throw new MlferryError('CONFLICT', `"${place.path}" is both source and target`);
   }
   const staging = createStaging(root);
+  try {
+    if (!dryRun) await staging.open();
+  } catch (error) {
+    throw asMlferryError(error, 'BUG', place.path);
+  }
   const runs = createTargetRuns(root);
   const context: StoreContext = { root, staging, runs, findings, dryRun, source };
   const experiments = createTargetExperiments(context, isNew);
@@ -39,7 +45,7 @@ export async function openFileStoreWriter(
     try {
       return await work();
     } catch (error) {
-      throw asWriteError(error, object);
+      throw asMlferryError(error, 'BUG', object);
     }
   };
 
@@ -136,7 +142,7 @@ export async function openFileStoreWriter(
           throw error;
         }
       }),
-    findRun: (sourceRunId) => guard(`run ${sourceRunId}`, () => runs.find(sourceRunId)),
+    findRuns: (sourceRunIds) => guard(place.path, () => runs.find(sourceRunIds)),
     settle: (settlement) =>
       guard(place.path, async () => {
         if (!dryRun) await settleStore(context, experiments, settlement);
@@ -167,7 +173,10 @@ export async function openFileStoreWriter(
 async function storeToWrite(path: string): Promise<{ root: string; isNew: boolean }> {
   try {
     const found = await findStore(path);
-    if (found !== undefined) return { root: found, isNew: false };
+    if (found !== undefined) {
+      const unfinished = await readdir(join(found, PARTIAL)).catch((): string[] => []);
+      return { root: found, isNew: unfinished.includes(NEW_STORE) };
+    }
     const root = resolve(path);
     const names = await readdir(root).catch((error: unknown) => {
       if (isAbsent(error)) return [];

@@ -55,6 +55,8 @@ export function createCompressor(
     end: async () => {
       if (pendingLength > 0) await feed(Buffer.concat(pending));
       const closed = once(stream, 'close');
+      // When `out` fails the stream ends in an error of its own, after the one that `pumped` throws.
+      closed.catch(() => undefined);
       stream.end();
       await pumped;
       await closed;

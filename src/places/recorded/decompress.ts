@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { constants, createGunzip, createZstdDecompress } from 'node:zlib';
 import { MlferryError, systemCode } from '../../util/errors.ts';
 import type { Compression } from '../location.ts';
 
@@ -14,10 +14,17 @@ export function sniffCompression(start: Uint8Array): Compression {
 /** Bytes of one piece that comes out; Node's own 16 KiB makes large files slow. */
 const OUTPUT = 2 ** 16;
 
+/** What `zstd --ultra` uses at most without being told to go beyond. */
+const ANY_WINDOW = 27;
+/** What zstd's levels up to 19 use: the most inside an archive, where many blobs are read at once. */
+export const INNER_WINDOW = 23;
+
 /** How far compressed bytes may swell: beyond `bytes`, not more than `ratio` to one. */
 export interface Swelling {
   readonly bytes: number;
   readonly ratio: number;
+  /** The most that zstd may want to keep of what came out, as a power of 2 (bytes); 128 MiB unless told. */
+  readonly windowLog?: number;
 }
 
 /**
@@ -31,7 +38,12 @@ export async function* decompress(
   most: Swelling,
 ): AsyncGenerator<Uint8Array> {
   const inflate =
-    kind === 'gzip' ? createGunzip({ chunkSize: OUTPUT }) : createZstdDecompress({ chunkSize: OUTPUT });
+    kind === 'gzip'
+      ? createGunzip({ chunkSize: OUTPUT })
+      : createZstdDecompress({
+          chunkSize: OUTPUT,
+          params: { [constants.ZSTD_d_windowLogMax]: most.windowLog ?? ANY_WINDOW },
+        });
   let taken = 0;
   let failure: unknown;
   const counted = async function* () {
@@ -50,7 +62,12 @@ export async function* decompress(
     for await (const piece of inflate) {
       given += piece.length;
       if (given > most.bytes && given > taken * most.ratio) {
-        throw new MlferryError('HOSTILE', `${where} swells to more than ${most.ratio} times its size`);
+        throw new MlferryError(
+          'HOSTILE',
+          most.ratio === 0
+            ? `${where} swells to more than ${most.bytes} bytes`
+            : `${where} swells to more than ${most.ratio} times its size`,
+        );
       }
       yield piece;
     }

@@ -18,7 +18,7 @@ export interface Input {
  * What a compressed file may swell to: archives and streams of mlferry stay far below, since what compresses that well
  * inside an archive is compressed there already.
  */
-const MOST_SWELLING: Swelling = { bytes: 2 ** 30, ratio: 500 };
+const MOST_SWELLING: Swelling = { bytes: 2 ** 28, ratio: 500 };
 
 type InputOptions = Pick<PlaceOptions, 'tempDir' | 'signal'>;
 

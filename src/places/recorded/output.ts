@@ -1,100 +1,77 @@
 import { once } from 'node:events';
-import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { constants, type FileHandle, open } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { writeAll } from '../../util/byte-spool.ts';
-import { asMlferryError, MlferryError, systemCode } from '../../util/errors.ts';
+import { asMlferryError, MlferryError } from '../../util/errors.ts';
 import type { Compression } from '../location.ts';
 import { createCompressor } from './compress.ts';
+import { DATA, type PartialDirectory } from './partial-directory.ts';
 
 /** Where the bytes of an archive or stream go. After a failed call only `abort` may follow. */
 export interface Output {
   write(bytes: Uint8Array): Promise<void>;
   /** Makes the result durable and gives it its name. */
   finish(): Promise<void>;
-  /** Leaves nothing behind. May be called more than once, and after `finish`, which it then does not undo. */
+  /** Ends it without a result. May be called more than once, and after `finish`, which it then does not undo. */
   abort(): Promise<void>;
 }
 
-/** Throws CONFLICT when something has this name already, unless it may be overwritten. */
-export async function refuseExisting(path: string, overwrite: boolean): Promise<void> {
-  try {
-    const found = await lstat(path);
-    if (overwrite && found.isFile()) return;
-    const hint = overwrite ? undefined : 'Choose another name, or add --overwrite to replace it.';
-    throw new MlferryError('CONFLICT', `${path} exists already`, hint === undefined ? {} : { hint });
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return;
-    throw asMlferryError(error, 'LOCATION', `${path} cannot be written`);
-  }
+/** A file as an output; it may be gone on with when it is not compressed. */
+export interface FileOutput extends Output {
+  /** Forgets all bytes from `length` on; the next ones are written there. */
+  cut(length: number): Promise<void>;
 }
 
 /**
- * A file that has its name only once it is whole: until `finish` it is `<path>.partial`. Throws CONFLICT when `path`
- * exists and may not be overwritten, LOCATION when it cannot be made, NO_SPACE.
+ * The data file of a partial directory, as it is until it is cut: `finish` gives it its final name, `abort` leaves it for a later attempt if
+ * `keeps` says so. Throws LOCATION when it cannot be made, NO_SPACE.
  */
 export async function openOutputFile(
-  path: string,
+  partial: PartialDirectory,
   compression: Compression,
-  overwrite: boolean,
-): Promise<Output> {
-  await refuseExisting(path, overwrite);
-  const partial = `${path}.partial`;
-  let file: FileHandle | undefined = await openPartial(partial);
+  keeps: () => boolean,
+): Promise<FileOutput> {
+  const path = partial.file(DATA);
+  let file: FileHandle | undefined = await open(path, constants.O_RDWR | constants.O_CREAT).catch(
+    (error: unknown) => {
+      throw asMlferryError(error, 'LOCATION', `${path} cannot be written`);
+    },
+  );
   let position = 0;
-  const raw = async (bytes: Uint8Array) => {
-    if (file === undefined) throw new MlferryError('BUG', `${partial} is closed already`);
+  const use = async <T>(work: (handle: FileHandle) => Promise<T>): Promise<T> => {
+    if (file === undefined) throw new MlferryError('BUG', `${path} is closed already`);
     try {
-      await writeAll(file, bytes, position);
+      return await work(file);
     } catch (error) {
-      throw asMlferryError(error, 'NO_SPACE', `${partial} cannot be written`);
+      throw asMlferryError(error, 'NO_SPACE', `${path} cannot be written`);
     }
+  };
+  const raw = async (bytes: Uint8Array) => {
+    await use((handle) => writeAll(handle, bytes, position));
     position += bytes.length;
   };
   const compressor = compression === 'none' ? undefined : createCompressor(compression, raw);
   return {
     write: compressor === undefined ? raw : compressor.write,
+    cut: async (length) => {
+      await use((handle) => handle.truncate(length));
+      position = length;
+    },
     finish: async () => {
       await compressor?.end();
-      try {
-        await file?.sync();
-        await file?.close();
-        await refuseExisting(path, overwrite);
-        await rename(partial, path);
-        file = undefined;
-        await syncDirectory(dirname(path));
-      } catch (error) {
-        throw asMlferryError(error, 'NO_SPACE', `${path} cannot be finished`);
-      }
+      await use((handle) => handle.sync());
+      await use((handle) => handle.close());
+      await partial.finish();
+      file = undefined;
     },
     abort: async () => {
       compressor?.destroy();
       if (file === undefined) return;
       await file.close().catch(() => undefined);
       file = undefined;
-      await rm(partial, { force: true });
+      await partial.leave(keeps());
     },
   };
-}
-
-async function openPartial(partial: string): Promise<FileHandle> {
-  try {
-    return await open(partial, 'w');
-  } catch (error) {
-    const code = systemCode(error);
-    if (code === 'ENOENT')
-      throw new MlferryError('LOCATION', `The directory ${dirname(partial)} does not exist`, {
-        cause: error,
-      });
-    throw asMlferryError(error, 'LOCATION', `${partial} cannot be written`);
-  }
-}
-
-/** Makes a rename in this directory durable, where the system can do that. */
-export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r').catch(() => undefined);
-  await directory?.sync().catch(() => undefined);
-  await directory?.close();
 }
 
 /** A pipe as an output; it is left open. Throws UNAVAILABLE when its reader goes away. */

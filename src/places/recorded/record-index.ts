@@ -2,6 +2,7 @@ import { canonicalLine } from '../../model/canonical.ts';
 import type { Int64 } from '../../model/int64.ts';
 import type { ArtifactRecord, Experiment, Header, Run } from '../../model/records.ts';
 import { MlferryError } from '../../util/errors.ts';
+import { createMemoryBudget, type MemoryBudget } from './memory-budget.ts';
 import type { RecordLine } from './record-lines.ts';
 import { createTally } from './record-tally.ts';
 import { watchRun } from './run-check.ts';
@@ -31,12 +32,14 @@ export interface RecordIndex {
 /**
  * Reads all lines once and checks their order: the header first, experiments before their runs, each id once, metrics
  * and artifacts under their run, the end last and nothing after it. Throws TRUNCATED without an end, HOSTILE for an
- * artifact path that could reach out, CORRUPT for anything else, naming the line. `onArtifact` may refuse an artifact.
+ * artifact path that could reach out and for more than `budget` allows, CORRUPT for anything else, naming the line.
+ * `onArtifact` may refuse an artifact.
  */
 export async function indexRecords(
   lines: AsyncIterable<RecordLine>,
   where: string,
   onArtifact: (artifact: ArtifactRecord) => string | undefined = () => undefined,
+  budget: MemoryBudget = createMemoryBudget(where),
 ): Promise<RecordIndex> {
   const tally = createTally();
   const experiments = new Map<string, { experiment: Experiment; runs: IndexedRun[] }>();
@@ -44,6 +47,12 @@ export async function indexRecords(
   let header: Header | undefined;
   let vouched: boolean | undefined;
   let current: { run: IndexedRun; watch: ReturnType<typeof watchRun> } | undefined;
+  /** Held for the keys and paths of the current run. */
+  let ofRun = 0;
+  const holdForRun = (size: number) => {
+    ofRun += size;
+    budget.hold(size);
+  };
 
   for await (const { record, line, number, offset } of lines) {
     const refuse = (reason: string, hostile = false) =>
@@ -57,6 +66,7 @@ export async function indexRecords(
       case 'experiment':
         if (experiments.has(record.experiment_id))
           throw refuse(`has the experiment ${quote(record.experiment_id)} a second time`);
+        budget.hold(EXPERIMENT_COST + 3 * line.length);
         experiments.set(record.experiment_id, { experiment: record, runs: [] });
         current = undefined;
         break;
@@ -68,6 +78,7 @@ export async function indexRecords(
           );
         }
         if (runIds.has(record.run_id)) throw refuse(`has the run ${quote(record.run_id)} a second time`);
+        budget.hold(RUN_COST + 2 * record.run_id.length);
         runIds.add(record.run_id);
         const { run_id, start_time, lifecycle_stage } = record;
         const none = offset + line.length;
@@ -81,7 +92,9 @@ export async function indexRecords(
           artifacts: { start: none, end: none },
         };
         of.runs.push(run);
-        current = { run, watch: watchRun() };
+        budget.release(ofRun);
+        ofRun = 0;
+        current = { run, watch: watchRun(holdForRun) };
         break;
       }
       case 'metrics':
@@ -113,5 +126,9 @@ export async function indexRecords(
   }
   return { header, experiments: [...experiments.values()], vouched };
 }
+
+/** Bytes of memory that an experiment takes besides its line, and a run besides its id. */
+const EXPERIMENT_COST = 1000;
+const RUN_COST = 512;
 
 const quote = (text: string) => JSON.stringify(text.slice(0, 200));

@@ -1,8 +1,19 @@
+import { createHash } from 'node:crypto';
 import { canonicalLine } from '../../model/canonical.ts';
-import { type End, type Experiment, FORMAT_VERSION, type Header, wireRecord } from '../../model/records.ts';
+import {
+  type End,
+  type Experiment,
+  FORMAT_VERSION,
+  type Header,
+  type Run,
+  wireRecord,
+} from '../../model/records.ts';
 import { MlferryError } from '../../util/errors.ts';
+import { redactUri } from '../../util/redact.ts';
 import type { PlaceInfo, Writer, WriterOptions, WrittenRun } from '../place.ts';
-import { createTally } from './record-tally.ts';
+import { type KeptRecord, lineDigest } from './kept-records.ts';
+import { createKeptRow } from './kept-row.ts';
+import { createTally, type Tally } from './record-tally.ts';
 import { type SpooledRun, type StoredBody, spoolRun } from './run-spool.ts';
 import { createTurns } from './turns.ts';
 
@@ -18,9 +29,15 @@ export interface BodyStore {
 
 /** The form that record lines and artifact bytes take. */
 export interface RecordSink {
+  /** What an earlier attempt at the same job left, in its order. */
+  readonly kept: readonly KeptRecord[];
+  /** Called once, before any write: keeps the first `count` records of `kept`, forgets the others, and tells the tally. */
+  begin(count: number): Promise<Tally>;
   header(line: Uint8Array): Promise<void>;
   /** Whole lines, in pieces of any size. */
   lines(bytes: Uint8Array): Promise<void>;
+  /** Says that an experiment or run is whole, so that a later attempt can go on from here. */
+  commit?(lines: Tally, noted: boolean): Promise<void>;
   /** For one run; absent when artifact bytes are not carried. */
   bodies?(): BodyStore;
   end(line: Uint8Array): Promise<void>;
@@ -29,44 +46,89 @@ export interface RecordSink {
 
 /**
  * The writer of record lines, for streams and archives. Runs are collected concurrently and written in the order in
- * which `run` was called, each whole or not at all; experiments keep their place in the same row. `open`
- * is not called in a dry run; `carriesBodies` tells whether its sink will have `bodies`.
+ * which `run` was called, each whole or not at all; an experiment stands before its first run. What an earlier attempt
+ * left is kept as far as it is, record for record, what is to be written, so the result has the bytes of an unbroken
+ * run. `open` is not called in a dry run; its `key` names the job; `carriesBodies` tells whether its sink will have `bodies`.
  */
 export async function recordWriter(
   info: PlaceInfo,
-  open: () => Promise<RecordSink>,
+  open: (key: string) => Promise<RecordSink>,
   carriesBodies: boolean,
   options: WriterOptions,
 ): Promise<Writer> {
-  const sink = options.dryRun ? undefined : await open();
+  const header = lineOf(headerOf(options));
+  const sink = options.dryRun ? undefined : await open(jobKey(header, carriesBodies, options));
+  const row = createKeptRow(sink?.kept ?? []);
   const turns = createTurns();
-  const tally = createTally();
+  let tally = createTally();
+  let begun = false;
+  /** Experiments whose line waits for their first run, or the end. */
+  const waiting = new Map<string, Uint8Array>();
   const experimentIds = new Set<string>();
   const runIds = new Set<string>();
   const referenced = { artifacts: 0, bytes: 0 };
+  // Until a run comes that was not left by an earlier attempt, nothing can come between those that were.
+  let onlyKept = true;
   // The first failure of the sink: what is written by then may be half a run, so nothing may follow.
   let broken: { error: unknown } | undefined;
   let closed = false;
 
+  const begin = async (to: RecordSink) => {
+    begun = true;
+    const count = row.stop();
+    tally = await to.begin(count);
+    if (count > 0) return;
+    tally.lines(header);
+    await to.header(header);
+  };
   const commit = async (write: (to: RecordSink) => Promise<void>) => {
     if (broken !== undefined) throw broken.error;
     if (closed) throw new MlferryError('INTERRUPTED', `${info.location} is no longer being written`);
     if (sink === undefined) return;
     try {
+      if (!begun) await begin(sink);
       await write(sink);
     } catch (error) {
       broken = { error };
       throw error;
     }
   };
-  const lineOf = (record: Header | Experiment | End) => Buffer.from(`${canonicalLine(record)}\n`);
+
+  const addReferenced = (more: { artifacts: number; bytes: number }) => {
+    referenced.artifacts += more.artifacts;
+    referenced.bytes += more.bytes;
+  };
+  const noted = (run_id: string) => options.findings.noted?.(run_id) ?? 0;
+
+  /** The experiments that were opened up to this one and have no line yet; all of them when it has one or is not told. */
+  const waitingUpTo = (experiment_id?: string): Array<[id: string, line: Uint8Array]> => {
+    const all = [...waiting];
+    const last = all.findIndex(([id]) => id === experiment_id);
+    if (experiment_id !== undefined && last === -1) return [];
+    return last === -1 ? all : all.slice(0, last + 1);
+  };
+  const wantedExperiment = ([id, line]: [id: string, line: Uint8Array]) => ({
+    kind: 'experiment' as const,
+    id,
+    digest: lineDigest(line),
+  });
+  /** Gives experiments their place in the row of turns. `broken` keeps the error. */
+  const queue = (experiments: Array<[id: string, line: Uint8Array]>) => {
+    for (const [id, line] of experiments) {
+      waiting.delete(id);
+      const turn = turns.take();
+      turn.begins
+        .then(async () => {
+          if (row.takes([wantedExperiment([id, line])]) === undefined)
+            await commit((to) => writeExperiment(to, line, tally));
+        })
+        .catch(() => undefined)
+        .finally(turn.release);
+    }
+  };
 
   try {
-    await commit(async (to) => {
-      const line = lineOf(headerOf(options));
-      tally.lines(line);
-      await to.header(line);
-    });
+    if (sink?.kept.length === 0) await commit(async () => undefined);
   } catch (error) {
     await sink?.abort();
     throw error;
@@ -76,7 +138,7 @@ export async function recordWriter(
     info,
     ids: 'source',
     experiment: async (source, name) => {
-      const record = { ...source, name };
+      const record = { ...source, name, artifact_location: redactUri(source.artifact_location) };
       const target = { experiment_id: source.experiment_id, name, created: true };
       if (experimentIds.has(source.experiment_id)) return target;
       const problem = wireRecord.safeParse(record).error?.issues[0];
@@ -87,43 +149,57 @@ export async function recordWriter(
         );
       }
       experimentIds.add(source.experiment_id);
-      const turn = turns.take();
-      // Not awaited, or the runs of this experiment would wait for those of the one before; `broken` keeps the error.
-      turn.begins
-        .then(() =>
-          commit(async (to) => {
-            const line = lineOf(record);
-            tally.lines(line);
-            tally.record(record);
-            await to.lines(line);
-          }),
-        )
-        .catch(() => undefined)
-        .finally(turn.release);
+      waiting.set(source.experiment_id, lineOf(record));
       return target;
     },
-    isCurrent: async () => undefined,
+    isCurrent: async (source) => {
+      if (!onlyKept) return undefined;
+      const experiments = waitingUpTo(source.experiment_id);
+      const own = { kind: 'run' as const, id: source.run_id, digest: lineDigest(lineOf(source)) };
+      const taken = row.takes([...experiments.map(wantedExperiment), own]);
+      if (taken === undefined) {
+        onlyKept = false;
+        return undefined;
+      }
+      for (const [id] of experiments) waiting.delete(id);
+      for (const record of taken) addReferenced(record.referenced);
+      runIds.add(source.run_id);
+      return unchangedRun(source.run_id);
+    },
     run: async (source, target) => {
+      onlyKept = false;
+      const { run_id, artifact_uri } = source.run;
+      queue(waitingUpTo(source.run.experiment_id));
       const turn = turns.take();
       const bodies = sink?.bodies?.();
+      const notedBefore = noted(run_id);
       let spooled: SpooledRun | undefined;
       try {
-        const run = target.remap({ run_id: source.run.run_id, artifact_uri: source.run.artifact_uri });
-        if (!experimentIds.has(run.experiment_id) || runIds.has(run.run_id)) {
-          throw new MlferryError('BUG', `The run ${run.run_id} came twice or before its experiment`);
+        const run = target.remap({ run_id, artifact_uri });
+        if (!experimentIds.has(run.experiment_id) || runIds.has(run_id)) {
+          throw new MlferryError('BUG', `The run ${run_id} came twice or before its experiment`);
         }
-        runIds.add(run.run_id);
-        spooled = await spoolRun(
-          source,
-          run,
-          bodies?.store ?? (carriesBodies ? 'planned' : 'referenced'),
-          options,
-        );
+        runIds.add(run_id);
+        const spool = () =>
+          spoolRun(source, run, bodies?.store ?? (carriesBodies ? 'planned' : 'referenced'), options);
+        const digest = lineDigest(lineOf(run));
+        if (!row.mayHold(run_id, digest)) spooled = await spool();
         await turn.begins;
-        await commit((to) => writeRun(to, spooled, bodies, tally));
-        referenced.artifacts += spooled.referenced.artifacts;
-        referenced.bytes += spooled.referenced.bytes;
-        return writtenRun(run.run_id, spooled);
+        const kept =
+          row.takes([{ kind: 'run', id: run_id, digest }])?.[0] ??
+          (await row.takesRead(run_id, digest, async () => {
+            spooled ??= await spool();
+            return digestOf(spooled);
+          }));
+        if (kept !== undefined) {
+          addReferenced(kept.referenced);
+          return unchangedRun(run_id);
+        }
+        spooled ??= await spool();
+        const ready = spooled;
+        await commit((to) => writeRun(to, ready, bodies, tally, noted(run_id) !== notedBefore));
+        addReferenced(ready.referenced);
+        return writtenRun(run_id, ready);
       } finally {
         turn.release();
         await spooled?.lines.remove();
@@ -132,6 +208,7 @@ export async function recordWriter(
     },
     settle: async () => undefined,
     finish: async () => {
+      queue(waitingUpTo());
       await turns.all();
       await commit((to) => to.end(lineOf(tally.end())));
       closed = true;
@@ -149,13 +226,20 @@ export async function recordWriter(
   };
 }
 
+async function writeExperiment(to: RecordSink, line: Uint8Array, tally: Tally): Promise<void> {
+  tally.lines(line);
+  tally.count('experiments', 1);
+  await to.lines(line);
+  await to.commit?.(tally, false);
+}
+
 async function writeRun(
   to: RecordSink,
-  spooled: SpooledRun | undefined,
+  spooled: SpooledRun,
   bodies: BodyStore | undefined,
-  tally: ReturnType<typeof createTally>,
+  tally: Tally,
+  noted: boolean,
 ): Promise<void> {
-  if (spooled === undefined) return;
   await bodies?.commit();
   for await (const piece of spooled.lines.read(0, spooled.lines.length())) {
     tally.lines(piece);
@@ -164,7 +248,33 @@ async function writeRun(
   tally.count('runs', 1);
   tally.count('points', spooled.points);
   tally.count('artifacts', spooled.artifacts);
+  await to.commit?.(tally, noted);
 }
+
+async function digestOf({ lines }: SpooledRun): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const piece of lines.read(0, lines.length())) hash.update(piece);
+  return hash.digest('base64');
+}
+
+const lineOf = (record: Header | Experiment | Run | End) => Buffer.from(`${canonicalLine(record)}\n`);
+
+/** What two commands must have in common for one to go on with the other's file. */
+function jobKey(header: Uint8Array, carriesBodies: boolean, { parts }: WriterOptions): string {
+  const { metrics, artifacts } = parts ?? { metrics: true, artifacts: true };
+  return createHash('sha256')
+    .update(header)
+    .update(JSON.stringify({ carriesBodies, metrics, artifacts }))
+    .digest('hex');
+}
+
+const unchangedRun = (run_id: string): WrittenRun => ({
+  run_id,
+  outcome: 'unchanged',
+  points: 0,
+  artifacts: 0,
+  bytes: 0,
+});
 
 const writtenRun = (run_id: string, { points, artifacts, bytes }: SpooledRun): WrittenRun => ({
   run_id,

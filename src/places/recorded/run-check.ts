@@ -9,9 +9,10 @@ export interface RunProblem {
 
 /**
  * Watches the metrics and artifact records of one run, on the way out and on the way in alike, so that nothing is
- * written that would not be read: the pieces of a key stand together, each artifact path is safe and comes once.
+ * written that would not be read: the pieces of a key stand together, each artifact path is safe and comes once. `hold`
+ * hears of the bytes that each new key and path keeps in memory.
  */
-export function watchRun(): {
+export function watchRun(hold: (bytes: number) => void = () => undefined): {
   metrics(record: Pick<MetricsRecord, 'key' | 'points'>): RunProblem | undefined;
   artifact(record: Pick<ArtifactRecord, 'path'>): RunProblem | undefined;
 } {
@@ -27,6 +28,7 @@ export function watchRun(): {
         return { reason: `has the metric ${quote(record.key)} in two places`, hostile: false };
       }
       key = record.key;
+      hold(costOf(key));
       keys.add(key);
       return undefined;
     },
@@ -35,10 +37,14 @@ export function watchRun(): {
       if (problem !== undefined)
         return { reason: `has an artifact path ${quote(path)} that ${problem}`, hostile: true };
       if (paths.has(path)) return { reason: `has the artifact ${quote(path)} twice`, hostile: false };
+      hold(costOf(path));
       paths.add(path);
       return undefined;
     },
   };
 }
+
+/** Of a text in a set. */
+const costOf = ({ length }: string) => 100 + 2 * length;
 
 const quote = (text: string) => JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);

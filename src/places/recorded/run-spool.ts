@@ -4,6 +4,7 @@ import { canonicalLine } from '../../model/canonical.ts';
 import { MAX_POINTS, type Run, type WireRecord, wireRecord } from '../../model/records.ts';
 import { type ByteSpool, createByteSpool } from '../../util/byte-spool.ts';
 import { asMlferryError, MlferryError } from '../../util/errors.ts';
+import { redactUri } from '../../util/redact.ts';
 import type { ArtifactEntry, RunReader, WriterOptions } from '../place.ts';
 import { MAX_LINE_BYTES } from './record-lines.ts';
 import { watchRun } from './run-check.ts';
@@ -66,7 +67,7 @@ export async function spoolRun(
   const referenced = { artifacts: 0, bytes: 0 };
   const { run_id } = run;
   try {
-    await append(run);
+    await append({ ...run, artifact_uri: redactUri(run.artifact_uri) });
     for await (const piece of source.metrics()) {
       for (let start = 0; start < piece.points.length; start += MAX_POINTS) {
         const record = {

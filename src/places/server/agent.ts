@@ -6,9 +6,9 @@ import type { PlaceOptions } from '../place.ts';
 /**
  * The connections to one server: kept alive, bounded by the runs in flight, with the TLS options given or those of
  * MLflow's variables. `timeout`: ms of silence after which a request has failed. Throws CREDENTIALS on a PEM file
- * that cannot be read, USAGE on options that contradict each other.
+ * that cannot be read, USAGE on options that contradict each other. `identifies`: whether the client certificate is shown.
  */
-export function createAgent(options: PlaceOptions, timeout: number): Agent {
+export function createAgent(options: PlaceOptions, timeout: number, identifies = true): Agent {
   const { environment, tls } = options;
   const insecure = tls?.insecure ?? isTrue(environment.MLFLOW_TRACKING_INSECURE_TLS);
   const caFile = tls?.caFile ?? (environment.MLFLOW_TRACKING_SERVER_CERT_PATH || undefined);
@@ -19,7 +19,7 @@ export function createAgent(options: PlaceOptions, timeout: number): Agent {
       'TLS cannot be both unverified and verified with a CA file: leave one of them out',
     );
   }
-  const client = clientFile === undefined ? undefined : pem(clientFile, 'client certificate');
+  const client = clientFile === undefined || !identifies ? undefined : pem(clientFile, 'client certificate');
   return new Agent({
     connections: options.concurrency * 2,
     headersTimeout: timeout,

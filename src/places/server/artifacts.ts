@@ -8,10 +8,13 @@ import type { Run } from '../../model/records.ts';
 import { errorCodes, MlferryError } from '../../util/errors.ts';
 import type { ArtifactEntry } from '../place.ts';
 import type { TrackingClient } from './client.ts';
+import { pageTokens } from './page-tokens.ts';
 import { artifactPage } from './schemas.ts';
 
 /** Directories that are listed ahead of the one being handed out. */
 const AHEAD = 4;
+/** Files of one directory that are held in memory, to be sorted. */
+const MOST_IN_DIRECTORY = 1_000_000;
 
 interface ListedEntry {
   readonly path: string;
@@ -95,9 +98,11 @@ async function proxyLevel(
 
 async function runLevel(client: TrackingClient, { run_id }: Run, directory: string): Promise<ListedEntry[]> {
   const entries = new Map<string, ListedEntry>();
-  const seen = new Set<string>();
+  const name = `Artifacts of run ${run_id}`;
+  const follow = pageTokens(name);
   let page_token: string | undefined;
   do {
+    const before = entries.size;
     const answer = await client.call({
       method: 'GET',
       path: '/api/2.0/mlflow/artifacts/list',
@@ -108,14 +113,12 @@ async function runLevel(client: TrackingClient, { run_id }: Run, directory: stri
       // Some stores answer the listing of a file with the file itself.
       if (path !== directory) entries.set(path, { path, isDirectory: is_dir, size: Number(file_size ?? 0) });
     }
-    page_token = answer.files.length === 0 ? undefined : answer.next_page_token || undefined;
-    if (page_token !== undefined && seen.has(page_token)) {
-      throw new MlferryError(
-        'SERVER_ERROR',
-        `Artifacts of run ${run_id}: the server gave the same page token twice`,
-      );
+    if (entries.size > MOST_IN_DIRECTORY) {
+      const where = directory === '' ? 'its root' : quote(directory);
+      throw new MlferryError('SERVER_ERROR', `${name}: ${where} has more than ${MOST_IN_DIRECTORY} files`);
     }
-    if (page_token !== undefined) seen.add(page_token);
+    page_token =
+      answer.files.length === 0 ? undefined : follow(answer.next_page_token, entries.size > before);
   } while (page_token !== undefined);
   return [...entries.values()];
 }

@@ -11,6 +11,8 @@ export interface Credentials {
   /** Value of the `Authorization` header. */
   readonly authorization: string;
   readonly origin: string;
+  /** The texts that must not be shown, as they may stand in an answer. */
+  readonly secrets: readonly string[];
 }
 
 /**
@@ -58,7 +60,9 @@ function given(environment: Environment, name: string): string | undefined {
 }
 
 function basic(username: string, password: string, origin: string): Credentials {
-  return { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`, origin };
+  const encoded = Buffer.from(`${username}:${password}`).toString('base64');
+  const secrets = [password, encodeURIComponent(password.toWellFormed()), encoded];
+  return { authorization: `Basic ${encoded}`, origin, secrets };
 }
 
 /** A Bearer token; `origin` says where it was found. Throws CREDENTIALS when no header can carry it. */
@@ -69,7 +73,7 @@ export function bearer(token: string, origin: string): Credentials {
       `The token in ${origin} has characters that no HTTP header can carry`,
     );
   }
-  return { authorization: `Bearer ${token}`, origin };
+  return { authorization: `Bearer ${token}`, origin, secrets: [token] };
 }
 
 function decode(text: string): string {

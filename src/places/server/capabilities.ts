@@ -55,7 +55,7 @@ export async function probeServer(probe: Probe): Promise<Capabilities> {
     }),
   );
   return {
-    version: version !== undefined && /^\d+\.\d+[\w.+-]*$/.test(version) ? version : undefined,
+    version: version !== undefined && /^\d+\.\d+[\w.+-]{0,40}$/.test(version) ? version : undefined,
     store_type: info?.store_type,
     workspaces: info?.workspaces_enabled ?? false,
     databricks,

@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici';
 import { z } from 'zod';
 import { fromServerJson, toJson } from '../../model/json.ts';
 import { MlferryError } from '../../util/errors.ts';
+import type { RetryPolicy } from '../../util/retry.ts';
 import type { Location } from '../location.ts';
 import type { PlaceOptions } from '../place.ts';
 import { findCredentials } from './auth.ts';
@@ -41,9 +42,11 @@ export interface TrackingClient {
   readonly location: string;
   readonly workspace: string | undefined;
   readonly server: Capabilities;
+  /** How requests are repeated, for those that only the caller can repeat. */
+  readonly backoff: RetryPolicy;
   /**
    * One JSON request. Throws NOT_FOUND (the object is missing), UNSUPPORTED (the endpoint is), REFUSED, DENIED,
-   * NOT_MLFLOW (not JSON, or not the JSON of the schema), SERVER_ERROR, UNAVAILABLE; serverAnswer() tells more. An
+   * NOT_MLFLOW (not the JSON of the schema), SERVER_ERROR, UNAVAILABLE; serverAnswer() tells more. An
    * answer of more than 32 MiB is an error for which isTooLarge() is true.
    */
   call<T>(request: JsonRequest<T>): Promise<T>;
@@ -80,7 +83,9 @@ export async function connect(place: ServerLocation, options: PlaceOptions): Pro
     : { url: place.url, credentials: await findCredentials(place.url, options) };
   const workspace = databricks ? undefined : place.workspace;
   const exchange = createExchange({ url, workspace, credentials }, options);
-  const { base, location, requests, close } = exchange;
+  const { base, location, backoff, requests, close } = exchange;
+  /** It has answered as an MLflow server does: this is the right address. */
+  let known = false;
 
   async function call<T>(request: JsonRequest<T>): Promise<T> {
     const { body, schema, query, ...rest } = request;
@@ -90,7 +95,13 @@ export async function connect(place: ServerLocation, options: PlaceOptions): Pro
     };
     const text = body === undefined ? undefined : toJson(body);
     return exchange.send(
-      { ...rest, query, headers, ...(text === undefined ? {} : { body: async () => text }) },
+      {
+        ...rest,
+        query,
+        headers,
+        known,
+        ...(text === undefined ? {} : { body: async () => text }),
+      },
       (response, context) => takeJson(response, context, schema),
     );
   }
@@ -105,7 +116,7 @@ export async function connect(place: ServerLocation, options: PlaceOptions): Pro
   }
 
   async function stream<T>(path: string, query: Query, take: (body: Readable) => Promise<T>): Promise<T> {
-    return exchange.send({ method: 'GET', path, query }, async ({ body }, context) => {
+    return exchange.send({ method: 'GET', path, query, known }, async ({ body }, context) => {
       try {
         return await take(body);
       } catch (error) {
@@ -127,11 +138,13 @@ export async function connect(place: ServerLocation, options: PlaceOptions): Pro
 
   try {
     const server = await probeServer({ call, text, location, workspace, databricks });
+    known = true;
     return {
       base,
       location,
       workspace,
       server,
+      backoff,
       call,
       download,
       stream,

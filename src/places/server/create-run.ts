@@ -1,8 +1,8 @@
 import { ORIGIN_TAG, originRunId } from '../../model/canonical.ts';
 import { fitRun, tagsForCreateOnly } from '../../model/fit-run.ts';
 import type { Run } from '../../model/records.ts';
-import { ownValue } from '../../model/string-map.ts';
 import { createOnce } from './create-once.ts';
+import { runsOfOrigin } from './find-copied-runs.ts';
 import { knownRun } from './known-runs.ts';
 import type { TargetContext } from './target-context.ts';
 import type { ExperimentState } from './target-experiments.ts';
@@ -44,27 +44,13 @@ export async function createRun(
     };
   }
   await experiment.revive();
-  const find = async () => {
-    for await (const page of routes.searchRuns(
-      [experiment_id],
-      `tags.\`${ORIGIN_TAG}\` = ${quoted(origin)}`,
-    )) {
-      const found = page.find((run) => ownValue(run.tags, ORIGIN_TAG) === origin);
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  };
   const created = await createOnce(
     () => routes.createRun({ experiment_id, run_name, user_id, start_time, tags }),
-    find,
-    context.signal,
+    async () => (await runsOfOrigin(routes, experiment_id, origin))[0],
+    context,
+    () => void experiment.suspects.set(originRunId(origin), origin),
   );
   // A second try after a refusal goes on with this run.
   (await experiment.known()).set(originRunId(origin), knownRun(created));
   return created;
-}
-
-/** A literal of MLflow's search language, which has no escapes. */
-function quoted(text: string): string {
-  return text.includes("'") ? `"${text}"` : `'${text}'`;
 }

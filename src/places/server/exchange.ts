@@ -1,13 +1,14 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { MlferryError } from '../../util/errors.ts';
-import { redact } from '../../util/redact.ts';
+import { redact, secretRemover } from '../../util/redact.ts';
 import { parseRetryAfter, pause, type RetryPolicy, retryDelay } from '../../util/retry.ts';
 import { TOOL_VERSION } from '../../util/tool-version.ts';
 import type { PlaceOptions } from '../place.ts';
 import { createAgent } from './agent.ts';
 import type { Credentials } from './auth.ts';
 import { readStart } from './body.ts';
+import { createFlow, type RequestClass, realClock, type Slot } from './flow.ts';
 import { type Problem, type RequestContext, refusal, transportProblem } from './problems.ts';
 
 /** Query parameters; arrays become repeated keys, `undefined` is left out. */
@@ -26,6 +27,8 @@ export interface HttpRequest {
   readonly repeat?: boolean;
   /** Most repeats, where fewer than the settings allow. */
   readonly repeats?: number | undefined;
+  /** The server is known to be MLflow: an answer that is no JSON was cut short or came from something in between. */
+  readonly known?: boolean;
   /** Whether a GET may be redirected to another origin (which never sees the credentials). */
   readonly elsewhere?: boolean;
 }
@@ -35,6 +38,7 @@ export interface Exchange {
   /** Without a slash at the end of its text, without credentials. */
   readonly base: URL;
   readonly location: string;
+  readonly backoff: RetryPolicy;
   /** Sends until `take` has the value of a good answer, or until trying again is of no use: then throws. */
   send<T>(
     request: HttpRequest,
@@ -44,6 +48,9 @@ export interface Exchange {
   requests(): number;
   close(): Promise<void>;
 }
+
+/** ms that a changing request under way has to hear its answer after an interrupt: else nobody knows whether it landed. */
+const GRACE = 5_000;
 
 /** Where requests go and with what. */
 interface ServerAddress {
@@ -58,12 +65,17 @@ export function createExchange(place: ServerAddress, options: PlaceOptions): Exc
   const closing = new AbortController();
   const signal = AbortSignal.any([options.signal, closing.signal]);
   const { credentials } = place;
+  const patient = AbortSignal.any([afterGrace(options.signal), closing.signal]);
   const base = baseUrl(place.url);
   const prefix = withoutSlash(base.href);
   const workspace = place.workspace === undefined ? '' : `?workspace=${encodeURIComponent(place.workspace)}`;
   const location = `${prefix}${workspace}`;
-  const agent = createAgent(options, milliseconds(environment.MLFLOW_HTTP_REQUEST_TIMEOUT, 120));
-  const policy: RetryPolicy = {
+  const timeout = milliseconds(environment.MLFLOW_HTTP_REQUEST_TIMEOUT, 120);
+  const agent = createAgent(options, timeout);
+  // Connections to any other origin: the client certificate is a credential too.
+  const foreign = createAgent(options, timeout, false);
+  const withoutSecrets = secretRemover(credentials?.secrets ?? []);
+  const backoff: RetryPolicy = {
     retries: Math.min(milliseconds(environment.MLFLOW_HTTP_REQUEST_MAX_RETRIES, 7) / 1000, 9),
     factor: milliseconds(environment.MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR, 0.5),
     jitter: milliseconds(environment.MLFLOW_HTTP_REQUEST_BACKOFF_JITTER, 1),
@@ -74,6 +86,8 @@ export function createExchange(place: ServerAddress, options: PlaceOptions): Exc
     ...(credentials === undefined ? {} : { authorization: credentials.authorization }),
     ...(place.workspace === undefined ? {} : { 'x-mlflow-workspace': place.workspace }),
   };
+  const { concurrency, maxRequestsPerSecond } = options;
+  const flow = createFlow({ concurrency, maxRequestsPerSecond, clock: realClock(signal) });
   let sent = 0;
 
   async function send<T>(
@@ -88,9 +102,10 @@ export function createExchange(place: ServerAddress, options: PlaceOptions): Exc
       const outcome = await once(request, context, take);
       if ('value' in outcome) return outcome.value;
       const { error, repeats, perhapsDone, retryAfter } = outcome.problem;
-      const most = Math.min(policy.retries, repeats, request.repeats ?? policy.retries);
+      const most = Math.min(backoff.retries, repeats, request.repeats ?? backoff.retries);
+      if (most > 0 && !flow.takeRepeat()) throw outOfRepeats(error);
       if (attempt >= most || (request.repeat === false && perhapsDone)) throw error;
-      await pause(retryDelay(policy, attempt, retryAfter), signal).catch((reason: unknown) => {
+      await pause(retryDelay(backoff, attempt, retryAfter), signal).catch((reason: unknown) => {
         throw transportProblem(context, reason).error;
       });
     }
@@ -101,30 +116,47 @@ export function createExchange(place: ServerAddress, options: PlaceOptions): Exc
     context: RequestContext,
     take: (response: Dispatcher.ResponseData, context: RequestContext) => Promise<T>,
   ): Promise<{ value: T } | { problem: Problem }> {
+    let slot: Slot | undefined;
+    let response: Dispatcher.ResponseData | undefined;
+    let problem: Problem;
     try {
-      const response = await follow(request, context);
-      const { statusCode: status } = response;
-      if (status >= 200 && status < 300) return { value: await take(response, context) };
+      slot = await flow.enter(classOf(request));
+      response = await follow(request, context);
+      const { statusCode: status, body } = response;
+      // A body that is handed on keeps its place until it was read or dropped.
+      body.once('close', slot.leave);
+      if (status >= 200 && status < 300) {
+        const value = await take(response, context);
+        slot.good();
+        return { value };
+      }
       const retryAfter = parseRetryAfter(headerText(response, 'retry-after'), Date.now());
-      const problem = refusal(context, status, await readStart(response.body));
-      return { problem: retryAfter === undefined ? problem : { ...problem, retryAfter } };
+      problem = refusal(context, status, withoutSecrets(await readStart(body)));
+      if (retryAfter !== undefined) problem = { ...problem, retryAfter };
     } catch (error) {
-      return { problem: transportProblem(context, error) };
+      problem = request.known && isUnreadable(error) ? unreadable(error) : transportProblem(context, error);
     }
+    const { retryAfter } = problem;
+    if (problem.overload) slot?.overloaded(retryAfter && Math.min(retryAfter, backoff.cap));
+    response?.body.destroy();
+    slot?.leave();
+    return { problem };
   }
 
   /** One try, through redirects where they are allowed. */
   async function follow(request: HttpRequest, context: RequestContext): Promise<Dispatcher.ResponseData> {
     const body = await request.body?.();
+    signal.throwIfAborted();
     let url = new URL(`${prefix}${request.path}${queryText(request.query)}`);
     for (let hops = 0; ; hops++) {
       sent++;
-      const response = await agent.request({
+      const own = url.origin === base.origin;
+      const response = await (own ? agent : foreign).request({
         origin: url.origin,
         path: `${url.pathname}${url.search}`,
         method: request.method,
-        headers: { ...request.headers, ...(url.origin === base.origin ? ours : {}) },
-        signal,
+        headers: { ...request.headers, ...(own ? ours : {}) },
+        signal: isChange(request) ? patient : signal,
         ...(body === undefined ? {} : { body }),
       });
       // Who reads a body sees its error; without a listener, a body that is dropped unread would end the process.
@@ -134,7 +166,9 @@ export function createExchange(place: ServerAddress, options: PlaceOptions): Exc
       if (target === undefined) return response;
       await response.body.dump();
       const next = URL.canParse(target, url.href) ? new URL(target, url.href) : undefined;
-      const allowed = next !== undefined && (next.origin === base.origin || request.elsewhere === true);
+      const allowed =
+        next !== undefined &&
+        (next.origin === base.origin || (request.elsewhere === true && isAsSafe(url, next)));
       if (request.method !== 'GET' || !allowed || hops >= 5) {
         const where = next === undefined ? 'nowhere' : redact(`${next.origin}${next.pathname}`);
         throw new MlferryError('NOT_MLFLOW', `${context.name}: redirected to ${where}`, {
@@ -148,13 +182,50 @@ export function createExchange(place: ServerAddress, options: PlaceOptions): Exc
   return {
     base,
     location,
+    backoff,
     send,
     requests: () => sent,
     close: async () => {
       closing.abort();
-      await agent.destroy();
+      await Promise.all([agent.destroy(), foreign.destroy()]);
     },
   };
+}
+
+function classOf({ method, path }: HttpRequest): RequestClass {
+  if (/\/mlflow-artifacts\/artifacts\/|\/get-artifact$/.test(path)) return 'bytes';
+  if (path.includes('/metrics/get-history')) return 'history';
+  if (path.endsWith('/search')) return 'search';
+  return method === 'GET' ? 'read' : 'write';
+}
+
+function isUnreadable(error: unknown): error is MlferryError {
+  return error instanceof MlferryError && error.code === 'NOT_MLFLOW' && error.cause instanceof SyntaxError;
+}
+
+function unreadable({ message, cause }: MlferryError): Problem {
+  const hint = 'Something between here and the server answers in its place or cuts its answers short.';
+  return { error: new MlferryError('UNAVAILABLE', message, { cause, hint }), repeats: 2, perhapsDone: true };
+}
+
+function outOfRepeats(last: MlferryError): MlferryError {
+  return new MlferryError('UNAVAILABLE', `Too many requests had to be repeated; the last: ${last.message}`, {
+    cause: last,
+    hint: 'Run the same command again when the server is well; --max-requests-per-second spares it.',
+  });
+}
+
+function isChange({ method, path }: HttpRequest): boolean {
+  return method !== 'GET' && !path.endsWith('/search');
+}
+
+/** Aborts {@link GRACE} after `signal` does. */
+function afterGrace(signal: AbortSignal): AbortSignal {
+  const late = new AbortController();
+  const wait = () => void setTimeout(() => late.abort(), GRACE).unref();
+  if (signal.aborted) wait();
+  else signal.addEventListener('abort', wait, { once: true });
+  return late.signal;
 }
 
 function baseUrl(url: URL): URL {
@@ -164,6 +235,11 @@ function baseUrl(url: URL): URL {
   base.search = '';
   base.hash = '';
   return new URL(withoutSlash(base.href));
+}
+
+/** Whether a redirect stays HTTP, and encrypted where it was. */
+function isAsSafe(from: URL, to: URL): boolean {
+  return to.protocol === 'https:' || (to.protocol === 'http:' && from.protocol === 'http:');
 }
 
 function withoutSlash(text: string): string {

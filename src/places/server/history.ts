@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Point } from '../../model/records.ts';
-import { MlferryError } from '../../util/errors.ts';
 import { bytesOf } from './body.ts';
 import type { TrackingClient } from './client.ts';
+import { pageTokens } from './page-tokens.ts';
 import type { PointSequence } from './point-store.ts';
 import { compareByTime, parseMetric } from './points.ts';
 import { splitJsonList } from './split-json.ts';
@@ -35,26 +35,22 @@ export async function readHistory(
     head = undefined;
     await sequence.append(points);
   };
-  const seen = new Set<string>();
+  const follow = pageTokens(`History of ${JSON.stringify(metric_key)} of run ${run_id}`);
   let page_token: string | undefined;
   do {
+    let news = false;
     const before = { head: head === undefined ? undefined : [...head], mark: sequence.mark() };
     const query = { run_id, metric_key, max_results: PAGE_POINTS, page_token };
     page_token = await client.stream('/api/2.0/mlflow/metrics/get-history', query, async (body) => {
       head = before.head === undefined ? undefined : [...before.head];
       sequence.cutBack(before.mark);
-      const rest = await splitJsonList(bytesOf(body), (items) =>
-        add(items.map((item) => parseMetric(item).point)),
-      );
+      const rest = await splitJsonList(bytesOf(body), (items) => {
+        news ||= items.length > 0;
+        return add(items.map((item) => parseMetric(item).point));
+      });
       return frame.parse(rest).next_page_token || undefined;
     });
-    if (page_token !== undefined && seen.has(page_token)) {
-      throw new MlferryError(
-        'SERVER_ERROR',
-        `History of ${JSON.stringify(metric_key)} of run ${run_id}: the server gave the same page token twice`,
-      );
-    }
-    if (page_token !== undefined) seen.add(page_token);
+    page_token = follow(page_token, news);
   } while (page_token !== undefined);
   if (head !== undefined) await sequence.append(head.sort(compareByTime));
 }

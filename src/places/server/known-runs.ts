@@ -1,5 +1,4 @@
 import { DIGEST_TAG, ORIGIN_PARENT_TAG, ORIGIN_TAG, originRunId } from '../../model/canonical.ts';
-import type { Findings } from '../../model/findings.ts';
 import type { Run } from '../../model/records.ts';
 import { ownValue } from '../../model/string-map.ts';
 import type { TargetRoutes } from './target-routes.ts';
@@ -30,42 +29,40 @@ export function knownRun(run: Run): KnownRun {
   };
 }
 
+/** Two copies of one source run in an experiment: `run_id` is the one that does not count. */
+export interface Twin {
+  readonly source_run_id: string;
+  readonly run_id: string;
+}
+
 /**
- * The copied runs of an experiment by their source run_id. Two copies of one run (an older tool, or a create whose
- * answer was lost for good): the complete one counts, else the one that is not deleted, else the first; the other is
- * reported, never removed.
+ * The copied runs of an experiment by their source run_id. Two copies of one run (an older tool, or a create that was
+ * thought lost): the complete one counts, else the one that is not deleted, else the first; the other is a twin, if it
+ * is not deleted.
  */
 export async function scanKnownRuns(
   routes: TargetRoutes,
-  experiment: { experiment_id: string; name: string },
-  findings: Findings,
-): Promise<Map<string, KnownRun>> {
+  experiment_id: string,
+): Promise<{ known: Map<string, KnownRun>; twins: Twin[] }> {
   const known = new Map<string, KnownRun>();
-  for await (const page of routes.searchRuns([experiment.experiment_id], COPIED_RUNS)) {
+  const twins: Twin[] = [];
+  for await (const page of routes.searchRuns([experiment_id], COPIED_RUNS)) {
     for (const run of page) {
       const origin = ownValue(run.tags, ORIGIN_TAG);
       if (origin === undefined) continue;
-      const id = originRunId(origin);
+      const source_run_id = originRunId(origin);
       const found = knownRun(run);
-      const other = known.get(id);
-      if (other === undefined) known.set(id, found);
-      else if (other.run_id !== found.run_id) known.set(id, better(other, found, experiment.name, findings));
+      const other = known.get(source_run_id);
+      if (other?.run_id === found.run_id) continue;
+      const [kept, twin] =
+        other === undefined ? [found] : rank(found) > rank(other) ? [found, other] : [other, found];
+      known.set(source_run_id, kept);
+      if (twin?.lifecycle_stage === 'active') twins.push({ source_run_id, run_id: twin.run_id });
     }
   }
-  return known;
+  return { known, twins };
 }
 
-function better(first: KnownRun, second: KnownRun, experiment: string, findings: Findings): KnownRun {
-  const rank = ({ digest, lifecycle_stage }: KnownRun) =>
-    (digest === undefined ? 0 : 2) + (lifecycle_stage === 'active' ? 1 : 0);
-  const [kept, other] = rank(second) > rank(first) ? [second, first] : [first, second];
-  if (other.lifecycle_stage === 'active') {
-    findings.failure({
-      code: 'MISMATCH',
-      object: `run ${other.run_id} of experiment "${experiment}"`,
-      message: `Runs ${kept.run_id} and ${other.run_id} of the target are copies of the same run; only ${kept.run_id} is kept up to date`,
-      hint: `Delete run ${other.run_id} on the target if nobody needs it.`,
-    });
-  }
-  return kept;
+function rank({ digest, lifecycle_stage }: KnownRun): number {
+  return (digest === undefined ? 0 : 2) + (lifecycle_stage === 'active' ? 1 : 0);
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { MlferryError, systemCode } from '../../util/errors.ts';
+import { plainText } from '../../util/plain-text.ts';
 import { redact } from '../../util/redact.ts';
 
 /** What a server said when it refused: kept as the `cause` of the error. */
@@ -17,6 +18,8 @@ export interface Problem {
   readonly repeats: number;
   /** Whether the server may have done what was asked. */
   readonly perhapsDone: boolean;
+  /** Whether the server has more to do than it can: fewer requests at once may help. */
+  readonly overload?: boolean;
   /** ms that the server asked to wait. */
   readonly retryAfter?: number;
 }
@@ -50,7 +53,11 @@ const BUSY_DATABASE =
 export function refusal(context: RequestContext, status: number, body: string): Problem {
   const parsed = parseError(body);
   const reason = parsed?.message ?? plainReason(body);
-  const answer: ServerAnswer = { status, error_code: parsed?.error_code, message: redact(reason) };
+  const answer: ServerAnswer = {
+    status,
+    error_code: parsed?.error_code,
+    message: plainText(redact(reason), 1000),
+  };
   const problem = (code: MlferryError['code'], text: string, repeats = 0, hint?: string): Problem => ({
     error: new MlferryError(code, `${context.name}: ${text}`, {
       cause: answer,
@@ -80,10 +87,10 @@ export function refusal(context: RequestContext, status: number, body: string): 
       : problem('UNSUPPORTED', `${status}: the server has no such endpoint`);
   }
   if (status === 408 || status === 429 || status === 502 || status === 503 || status === 504) {
-    return problem('UNAVAILABLE', told, Number.POSITIVE_INFINITY);
+    return { ...problem('UNAVAILABLE', told, Number.POSITIVE_INFINITY), overload: status !== 502 };
   }
   if (BUSY_DATABASE.test(answer.message)) {
-    return { ...problem('UNAVAILABLE', told, Number.POSITIVE_INFINITY), perhapsDone: true };
+    return { ...problem('UNAVAILABLE', told, Number.POSITIVE_INFINITY), perhapsDone: true, overload: true };
   }
   if (status >= 500) return problem('SERVER_ERROR', told, 2);
   if (status >= 400) return problem('REFUSED', told);
@@ -134,6 +141,13 @@ const LOST = new Set([
   'UND_ERR_SOCKET',
   'UND_ERR_HEADERS_TIMEOUT',
   'UND_ERR_BODY_TIMEOUT',
+  'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
+]);
+const TIMED_OUT = new Set([
+  'ETIMEDOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
 ]);
 
 /** What an error below HTTP means: no connection, a lost one, TLS, an abort. */
@@ -156,6 +170,7 @@ export function transportProblem(context: RequestContext, error: unknown): Probl
     }),
     repeats,
     perhapsDone,
+    overload: code !== undefined && TIMED_OUT.has(code),
   });
   if (error instanceof Error && error.name === 'AbortError')
     return problem('INTERRUPTED', 'interrupted', 0, true);
@@ -171,7 +186,11 @@ export function transportProblem(context: RequestContext, error: unknown): Probl
       'Give the server’s CA with --from-ca or --to-ca, and a client certificate with --from-client-cert or --to-client-cert.',
     );
   }
-  if (code?.startsWith('HPE_')) return problem('NOT_MLFLOW', `the answer is not HTTP (${reason})`, 2, true);
+  if (code === 'UND_ERR_HEADERS_OVERFLOW')
+    return problem('NOT_MLFLOW', 'the answer has more headers than any server sends', 0, true);
+  // undici gives an error of its parser no code.
+  if (code?.startsWith('HPE_') || (error instanceof Error && error.name === 'HTTPParserError'))
+    return problem('NOT_MLFLOW', `the answer is not HTTP (${reason})`, 2, true);
   if (code !== undefined && NEVER_CONNECTED.has(code))
     return problem('UNAVAILABLE', reason, Number.POSITIVE_INFINITY, false);
   if (code !== undefined && LOST.has(code)) {

@@ -154,11 +154,15 @@ export function createRunSearch(
     for await (const found of few ?? searchRuns(client, query)) yield { found, recheck: split.recheck };
   }
 
-  async function* sortedGroup(query: RunQuery, recheck: Expression | undefined): AsyncGenerator<FoundRun> {
-    for await (const found of searchRuns(client, query)) yield { found, recheck };
+  async function* sortedGroup(
+    query: RunQuery,
+    recheck: Expression | undefined,
+    page: number,
+  ): AsyncGenerator<FoundRun> {
+    for await (const found of searchRuns(client, query, page)) yield { found, recheck };
   }
 
-  const sorted: RunSearch['sorted'] = async (experiments, selection, { filter, order }) => {
+  const sorted: RunSearch['sorted'] = async (experiments, selection, { filter, order, max_runs = 1000 }) => {
     const [first] = experiments;
     if (first === undefined) return [];
     const { dialect, split } = await accept(first.experiment_id, selection, filter);
@@ -167,7 +171,8 @@ export function createRunSearch(
     const run_view_type = VIEW_TYPES[selection.view];
     return chunks(experiments, dialect.experiments).map((chunk) => {
       const experiment_ids = chunk.map(({ experiment_id }) => experiment_id);
-      return sortedGroup({ experiment_ids, run_view_type, filter: split.filter, order_by }, split.recheck);
+      const query: RunQuery = { experiment_ids, run_view_type, filter: split.filter, order_by };
+      return sortedGroup(query, split.recheck, Math.min(1000, Math.max(100, max_runs)));
     });
   };
 
@@ -211,7 +216,7 @@ export function createRunSearch(
       return {
         dialect: dialect.name,
         ...(split.filter === undefined ? {} : { pushed: split.filter }),
-        ...(split.rest === undefined ? {} : { here: formatExpression(split.rest) }),
+        ...(split.rest === undefined ? {} : { here: shown(split.rest, selection) }),
         histories: split.recheck === undefined ? [] : [...needsHistory(split.recheck)],
         ...(max_runs === undefined
           ? {}
@@ -232,6 +237,15 @@ export function createRunSearch(
   async function unasked(filter: Expression | undefined) {
     const asked = await dialect();
     return { dialect: asked, split: pushDown(filter, asked) };
+  }
+}
+
+/** An expression as text; the whole filter where the part by itself has none. */
+function shown(expression: Expression, { filter = '' }: Selection): string {
+  try {
+    return formatExpression(expression);
+  } catch {
+    return filter;
   }
 }
 

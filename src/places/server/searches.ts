@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { Experiment } from '../../model/records.ts';
 import { MlferryError } from '../../util/errors.ts';
 import { isTooLarge, type TrackingClient } from './client.ts';
+import { pageTokens } from './page-tokens.ts';
 import { countedPage, experimentPage, runPage, type ServerRun } from './schemas.ts';
 
 /** MLflow's view types of experiments and runs. */
@@ -22,7 +23,9 @@ export async function* searchExperiments(
       body: { view_type, max_results, page_token, order_by: ['creation_time ASC'] },
       schema: experimentPage,
     });
-  for await (const { experiments } of pages('The list of experiments', ask)) {
+  const isNew = ({ experiments }: z.infer<typeof experimentPage>) =>
+    experiments.some(({ experiment_id }) => !ids.has(experiment_id));
+  for await (const { experiments } of pages('The list of experiments', ask, isNew)) {
     for (const experiment of experiments) {
       if (ids.has(experiment.experiment_id)) continue;
       ids.add(experiment.experiment_id);
@@ -41,12 +44,17 @@ export interface RunQuery {
   readonly order_by?: readonly string[];
 }
 
-/** All runs that a search finds, each once, in its order. Throws SERVER_ERROR on a repeated token. */
-export async function* searchRuns(client: TrackingClient, query: RunQuery): AsyncGenerator<ServerRun> {
+/** All runs that a search finds, each once, in its order, `page` in a request. Throws SERVER_ERROR on a repeated token. */
+export async function* searchRuns(
+  client: TrackingClient,
+  query: RunQuery,
+  page: number = PAGE,
+): AsyncGenerator<ServerRun> {
   const ids = new Set<string>();
   const ask = (max_results: number, page_token: string | undefined) =>
     searchPage(client, query, max_results, page_token, runPage);
-  for await (const { runs } of pages(nameOf(query), ask)) {
+  const isNew = ({ runs }: z.infer<typeof runPage>) => runs.some(({ run }) => !ids.has(run.run_id));
+  for await (const { runs } of pages(nameOf(query), ask, isNew, page)) {
     for (const found of runs) {
       if (ids.has(found.run.run_id)) continue;
       ids.add(found.run.run_id);
@@ -55,13 +63,13 @@ export async function* searchRuns(client: TrackingClient, query: RunQuery): Asyn
   }
 }
 
-/** The runs that a search finds when one page holds them all, else undefined. */
+/** The runs that a search finds when one page holds them all and the server takes so many experiments, else undefined. */
 export async function searchFew(client: TrackingClient, query: RunQuery): Promise<ServerRun[] | undefined> {
   try {
     const { runs, next_page_token } = await searchPage(client, query, PAGE, undefined, runPage);
     return next_page_token ? undefined : runs;
   } catch (error) {
-    if (isTooLarge(error)) return undefined;
+    if (isTooLarge(error) || (error instanceof MlferryError && error.code === 'REFUSED')) return undefined;
     throw error;
   }
 }
@@ -83,7 +91,7 @@ export async function countRuns(
   const ask = (max_results: number, page_token: string | undefined) =>
     searchPage(client, query, max_results, page_token, schema);
   let total = 0;
-  for await (const { count } of pages(nameOf(query), ask)) {
+  for await (const { count } of pages(nameOf(query), ask, (page) => page.count > 0)) {
     total += count;
     if (total >= most) return most;
   }
@@ -111,14 +119,16 @@ function searchPage<T>(
 
 /**
  * The pages of a search. Asks for smaller ones while an answer is too large (tokens are offsets, so the size may
- * change). Throws SERVER_ERROR when a token comes again: the list would never end.
+ * change). Throws SERVER_ERROR as {@link pageTokens} does: the list would never end.
  */
 async function* pages<T extends { next_page_token?: string | undefined }>(
   name: string,
   ask: (max_results: number, page_token: string | undefined) => Promise<T>,
+  isNew: (page: T) => boolean,
+  most: number = PAGE,
 ): AsyncGenerator<T> {
-  const seen = new Set<string>();
-  let size = PAGE;
+  const follow = pageTokens(name);
+  let size = most;
   let token: string | undefined;
   while (true) {
     let page: T;
@@ -129,11 +139,8 @@ async function* pages<T extends { next_page_token?: string | undefined }>(
       size = Math.ceil(size / 8);
       continue;
     }
+    token = follow(page.next_page_token, isNew(page));
     yield page;
-    token = page.next_page_token || undefined;
     if (token === undefined) return;
-    if (seen.has(token))
-      throw new MlferryError('SERVER_ERROR', `${name}: the server gave the same page token twice`);
-    seen.add(token);
   }
 }

@@ -99,15 +99,13 @@ async function presentPoints(
   return context.pointsOf(plan.present.run_id, key);
 }
 
-const POLICY = { retries: 5, factor: 500, jitter: 500, cap: 30_000 };
-
 /**
  * A batch whose answer got lost may be stored. SQL stores take it again without harm, except NaN points (refused as
  * duplicates up to 3.16 or so) and FileStores, which keep every line twice: there the histories are read first and only
  * what is missing is sent.
  */
 async function logSafely(context: TargetContext, run_id: string, batch: Batch): Promise<void> {
-  const { routes, signal } = context;
+  const { routes, backoff, signal } = context;
   const harmless = context.store === 'SqlStore' && !batch.metrics.some(({ value }) => value === 'NaN');
   const blind = batch.metrics.length === 0 || harmless;
   let rest: readonly Metric[] = batch.metrics;
@@ -117,8 +115,8 @@ async function logSafely(context: TargetContext, run_id: string, batch: Batch): 
       return;
     } catch (error) {
       const again = !blind && (isPerhapsDone(error) || isDuplicate(error));
-      if (!again || attempt >= (isServerError(error) ? 2 : POLICY.retries)) throw error;
-      await pause(retryDelay(POLICY, attempt, undefined), signal);
+      if (!again || attempt >= (isServerError(error) ? 2 : backoff.retries)) throw error;
+      await pause(retryDelay(backoff, attempt, undefined), signal);
       rest = await missing(context, run_id, rest);
     }
   }

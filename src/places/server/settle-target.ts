@@ -6,6 +6,7 @@ import type { KnownRun } from './known-runs.ts';
 import type { ReadBack } from './read-back.ts';
 import type { TargetContext } from './target-context.ts';
 import type { TargetExperiments } from './target-experiments.ts';
+import { unlessMissing } from './target-routes.ts';
 
 /** What the second pass works on. */
 export interface SettleContext {
@@ -81,14 +82,6 @@ export async function settle(
         await unlessMissing(routes.deleteExperiment(experiment_id));
       readBack.amendExperiment(experiment_id);
     });
-  }
-}
-
-async function unlessMissing(request: Promise<void>): Promise<void> {
-  try {
-    await request;
-  } catch (error) {
-    if (!(error instanceof MlferryError) || error.code !== 'NOT_FOUND') throw error;
   }
 }
 

@@ -8,6 +8,7 @@ import type { Point } from '../../model/records.ts';
 import type { WriterOptions } from '../place.ts';
 import { isAtLeast } from './capabilities.ts';
 import type { TrackingClient } from './client.ts';
+import type { Patience } from './create-once.ts';
 import { readHistory } from './history.ts';
 import { BATCH_LIMITS, type BatchLimits } from './log-batches.ts';
 import type { KeyPoint } from './sift-points.ts';
@@ -15,11 +16,10 @@ import type { ExperimentState } from './target-experiments.ts';
 import { type TargetRoutes, targetRoutes } from './target-routes.ts';
 
 /** What all parts of the writing side share, and what they learnt about the target. */
-export interface TargetContext {
+export interface TargetContext extends Patience {
   readonly client: TrackingClient;
   readonly routes: TargetRoutes;
   readonly findings: Findings;
-  readonly signal: AbortSignal;
   readonly tempDir: string;
   /** Whether an entry without sha256 has no bytes (archives and streams). */
   readonly hashesTellBytes: boolean;
@@ -41,6 +41,9 @@ export interface TargetContext {
     run: { run_id: string; artifact_uri: string },
   ): Promise<ArtifactSink | undefined>;
 }
+
+/** A file that tells whether the server sees what is written here. */
+const PROBE = 'mlferry-probe';
 
 /** The context of a writer's pass. */
 export function targetContext(client: TrackingClient, options: WriterOptions): TargetContext {
@@ -69,14 +72,13 @@ export function targetContext(client: TrackingClient, options: WriterOptions): T
 
   /** Whether the server sees what is written to a local root here: it may be on another machine. */
   async function isShared(sink: ArtifactSink, run_id: string): Promise<boolean> {
-    const probe = `mlferry-probe-${process.pid}`;
     try {
-      await sink.put(probe, 0, async () => Readable.from([]));
-      return (await routes.listArtifacts(run_id, '')).some(({ path }) => path === probe);
+      await sink.put(PROBE, 0, async () => Readable.from([]));
+      return (await routes.listArtifacts(run_id, '')).some(({ path }) => path === PROBE);
     } catch {
       return false;
     } finally {
-      await sink.remove?.(probe);
+      await sink.remove?.(PROBE);
     }
   }
 
@@ -85,6 +87,7 @@ export function targetContext(client: TrackingClient, options: WriterOptions): T
     routes,
     findings: options.findings,
     signal: options.signal,
+    backoff: client.backoff,
     tempDir: options.tempDir,
     hashesTellBytes: options.source.kind === 'archive' || options.source.kind === 'stream',
     batchLimits: {
@@ -111,11 +114,14 @@ export function targetContext(client: TrackingClient, options: WriterOptions): T
       return answer;
     },
     async sinkOf(experiment, { run_id, artifact_uri }) {
-      const sink = await openArtifactSink(artifact_uri, client);
+      const sink = await openArtifactSink(artifact_uri, run_id, client);
       if (sink?.kind !== 'local' || !routes.changes) return sink;
       const shared = localRoots.get(experiment.experiment_id) ?? isShared(sink, run_id);
       localRoots.set(experiment.experiment_id, shared);
-      return (await shared) ? sink : undefined;
+      if (!(await shared)) return undefined;
+      // A process that was killed while it asked has left the file behind.
+      await sink.remove?.(PROBE);
+      return sink;
     },
   };
 }

@@ -4,9 +4,9 @@ import type { Experiment } from '../../model/records.ts';
 import { ownValue, type StringMap } from '../../model/string-map.ts';
 import { MlferryError } from '../../util/errors.ts';
 import type { TargetExperiment } from '../place.ts';
-import { createOnce } from './create-once.ts';
-import { type KnownRun, scanKnownRuns } from './known-runs.ts';
-import type { TargetRoutes } from './target-routes.ts';
+import { createOnce, type Patience } from './create-once.ts';
+import { type KnownRun, scanKnownRuns, type Twin } from './known-runs.ts';
+import { type TargetRoutes, unlessMissing } from './target-routes.ts';
 
 /** An experiment of the target during a pass. */
 export interface ExperimentState {
@@ -20,6 +20,10 @@ export interface ExperimentState {
   deleted: boolean;
   /** Copied runs by source run_id; scanned when first asked for. */
   known(): Promise<Map<string, KnownRun>>;
+  /** Second copies that the scan found. */
+  readonly twins: Twin[];
+  /** Source run_id → origin of runs that may have been created twice. */
+  readonly suspects: Map<string, string>;
   /** Makes a deleted experiment writable; MLflow revives all its runs with it. */
   revive(): Promise<void>;
 }
@@ -29,13 +33,13 @@ export interface TargetExperiments {
   /** Finds an experiment by name or creates it, and brings its tags up to date. */
   open(source: Experiment, name: string): Promise<TargetExperiment>;
   get(experiment_id: string): ExperimentState;
+  all(): Iterable<ExperimentState>;
 }
 
 /** What opening experiments needs; `limits` is asked anew each time, because it can become stricter. */
-export interface ExperimentContext {
+export interface ExperimentContext extends Patience {
   readonly routes: TargetRoutes;
   readonly findings: Findings;
-  readonly signal: AbortSignal;
   /** The SQL store takes tags with any key in creates, and only there. */
   readonly createsAnyKey: boolean;
   limits(): TargetLimits;
@@ -43,7 +47,7 @@ export interface ExperimentContext {
 
 /** See {@link TargetExperiments}. */
 export function targetExperiments(context: ExperimentContext): TargetExperiments {
-  const { routes, findings, signal } = context;
+  const { routes, findings } = context;
   const byName = new Map<string, ExperimentState>();
   const byId = new Map<string, ExperimentState>();
 
@@ -60,18 +64,26 @@ export function targetExperiments(context: ExperimentContext): TargetExperiments
       artifact_location: found.artifact_location,
       sourceDeleted: false,
       deleted,
+      twins: [],
+      suspects: new Map(),
       known() {
-        known ??= scanKnownRuns(routes, state, findings);
+        known ??= scan();
         return known;
       },
       async revive() {
         if (!state.deleted) return;
-        revived ??= routes.restoreExperiment(state.experiment_id).then(() => {
+        // Not found: an earlier try, whose answer was lost, has restored it.
+        revived ??= unlessMissing(routes.restoreExperiment(state.experiment_id)).then(() => {
           state.deleted = false;
         });
         await revived;
       },
     };
+    async function scan(): Promise<Map<string, KnownRun>> {
+      const scanned = await scanKnownRuns(routes, state.experiment_id);
+      state.twins.push(...scanned.twins);
+      return scanned.known;
+    }
     byName.set(found.name, state);
     byId.set(found.experiment_id, state);
     return state;
@@ -84,7 +96,7 @@ export function targetExperiments(context: ExperimentContext): TargetExperiments
     const sent = fitTags(name, tags, true);
     const find = async () => (await routes.experimentByName(name))?.experiment_id;
     const experiment_id = routes.changes
-      ? await createOnce(() => routes.createExperiment(name, sent), find, signal)
+      ? await createOnce(() => routes.createExperiment(name, sent), find, context)
       : `new experiment ${byId.size + 1}`;
     return { state: remember({ experiment_id, name, artifact_location: '' }, false, true), present: tags };
   }
@@ -172,5 +184,6 @@ export function targetExperiments(context: ExperimentContext): TargetExperiments
       if (state === undefined) throw new MlferryError('BUG', `Experiment ${experiment_id} was not opened`);
       return state;
     },
+    all: () => byId.values(),
   };
 }

@@ -5,6 +5,7 @@ import type { StringMap } from '../../model/string-map.ts';
 import { MlferryError } from '../../util/errors.ts';
 import { isTooLarge, type TrackingClient } from './client.ts';
 import type { Batch } from './log-batches.ts';
+import { pageTokens } from './page-tokens.ts';
 import { artifactPage, experimentGet, runGet, runPage } from './schemas.ts';
 import { searchExperiments, type ViewType } from './searches.ts';
 
@@ -85,7 +86,8 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
   ): AsyncGenerator<readonly Run[]> {
     let max_results = PAGE;
     let page_token: string | undefined;
-    const seen = new Set<string>();
+    const follow = pageTokens(`runs/search at ${client.location}`);
+    const ids = new Set<string>();
     while (true) {
       let page: z.infer<typeof runPage>;
       try {
@@ -107,16 +109,12 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
         max_results = Math.ceil(max_results / 4);
         continue;
       }
-      yield page.runs.map(({ run }) => run);
-      const next = page.next_page_token;
-      if (next === undefined || next === '' || page.runs.length === 0) return;
-      if (seen.has(next))
-        throw new MlferryError(
-          'SERVER_ERROR',
-          `runs/search at ${client.location} gave the same page token twice`,
-        );
-      seen.add(next);
-      page_token = next;
+      const runs = page.runs.map(({ run }) => run);
+      const isNew = runs.some(({ run_id }) => !ids.has(run_id));
+      for (const { run_id } of runs) ids.add(run_id);
+      page_token = runs.length === 0 ? undefined : follow(page.next_page_token, isNew);
+      yield runs;
+      if (page_token === undefined) return;
     }
   }
 
@@ -186,6 +184,15 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
     deleteRun: (run_id) => tell('runs/delete', { run_id }),
     restoreRun: (run_id) => tell('runs/restore', { run_id }),
   };
+}
+
+/** A removal (or a restore of an experiment) that is repeated finds nothing to do: the first try, whose answer was lost, did it. */
+export async function unlessMissing(request: Promise<void>): Promise<void> {
+  try {
+    await request;
+  } catch (error) {
+    if (!(error instanceof MlferryError) || error.code !== 'NOT_FOUND') throw error;
+  }
 }
 
 async function byName(client: TrackingClient, view: ViewType): Promise<Map<string, Experiment>> {

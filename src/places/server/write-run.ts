@@ -9,6 +9,8 @@ import { createByteSpool } from '../../util/byte-spool.ts';
 import type { MetricPoints, RunReader, RunTarget, WrittenRun } from '../place.ts';
 import { OVERSIZE_FILE, REFUSED_METRICS_FILE } from './artifact-names.ts';
 import { createRun } from './create-run.ts';
+import { runsOfOrigin } from './find-copied-runs.ts';
+import { type KnownRun, knownRun } from './known-runs.ts';
 import { logInputs } from './log-inputs.ts';
 import { runChanges } from './run-changes.ts';
 import { artifactLosses, pointLosses } from './run-losses.ts';
@@ -17,6 +19,7 @@ import { sendData } from './send-data.ts';
 import { newTally } from './sift-points.ts';
 import type { TargetContext } from './target-context.ts';
 import type { ExperimentState } from './target-experiments.ts';
+import { unlessMissing } from './target-routes.ts';
 
 /** A run that was written, and what the target must show of it now; `undefined` when nothing was changed. */
 export interface RunOutcome {
@@ -38,7 +41,7 @@ export async function writeRun(
   sent: SentCounts,
 ): Promise<RunOutcome> {
   const { routes, findings } = context;
-  const known = (await experiment.known()).get(source.run.run_id);
+  const known = await knownCopy(context, experiment, source.run.run_id, target);
   const created = known === undefined;
   const present =
     known === undefined
@@ -98,13 +101,18 @@ export async function writeRun(
       await ownFile(OVERSIZE_FILE, bytes.length, () => Readable.from([bytes]));
     }
   }
+  if (!created && changes.info?.run_name !== undefined) {
+    // Before the digest: a broken pass must not leave a run with the old name that counts as complete.
+    await beforeChange();
+    await routes.updateRun(run_id, { status: present.status, run_name: changes.info.run_name });
+  }
   if (changes.inputs.length > 0) {
     await beforeChange();
     await logInputs(context, run_id, changes.inputs);
   }
   for (const key of staleTags(context, created, wanted, present)) {
     await beforeChange();
-    await routes.deleteTag(run_id, key);
+    await unlessMissing(routes.deleteTag(run_id, key));
   }
 
   const tally = newTally();
@@ -155,6 +163,24 @@ export async function writeRun(
       ? undefined
       : { created, run: expectedRun(fitted.run, present, target, tally.latest) };
   return { written: { run_id, outcome, ...sent }, expected };
+}
+
+/** The copy that is there. The scan may have come before a create of an earlier process: where that is possible, another look. */
+async function knownCopy(
+  { routes }: TargetContext,
+  experiment: ExperimentState,
+  source_run_id: string,
+  { origin, doubtful }: RunTarget,
+): Promise<KnownRun | undefined> {
+  const all = await experiment.known();
+  if (doubtful === true) experiment.suspects.set(source_run_id, origin);
+  const known = all.get(source_run_id);
+  if (known !== undefined || doubtful !== true) return known;
+  const [found] = await runsOfOrigin(routes, experiment.experiment_id, origin);
+  if (found === undefined) return undefined;
+  const late = knownRun(found);
+  all.set(source_run_id, late);
+  return late;
 }
 
 async function* nothing(): AsyncGenerator<MetricPoints> {}

@@ -4,9 +4,10 @@ import type { Run } from '../../model/records.ts';
 import { MlferryError } from '../../util/errors.ts';
 import type { RunReader, RunTarget, Writer, WriterOptions, WrittenRun } from '../place.ts';
 import { connect, type ServerLocation } from './client.ts';
-import { findCopiedRun } from './find-copied-run.ts';
+import { findCopiedRuns } from './find-copied-runs.ts';
 import type { KnownRun } from './known-runs.ts';
 import { createReadBack } from './read-back.ts';
+import { removeTwins } from './remove-twins.ts';
 import type { SentCounts } from './send-artifacts.ts';
 import { settle } from './settle-target.ts';
 import { targetContext } from './target-context.ts';
@@ -20,13 +21,10 @@ import { writeRun } from './write-run.ts';
 export async function openServerWriter(place: ServerLocation, options: WriterOptions): Promise<Writer> {
   const client = await connect(place, options);
   const context = targetContext(client, options);
-  const { routes, findings, signal } = context;
+  const { routes, findings } = context;
   const experiments = targetExperiments({
-    routes,
-    findings,
-    signal,
+    ...context,
     createsAnyKey: context.store === 'SqlStore',
-    limits: context.limits,
   });
   const readBack = createReadBack(options.tempDir);
   const { version } = client.server;
@@ -81,10 +79,11 @@ export async function openServerWriter(place: ServerLocation, options: WriterOpt
       return currentOutcome(source, known, experiment);
     },
     run,
-    findRun: (source_run_id) => findCopiedRun(client, routes, source_run_id),
+    findRuns: (source_run_ids) => findCopiedRuns(client, routes, source_run_ids),
     settle: (settlement) =>
       settle({ context, experiments, readBack, concurrency: options.concurrency }, settlement),
     async finish() {
+      for (const experiment of experiments.all()) await removeTwins(context, experiment);
       if (routes.changes) await readBack.compare(routes, findings);
       await end();
     },

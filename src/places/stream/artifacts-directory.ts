@@ -1,13 +1,15 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { writeAll } from '../../util/byte-spool.ts';
 import { asMlferryError, MlferryError, systemCode } from '../../util/errors.ts';
+import { whereabouts } from '../../util/process-identity.ts';
 import { blobPath } from '../recorded/blob-path.ts';
 import { checkedBody } from '../recorded/checked-body.ts';
-import { syncDirectory } from '../recorded/output.ts';
+import { syncDirectory } from '../recorded/partial-directory.ts';
 import type { BodyStore } from '../recorded/record-writer.ts';
 import type { StoredBody } from '../recorded/run-spool.ts';
 
@@ -29,9 +31,25 @@ export function artifactsDirectory(directory: string): BodyStore {
   };
 }
 
+const ownPrefix = () => `${hostname()}-`;
+
+/** Removes what processes left that died while they wrote to the directory. Others may be writing to it just now. */
+export async function removeLeftovers(directory: string): Promise<void> {
+  const names = await readdir(directory).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw asMlferryError(error, 'LOCATION', `${directory} cannot be read`);
+  });
+  for (const name of names) {
+    const rest = name.startsWith(ownPrefix()) ? name.slice(ownPrefix().length) : '';
+    const pid = /^(\d+)-[0-9a-f-]{36}\.partial$/.exec(rest)?.[1];
+    if (pid !== undefined && whereabouts({ pid: Number(pid), host: hostname() }) === 'gone')
+      await rm(join(directory, name), { force: true });
+  }
+}
+
 async function storeFile(directory: string, body: AsyncIterable<Uint8Array>): Promise<StoredBody> {
   await mkdir(directory, { recursive: true });
-  const partial = join(directory, `${randomUUID()}.partial`);
+  const partial = join(directory, `${ownPrefix()}${process.pid}-${randomUUID()}.partial`);
   const file = await open(partial, 'wx');
   try {
     const hash = createHash('sha256');
@@ -76,9 +94,19 @@ export async function openStored(
   return checkedBody(createReadStream(path), { size, sha256 }, `${name} (${path})`);
 }
 
+/** Whether the bytes with this sha256 are there and right. */
+export async function isStored(directory: string, { size, sha256 }: StoredBody): Promise<boolean> {
+  const path = join(directory, blobPath(sha256));
+  if ((await sizeOf(path)) !== size) return false;
+  const hash = createHash('sha256');
+  for await (const piece of createReadStream(path)) hash.update(piece);
+  return hash.digest('hex') === sha256;
+}
+
 async function sizeOf(path: string): Promise<number | undefined> {
   try {
-    return (await stat(path)).size;
+    const found = await stat(path);
+    return found.isFile() ? found.size : undefined;
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
     throw asMlferryError(error, 'SOURCE_ITEM', `${path} cannot be looked at`);

@@ -1,44 +1,157 @@
-import { MlferryError } from '../../util/errors.ts';
+import { open } from 'node:fs/promises';
+import { MlferryError, systemCode } from '../../util/errors.ts';
+import { readRange } from '../../util/read-range.ts';
 import type { Location } from '../location.ts';
 import type { Writer, WriterOptions } from '../place.ts';
-import { openOutputFile, openOutputPipe, refuseExisting } from '../recorded/output.ts';
+import { type KeptLines, readKeptLines } from '../recorded/kept-records.ts';
+import { openOutputFile, openOutputPipe } from '../recorded/output.ts';
+import {
+  DATA,
+  openPartialDirectory,
+  type PartialDirectory,
+  refuseExisting,
+} from '../recorded/partial-directory.ts';
+import {
+  type CommitLine,
+  openPartialJournal,
+  type PartialJournal,
+  type ReadLine,
+} from '../recorded/partial-journal.ts';
+import { createTally, type Tally } from '../recorded/record-tally.ts';
 import { type RecordSink, recordWriter } from '../recorded/record-writer.ts';
-import { artifactsDirectory } from './artifacts-directory.ts';
+import { artifactsDirectory, isStored, removeLeftovers } from './artifacts-directory.ts';
+
+type StreamLocation = Extract<Location, { kind: 'stream' }>;
+type FileLocation = StreamLocation & { readonly path: string };
 
 /**
  * Opens an NDJSON stream for writing: a file (under its name only when it is whole) or `options.stdout`. Artifact bytes
- * go to `options.artifactsDir`; without it they are only named, with one loss at the end. Throws CONFLICT when the file
- * exists, LOCATION when it cannot be made.
+ * go to `options.artifactsDir`; without it they are only named, with one loss at the end. An uncompressed file that a dead
+ * process left unfinished is gone on with. Throws CONFLICT when the file exists or is being written, LOCATION when it
+ * cannot be made.
  */
-export async function openStreamWriter(
-  place: Extract<Location, { kind: 'stream' }>,
-  options: WriterOptions,
-): Promise<Writer> {
-  const { artifactsDir } = options;
-  const location = place.path ?? '-';
-  if (options.dryRun && place.path !== undefined)
-    await refuseExisting(place.path, options.overwrite ?? false);
-  const open = async (): Promise<RecordSink> => {
-    const output = await openOutput(place, options);
-    return {
-      header: output.write,
-      lines: output.write,
-      ...(artifactsDir === undefined ? {} : { bodies: () => artifactsDirectory(artifactsDir) }),
-      end: async (line) => {
-        await output.write(line);
-        await output.finish();
-      },
-      abort: output.abort,
-    };
+export async function openStreamWriter(place: StreamLocation, options: WriterOptions): Promise<Writer> {
+  const { path } = place;
+  if (!options.dryRun && options.artifactsDir !== undefined) await removeLeftovers(options.artifactsDir);
+  if (options.dryRun && path !== undefined) await refuseExisting(path, options.overwrite ?? false);
+  const open = (key: string) =>
+    path === undefined ? pipeSink(options) : openFileSink({ ...place, path }, key, options);
+  const info = {
+    kind: 'stream' as const,
+    location: path ?? '-',
+    fingerprint: options.source.fingerprint,
   };
-  const info = { kind: 'stream' as const, location, fingerprint: options.source.fingerprint };
-  return recordWriter(info, open, artifactsDir !== undefined, options);
+  return recordWriter(info, open, options.artifactsDir !== undefined, options);
 }
 
-async function openOutput(place: Extract<Location, { kind: 'stream' }>, options: WriterOptions) {
-  if (place.path !== undefined)
-    return openOutputFile(place.path, place.compression, options.overwrite ?? false);
+const bodiesOf = ({ artifactsDir }: WriterOptions): Pick<RecordSink, 'bodies'> =>
+  artifactsDir === undefined ? {} : { bodies: () => artifactsDirectory(artifactsDir) };
+
+async function pipeSink(options: WriterOptions): Promise<RecordSink> {
   if (options.stdout === undefined)
     throw new MlferryError('USAGE', 'There is no standard output to write the stream to');
-  return openOutputPipe(options.stdout);
+  const output = openOutputPipe(options.stdout);
+  return {
+    kept: [],
+    begin: async () => createTally(),
+    header: output.write,
+    lines: output.write,
+    ...bodiesOf(options),
+    end: async (line) => {
+      await output.write(line);
+      await output.finish();
+    },
+    abort: output.abort,
+  };
+}
+
+async function openFileSink(place: FileLocation, key: string, options: WriterOptions): Promise<RecordSink> {
+  const partial = await openPartialDirectory(place.path, options.overwrite ?? false);
+  let journal: PartialJournal | undefined;
+  try {
+    journal = await openPartialJournal(partial);
+    return await sinkIn(partial, journal, place, key, options);
+  } catch (error) {
+    await journal?.close();
+    await partial.leave(!partial.isNew);
+    throw error;
+  }
+}
+
+async function sinkIn(
+  partial: PartialDirectory,
+  journal: PartialJournal,
+  { compression }: FileLocation,
+  key: string,
+  options: WriterOptions,
+): Promise<RecordSink> {
+  const resumes = compression === 'none';
+  const readKept = (limit: number) => readKeptStream(partial, journal, key, options.artifactsDir, limit);
+  const found = resumes ? await readKept(Number.POSITIVE_INFINITY) : undefined;
+  /** Whether a later attempt has runs to go on from. */
+  let keepable = found !== undefined;
+  const output = await openOutputFile(partial, compression, () => keepable);
+  return {
+    kept: found?.records ?? [],
+    begin: async (count) => {
+      const kept = count === (found?.records.length ?? 0) ? found : await readKept(count);
+      keepable = kept !== undefined && count > 0;
+      if (kept !== undefined && count > 0) {
+        await journal.cut(kept.commit.end);
+        await output.cut(kept.commit.line.data);
+        return kept.tally;
+      }
+      await journal.cut(0);
+      await output.cut(0);
+      await journal.append({ kind: 'job', version: 1, key });
+      return createTally();
+    },
+    header: output.write,
+    lines: output.write,
+    ...(resumes && {
+      commit: async (tally: Tally, noted: boolean) => {
+        const { bytes, sha256, runs } = tally.end();
+        await journal.append({ kind: 'commit', data: bytes, lines: bytes, sha256, noted });
+        keepable ||= runs > 0;
+      },
+    }),
+    ...bodiesOf(options),
+    end: async (line) => {
+      await output.write(line);
+      await journal.close();
+      await output.finish();
+    },
+    abort: async () => {
+      await journal.close().catch(() => undefined);
+      await output.abort();
+    },
+  };
+}
+
+/** What an earlier attempt with the same key left, at most `limit` records, every byte of it checked. */
+async function readKeptStream(
+  partial: PartialDirectory,
+  journal: PartialJournal,
+  key: string,
+  artifactsDir: string | undefined,
+  limit: number,
+): Promise<KeptLines | undefined> {
+  const commits: ReadLine<CommitLine>[] = [];
+  for await (const { line, end } of journal.read()) {
+    if (line.kind === 'job' && line.key !== key) return undefined;
+    if (line.kind === 'commit') commits.push({ line, end });
+  }
+  const path = partial.file(DATA);
+  const file = await open(path, 'r').catch((error: unknown) => {
+    if (systemCode(error) !== 'ENOENT') throw error;
+  });
+  if (file === undefined) return undefined;
+  try {
+    const lines = readRange(file, 0, (await file.stat()).size, path);
+    const hasBytes = async ({ size, sha256 }: { size: number; sha256?: string | undefined }) =>
+      sha256 === undefined || artifactsDir === undefined || isStored(artifactsDir, { size, sha256 });
+    return await readKeptLines(lines, commits, hasBytes, limit);
+  } finally {
+    await file.close();
+  }
 }

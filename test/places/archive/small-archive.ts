@@ -2,11 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openArchiveWriter } from '../../../src/places/archive/writer.ts';
 import type { Input } from '../../../src/places/recorded/input-file.ts';
-import { makeExperiment, makeRun, testOptions, writeWorkspace } from '../memory-workspace.ts';
+import { makeExperiment, makeRun, testOptions, type Workspace, writeWorkspace } from '../memory-workspace.ts';
 
-/** The bytes of a small archive with a raw, a compressed and an empty blob. */
-export async function smallArchive(dir: string): Promise<Buffer> {
-  const path = join(dir, 'small.tar');
+/** A workspace of one run with metrics and a raw, a compressed and an empty artifact. */
+export async function smallWorkspace(): Promise<Workspace> {
   const points = Array.from({ length: 20 }, (_, i): [number, number, number] => [i, 1.7e12 + i, i / 7]);
   const run = await makeRun(
     { params: { lr: '0.1' }, tags: { note: 'ünï' } },
@@ -17,11 +16,17 @@ export async function smallArchive(dir: string): Promise<Buffer> {
       ['void', Buffer.alloc(0)],
     ],
   );
+  return [{ experiment: makeExperiment(), runs: [run] }];
+}
+
+/** The bytes of the archive of {@link smallWorkspace}. */
+export async function smallArchive(dir: string): Promise<Buffer> {
+  const path = join(dir, 'small.tar');
   const writer = await openArchiveWriter(
     { kind: 'archive', path, compression: 'none' },
     testOptions(dir).options,
   );
-  await writeWorkspace([{ experiment: makeExperiment(), runs: [run] }], writer);
+  await writeWorkspace(await smallWorkspace(), writer);
   return readFile(path);
 }
 

@@ -48,7 +48,7 @@ describe('call', () => {
     ['an overloaded server', status(503, 'busy'), 'UNAVAILABLE', 4],
     ['a server without artifacts', status(503, 'running with `--no-serve-artifacts`'), 'UNSUPPORTED', 1],
     ['a server that hangs up', cut, 'UNAVAILABLE', 4],
-    ['HTML', status(200, '<html></html>'), 'NOT_MLFLOW', 1],
+    ['HTML from something in between', status(200, '<html></html>'), 'UNAVAILABLE', 3],
     ['another JSON', { json: { value: 1 } }, 'NOT_MLFLOW', 1],
     [
       'bytes that are not UTF-8',
@@ -63,6 +63,21 @@ describe('call', () => {
       message: expect.stringContaining(`GET ${PATH} at`),
     });
     expect(fake.to(PATH)).toHaveLength(requests);
+  });
+
+  it('gives up when too many requests had to be repeated', async () => {
+    const { client, fake } = await clientOf([status(503)], {
+      MLFLOW_HTTP_REQUEST_MAX_RETRIES: '9',
+      MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR: '0',
+    });
+    const messages: string[] = [];
+    for (let index = 0; index < 25; index++)
+      await client.call(ask).catch((error: unknown) => messages.push(String(error)));
+    expect(
+      messages.filter((message) => message.includes('Too many requests had to be repeated')),
+    ).toHaveLength(5);
+    // 20 with nine repeats each, one that used up the rest, and four that had none.
+    expect(fake.to(PATH)).toHaveLength(20 * 10 + 1 + 4);
   });
 
   it('keeps the server’s own code', async () => {

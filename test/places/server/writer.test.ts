@@ -8,9 +8,9 @@ import type { Point } from '../../../src/model/records.ts';
 import { parseLocation } from '../../../src/places/location.ts';
 import type { RunReader, WriterOptions, WrittenRun } from '../../../src/places/place.ts';
 import { openServerWriter } from '../../../src/places/server/writer.ts';
+import { type FaultProxy, startFaultProxy } from '../../faults/proxy.ts';
 import { type ServerOptions, startServer, type TestServer } from '../../servers/start-server.ts';
 import { type MemoryRun, memoryExperiment, memoryRun, targetOf, writerOptions } from './memory-source.ts';
-import { type RecordingProxy, startProxy } from './recording-proxy.ts';
 import { rest } from './rest.ts';
 
 const READS = /^GET |^POST (runs|experiments)\/search$/;
@@ -139,13 +139,13 @@ describe.each(targets)(
   'writing to MLflow %s',
   (_name, serverOptions) => {
     let server: TestServer;
-    let proxy: RecordingProxy;
+    let proxy: FaultProxy;
     let tempDir: string;
 
     beforeAll(async () => {
       tempDir = await mkdtemp(join(tmpdir(), 'mlferry-writer-'));
       server = await startServer(serverOptions);
-      proxy = await startProxy(server.url);
+      proxy = await startFaultProxy(server.url);
     }, 180_000);
 
     afterAll(async () => {
@@ -186,7 +186,7 @@ describe.each(targets)(
         throw error;
       }
       const { losses, failures } = options.findings;
-      const sent = proxy.requests.slice(before).filter((request) => !READS.test(request));
+      const sent = proxy.requests.slice(before).flatMap(({ route }) => (READS.test(route) ? [] : [route]));
       return {
         written,
         losses,
@@ -331,9 +331,7 @@ describe.each(targets)(
       });
       const second = await pass(onlyFiles, 'growth');
       expect(second.written).toMatchObject({ outcome: 'updated', points: 0, artifacts: 1, bytes: 1 });
-      expect(second.sent.map((request) => request.replace(/\/artifacts\/.*/, ''))).toEqual([
-        'PUT /api/2.0/mlflow-artifacts',
-      ]);
+      expect(second.sent).toEqual(['PUT mlflow-artifacts/artifacts']);
 
       const after = memoryRun({
         run: { run_id: 'grows', params: { a: '1', b: '2' }, tags: { t: 'y' } },
@@ -385,13 +383,11 @@ describe.each(targets)(
         run: { run_id: 'half', params: { a: '1' } },
         metrics: [['x', series(1800)]],
       });
-      proxy.answer('runs/log-batch', 1, 200, '{}');
-      proxy.answer(
-        'runs/log-batch',
-        1,
-        400,
-        '{"error_code": "INVALID_PARAMETER_VALUE", "message": "told to"}',
-      );
+      const refusal = '{"error_code": "INVALID_PARAMETER_VALUE", "message": "told to"}';
+      proxy.play([
+        { route: 'runs/log-batch', nth: 0, action: { do: 'answer', status: 200, body: '{}' } },
+        { route: 'runs/log-batch', nth: 1, action: { do: 'answer', status: 400, body: refusal } },
+      ]);
       await expect(pass(source, 'half')).rejects.toMatchObject({ code: 'REFUSED' });
       const { written, failures } = await pass(source, 'half');
       expect(written).toMatchObject({ outcome: 'updated', points: 1800 });
@@ -401,8 +397,11 @@ describe.each(targets)(
 
     it('keeps the twin out when answers of creates get lost', async () => {
       const source = memoryRun({ run: { run_id: 'lost' } });
-      proxy.loseAnswers('POST experiments/create', 1);
-      proxy.loseAnswers('POST runs/create', 1);
+      const action = { do: 'commit', reply: 'reset' } as const;
+      proxy.play([
+        { route: 'POST experiments/create', action },
+        { route: 'POST runs/create', action },
+      ]);
       const { written, failures, target } = await pass(source, 'lost answers');
       expect(written.outcome).toBe('created');
       expect(failures).toEqual([]);
@@ -419,7 +418,7 @@ describe.each(targets)(
           ['x', series(900)],
         ],
       });
-      proxy.loseAnswers('POST runs/log-batch', 2);
+      proxy.play([{ route: 'runs/log-batch', times: 2, action: { do: 'commit', reply: 'reset' } }]);
       const { written, failures } = await pass(source, 'lost batches');
       expect(failures).toEqual([]);
       expect(await rest(server.url).history(written.run_id, 'nan')).toHaveLength(900);
@@ -506,14 +505,16 @@ describe.each(targets)(
       const place = parseLocation(server.url);
       if (place.kind !== 'server') throw new Error('not a server');
       const writer = await openServerWriter(place, writerOptions(tempDir));
-      expect(await writer.findRun?.('find_me')).toBe(written.run_id);
-      expect(await writer.findRun?.('findXme')).toBeUndefined();
+      const copy = new Map([['find_me', written.run_id]]);
+      expect(await writer.findRuns?.(['find_me', 'findXme', "no 'id"])).toEqual(copy);
+      const many = Array.from({ length: 30 }, (_, index) => `absent${index}`);
+      expect(await writer.findRuns?.([...many, 'find_me'])).toEqual(copy);
       await writer.abort();
     });
 
     it('tells a mismatch that came meanwhile', async () => {
       const source = memoryRun({ run: { run_id: 'mismatch', params: { a: '1' } } });
-      proxy.answer('POST runs/update', 1, 200, '{}');
+      proxy.play([{ route: 'POST runs/update', action: { do: 'answer', status: 200, body: '{}' } }]);
       const { failures } = await pass(source, 'mismatch');
       expect(failures).toMatchObject([{ code: 'MISMATCH', message: expect.stringContaining('status') }]);
       const { failures: mended, written } = await pass(source, 'mismatch');

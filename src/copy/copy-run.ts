@@ -1,0 +1,70 @@
+import { runDigest } from '../model/canonical.ts';
+import { MlferryError } from '../util/errors.ts';
+import { carriedRun, partDigest } from './carried-run.ts';
+import type { Pass, Work } from './pass.ts';
+import { type RunIds, remapRun, runReferences, unresolvedTags } from './remap.ts';
+import { referenceKept } from './settle.ts';
+
+/**
+ * Copies one run, and notes what the settlement has to do for it. `runIds`: the runs that it may refer to. What fails for
+ * the run alone is listed.
+ */
+export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: RunIds): Promise<void> {
+  const { writer, flow } = pass;
+  const { signal, ledger, parts, journal } = pass.options;
+  if (signal.aborted) throw new MlferryError('INTERRUPTED', 'Interrupted');
+  const carried = carriedRun(source, parts, (points, bytes) => {
+    flow.points += points;
+    flow.bytes += bytes;
+    pass.progress();
+  });
+  const { run } = carried;
+  const { run_id, artifact_uri } = run;
+  const { experiment_id } = experiment;
+  const keepsIds = writer.ids === 'source';
+  const references = runReferences(run);
+  const tags = keepsIds ? new Map<string, string>() : unresolvedTags(run, references.tags, runIds);
+  const digest = partDigest(runDigest(source.run), parts);
+  try {
+    let own = { run_id, experiment_id, artifact_uri };
+    // An archive keeps its own account of what it holds.
+    const notes = keepsIds ? undefined : journal;
+    const doubtful = notes?.isDoubtful(run_id) ?? false;
+    await notes?.intent(run_id);
+    const written = await writer.run(carried, {
+      experiment,
+      origin: `${pass.reader.info.fingerprint}/${run_id}`,
+      digest: tags.size === 0 ? digest : undefined,
+      doubtful,
+      remap(ids) {
+        if (keepsIds) return run;
+        own = { ...ids, experiment_id };
+        return remapRun(run, own, runIds);
+      },
+    });
+    await notes?.done(run_id, written.run_id, digest);
+    pass.wrote(run, experiment, written);
+    const kept = keepsIds ? [] : references.inputs.filter((id) => !runIds.has(id));
+    if (kept.length > 0) ledger.loss(referenceKept(experiment.name, run_id, 'dataset input', kept));
+    if (tags.size > 0) {
+      pass.open.push({
+        source: { run_id, artifact_uri },
+        own: { ...own, run_id: written.run_id },
+        experiment_name: experiment.name,
+        tags,
+        digest,
+      });
+    }
+    const changed = written.outcome === 'created' || written.outcome === 'updated';
+    if (run.lifecycle_stage === 'deleted' && changed) {
+      const time = run.deleted_time;
+      pass.deletedRuns.push({
+        run_id: written.run_id,
+        experiment_id,
+        ...(time === undefined ? {} : { deleted_time: time }),
+      });
+    }
+  } catch (error) {
+    pass.runFailed(run, error);
+  }
+}

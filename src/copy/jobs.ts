@@ -1,0 +1,112 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { asMlferryError, MlferryError, systemCode } from '../util/errors.ts';
+import { whereabouts } from '../util/process-identity.ts';
+import { type LockHolder, lockHolder } from './job-lock.ts';
+import { JOURNAL_FILE } from './journal.ts';
+import { type JournalState, readJournal } from './journal-lines.ts';
+
+/** Where jobs stand in a state directory. */
+export function jobDirectory(stateDir: string, job_id: string): string {
+  return join(stateDir, 'jobs', job_id);
+}
+
+/** A job as `mlferry jobs` shows it. Times in ms since the epoch. */
+export interface JobSummary {
+  readonly job_id: string;
+  readonly directory: string;
+  /**
+   * `running`: a process is at work; `elsewhere`: one of another machine was, and may be; `unfinished`: the same command
+   * goes on; `done`: it came to its end.
+   */
+  readonly state: 'running' | 'elsewhere' | 'unfinished' | 'done';
+  readonly from?: string;
+  readonly to?: string;
+  readonly options?: Readonly<Record<string, unknown>>;
+  readonly tool_version?: string;
+  readonly started?: number;
+  readonly ended?: number;
+  readonly exit_status?: number;
+  readonly step: JournalState['step'];
+  readonly runs_done: number;
+  /** Runs about which the journal cannot tell whether they are on the target. */
+  readonly runs_open: number;
+  readonly holder?: LockHolder;
+}
+
+/** All jobs of a state directory, the latest first. */
+export async function listJobs(stateDir: string): Promise<JobSummary[]> {
+  const jobs: JobSummary[] = [];
+  for (const job_id of await jobIds(stateDir)) jobs.push(await summaryOf(stateDir, job_id));
+  return jobs.sort((a, b) => (b.started ?? 0) - (a.started ?? 0));
+}
+
+/** One job, by its id or the beginning of it. Throws NOT_FOUND, or USAGE when several begin so. */
+export async function showJob(stateDir: string, beginning: string): Promise<JobSummary> {
+  return summaryOf(stateDir, await findJob(stateDir, beginning));
+}
+
+/**
+ * Removes a job's journal, lock and checkpoints; nothing of its target. Throws CONFLICT while a process of this machine
+ * is at work on it.
+ */
+export async function forgetJob(stateDir: string, beginning: string): Promise<JobSummary> {
+  const job = await showJob(stateDir, beginning);
+  if (job.state === 'running') {
+    throw new MlferryError('CONFLICT', `Process ${job.holder?.pid} is at work on job ${job.job_id}`, {
+      hint: 'Wait until it ends, or stop it first.',
+    });
+  }
+  try {
+    await rm(job.directory, { recursive: true, force: true });
+  } catch (error) {
+    throw asMlferryError(error, 'DENIED', `The job directory ${job.directory} cannot be removed`);
+  }
+  return job;
+}
+
+async function summaryOf(stateDir: string, job_id: string): Promise<JobSummary> {
+  const directory = jobDirectory(stateDir, job_id);
+  const { start, first_started, end, step, done, doubtful } = await readJournal(
+    join(directory, JOURNAL_FILE),
+  );
+  const holder = await lockHolder(directory);
+  const where = holder === undefined ? 'gone' : whereabouts(holder);
+  const rest = end?.exit_status === 0 ? 'done' : 'unfinished';
+  return {
+    job_id,
+    directory,
+    state: where === 'alive' ? 'running' : where === 'elsewhere' ? 'elsewhere' : rest,
+    ...(start === undefined
+      ? {}
+      : { from: start.from, to: start.to, options: start.options, tool_version: start.tool_version }),
+    ...(first_started === undefined ? {} : { started: first_started }),
+    ...(end === undefined ? {} : end),
+    step,
+    runs_done: done,
+    runs_open: doubtful.size,
+    ...(holder === undefined || where === 'gone' ? {} : { holder }),
+  };
+}
+
+async function findJob(stateDir: string, beginning: string): Promise<string> {
+  const found = (await jobIds(stateDir)).filter((id) => id.startsWith(beginning));
+  const [only, ...more] = found;
+  if (only === undefined)
+    throw new MlferryError('NOT_FOUND', `There is no job ${JSON.stringify(beginning)} in ${stateDir}`, {
+      hint: 'mlferry jobs list shows all jobs.',
+    });
+  if (more.length > 0 && !found.includes(beginning))
+    throw new MlferryError('USAGE', `${JSON.stringify(beginning)} could be ${found.join(', ')}`);
+  return found.includes(beginning) ? beginning : only;
+}
+
+async function jobIds(stateDir: string): Promise<string[]> {
+  try {
+    const names = await readdir(join(stateDir, 'jobs'));
+    return names.filter((name) => /^[0-9a-f]{12}$/.test(name)).sort();
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw asMlferryError(error, 'DENIED', `The state directory ${stateDir} cannot be read`);
+  }
+}

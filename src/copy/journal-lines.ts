@@ -1,0 +1,140 @@
+import { createReadStream } from 'node:fs';
+import { z } from 'zod';
+import { asMlferryError, systemCode } from '../util/errors.ts';
+
+/** Version of the lines. */
+export const JOURNAL_FORMAT = 1;
+/** Longest line that is read, in bytes; our own are far shorter. */
+const LONGEST_LINE = 1_000_000;
+const LINE_END = 0x0a;
+
+const id = z.string().min(1);
+const time = z.int().nonnegative();
+
+const startLine = z.strictObject({
+  kind: z.literal('start'),
+  format: z.literal(JOURNAL_FORMAT),
+  tool_version: z.string(),
+  job_id: id,
+  /** Redacted locations. */
+  from: z.string(),
+  to: z.string(),
+  /** Fingerprint of the source. */
+  fingerprint: z.string(),
+  /** What else makes this job: selection, renaming, parts. */
+  options: z.record(z.string(), z.unknown()),
+  pid: z.int().nonnegative(),
+  host: z.string(),
+  /** ms since the epoch. */
+  started: time,
+});
+
+/** One line of a journal. */
+export const journalLine = z.discriminatedUnion('kind', [
+  startLine,
+  z.strictObject({ kind: z.literal('experiment'), experiment_id: id, target_experiment_id: id }),
+  /** From here on the target may have a copy of the run. */
+  z.strictObject({ kind: z.literal('intent'), run_id: id }),
+  z.strictObject({ kind: z.literal('done'), run_id: id, target_run_id: id, digest: z.string() }),
+  z.strictObject({ kind: z.literal('step'), step: z.enum(['settle', 'finish']) }),
+  z.strictObject({ kind: z.literal('end'), exit_status: z.int(), ended: time }),
+]);
+export type JournalLine = z.infer<typeof journalLine>;
+export type JournalStart = z.infer<typeof startLine>;
+
+/** What a journal says of its job. */
+export interface JournalState {
+  /** The latest process; `undefined` when there is no journal, or it has no beginning. */
+  readonly start: JournalStart | undefined;
+  /** ms since the epoch: when the first process of the job began. */
+  readonly first_started: number | undefined;
+  /** How the latest process ended; `undefined`: it did not, or is still at work. */
+  readonly end: { exit_status: number; ended: number } | undefined;
+  readonly step: 'runs' | 'settle' | 'finish';
+  /** Runs that were written. */
+  readonly done: number;
+  /** Source run ids with an intent that was never done. */
+  readonly doubtful: ReadonlySet<string>;
+  /** Lines that are none of ours, left out. */
+  readonly unreadable: number;
+  /** Bytes up to the end of the last whole line. */
+  readonly length: number;
+}
+
+/** Reads a journal. A torn last line is left out; a file that is not there is an empty one. */
+export async function readJournal(path: string): Promise<JournalState> {
+  const state = {
+    start: undefined as JournalStart | undefined,
+    first_started: undefined as number | undefined,
+    end: undefined as JournalState['end'],
+    step: 'runs' as JournalState['step'],
+    done: 0,
+    doubtful: new Set<string>(),
+    unreadable: 0,
+    length: 0,
+  };
+  for await (const { text, end } of wholeLines(path)) {
+    state.length = end;
+    const line = parseLine(text);
+    switch (line?.kind) {
+      case undefined:
+        state.unreadable += 1;
+        break;
+      case 'start':
+        state.start = line;
+        state.first_started ??= line.started;
+        state.end = undefined;
+        state.step = 'runs';
+        break;
+      case 'intent':
+        state.doubtful.add(line.run_id);
+        break;
+      case 'done':
+        state.doubtful.delete(line.run_id);
+        state.done += 1;
+        break;
+      case 'step':
+        state.step = line.step;
+        break;
+      case 'end':
+        state.end = { exit_status: line.exit_status, ended: line.ended };
+        break;
+    }
+  }
+  return state;
+}
+
+function parseLine(text: string): JournalLine | undefined {
+  try {
+    return journalLine.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+async function* wholeLines(path: string): AsyncGenerator<{ text: string; end: number }> {
+  let rest = Buffer.alloc(0);
+  let end = 0;
+  try {
+    for await (const chunk of createReadStream(path)) {
+      const bytes = Buffer.concat([rest, bytesOf(chunk)]);
+      let start = 0;
+      for (let stop = bytes.indexOf(LINE_END); stop >= 0; stop = bytes.indexOf(LINE_END, start)) {
+        const text = bytes.toString('utf8', start, stop);
+        end += stop + 1 - start;
+        start = stop + 1;
+        yield { text, end };
+      }
+      rest = bytes.subarray(start);
+      if (rest.length > LONGEST_LINE) return;
+    }
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return;
+    throw asMlferryError(error, 'DENIED', `The journal ${path} cannot be read`);
+  }
+}
+
+function bytesOf(chunk: unknown): Buffer {
+  if (!Buffer.isBuffer(chunk)) throw new TypeError('a file stream gave no bytes');
+  return chunk;
+}

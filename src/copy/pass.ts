@@ -1,0 +1,131 @@
+import type { Experiment, Run } from '../model/records.ts';
+import type { Selection } from '../model/selection.ts';
+import type { Reader, RunReader, TargetExperiment, Writer, WrittenRun } from '../places/place.ts';
+import { asMlferryError } from '../util/errors.ts';
+import type { Parts } from './carried-run.ts';
+import type { Journal } from './journal.ts';
+import type { RenameRule } from './rename.ts';
+import { failureOf, type Ledger, type Report } from './report.ts';
+import type { OpenReferences } from './settle.ts';
+
+/** Where a copy stands; sent after every change. */
+export interface Progress {
+  readonly experiment: string;
+  readonly experiments: { done: number; total: number };
+  readonly runs: { seen: number; done: number; failed: number };
+  readonly points: number;
+  readonly bytes: number;
+}
+
+/** How to copy. */
+export interface CopyOptions {
+  readonly selection: Selection;
+  /** Runs in flight. */
+  readonly concurrency: number;
+  readonly rename: readonly RenameRule[];
+  /** One experiment of the target for all runs. */
+  readonly into?: string | undefined;
+  readonly parts: Parts;
+  readonly dryRun: boolean;
+  readonly signal: AbortSignal;
+  readonly ledger: Ledger;
+  readonly journal?: Journal | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/** A source run and the experiment it goes to. */
+export interface Work {
+  readonly source: RunReader;
+  readonly experiment: TargetExperiment;
+}
+
+/** What a pass knows and has done so far. Per run only its ids stay in memory. */
+export interface Pass {
+  readonly reader: Reader;
+  readonly writer: Writer;
+  readonly options: CopyOptions;
+  readonly counts: Pick<Report, 'experiments' | 'runs' | 'sent'>;
+  /** What is being read right now, for the progress. */
+  readonly flow: { experiment: string; total: number; done: number; points: number; bytes: number };
+  /** Source id → target id of what is on the target now. */
+  readonly runIds: Map<string, string>;
+  readonly experimentIds: Map<string, string>;
+  /** What the settlement has to do. */
+  readonly open: OpenReferences[];
+  readonly deletedRuns: Array<{ run_id: string; experiment_id: string; deleted_time?: number | string }>;
+  readonly deletedExperiments: Set<string>;
+  progress(): void;
+  /** A run is on the target. */
+  wrote(source: Run, experiment: TargetExperiment, written: WrittenRun): void;
+  /** A run failed: listed, unless the error ends the job, which is thrown. */
+  runFailed(source: Run, error: unknown): void;
+  /** The same for an experiment. */
+  experimentFailed(source: Experiment, error: unknown): void;
+}
+
+/** A pass that has done nothing yet. */
+export function startPass(reader: Reader, writer: Writer, options: CopyOptions): Pass {
+  const { ledger } = options;
+  const counts = {
+    experiments: { read: 0, created: 0 },
+    runs: { read: 0, created: 0, updated: 0, unchanged: 0, left: 0, failed: 0, left_out: 0 },
+    sent: { points: 0, artifacts: 0, artifact_bytes: 0 },
+  };
+  const flow = { experiment: '', total: 0, done: 0, points: 0, bytes: 0 };
+  const runIds = new Map<string, string>();
+
+  const progress = () =>
+    options.onProgress?.({
+      experiment: flow.experiment,
+      experiments: { done: flow.done, total: flow.total },
+      runs: {
+        seen: counts.runs.read,
+        done: counts.runs.created + counts.runs.updated + counts.runs.unchanged + counts.runs.left,
+        failed: counts.runs.failed,
+      },
+      points: flow.points,
+      bytes: flow.bytes,
+    });
+
+  return {
+    reader,
+    writer,
+    options,
+    counts,
+    flow,
+    runIds,
+    experimentIds: new Map(),
+    open: [],
+    deletedRuns: [],
+    deletedExperiments: new Set(),
+    progress,
+    wrote(source, experiment, written) {
+      counts.runs[written.outcome] += 1;
+      counts.sent.points += written.points;
+      counts.sent.artifacts += written.artifacts;
+      counts.sent.artifact_bytes += written.bytes;
+      runIds.set(source.run_id, written.run_id);
+      if (written.outcome === 'left') {
+        ledger.loss({
+          code: 'LEFT_DELETED',
+          experiment_name: experiment.name,
+          run_id: source.run_id,
+          detail: `its copy ${written.run_id} was deleted on the target and was left deleted`,
+        });
+      }
+      progress();
+    },
+    runFailed(source, error) {
+      const known = asMlferryError(error, 'BUG');
+      if (known.meaning.scope === 'job' && known.code !== 'BUG') throw known;
+      counts.runs.failed += 1;
+      ledger.failure(failureOf(`run ${source.run_id} ("${source.run_name}")`, known));
+      progress();
+    },
+    experimentFailed(source, error) {
+      const known = asMlferryError(error, 'BUG');
+      if (known.meaning.scope === 'job') throw known;
+      ledger.failure(failureOf(`experiment "${source.name}"`, known));
+    },
+  };
+}

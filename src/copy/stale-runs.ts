@@ -1,0 +1,105 @@
+import { runDigest, withoutDeletedRuns } from '../model/canonical.ts';
+import type { Experiment, Run } from '../model/records.ts';
+import { wantsWholeExperiments } from '../model/selection.ts';
+import { ownValue } from '../model/string-map.ts';
+import type { TargetExperiment, WrittenRun } from '../places/place.ts';
+import { readAhead } from '../util/read-ahead.ts';
+import { partDigest } from './carried-run.ts';
+import type { Pass, Work } from './pass.ts';
+import { PARENT_TAG } from './remap.ts';
+import { renamed } from './rename.ts';
+
+/** Runs handed to the readers together, so that histories can be fetched together: MLflow's bulk route takes 100. */
+const CHUNK = 100;
+
+/**
+ * The selected runs that the target does not hold yet, or not whole, with their experiments found or made. While the
+ * runs of one chunk are used, the next chunk is prepared.
+ */
+export async function* staleRuns(pass: Pass): AsyncGenerator<Work> {
+  for await (const chunk of readAhead(chunks(pass))) yield* chunk;
+}
+
+async function* chunks(pass: Pass): AsyncGenerator<Work[]> {
+  const { reader, counts, flow } = pass;
+  const { selection } = pass.options;
+  const experiments: Experiment[] = [];
+  for await (const experiment of reader.experiments(selection)) experiments.push(experiment);
+  flow.total = experiments.length;
+  let chunk: Work[] = [];
+  for (const source of experiments) {
+    flow.experiment = source.name;
+    counts.experiments.read += 1;
+    try {
+      const whole = wantsWholeExperiments(selection);
+      if (whole) counts.runs.left_out += (await reader.hiddenRuns?.(source, selection)) ?? 0;
+      let target = whole ? await targetExperiment(pass, source) : undefined;
+      for await (const run of reader.runs(source, selection)) {
+        target ??= await targetExperiment(pass, source);
+        counts.runs.read += 1;
+        chunk.push({ source: run, experiment: target });
+        if (chunk.length < CHUNK) continue;
+        yield await stale(pass, chunk);
+        chunk = [];
+      }
+    } catch (error) {
+      pass.experimentFailed(source, error);
+    }
+    flow.done += 1;
+    pass.progress();
+  }
+  if (chunk.length > 0) yield await stale(pass, chunk);
+}
+
+async function targetExperiment(pass: Pass, source: Experiment): Promise<TargetExperiment> {
+  const { into, rename, journal } = pass.options;
+  const name = into ?? renamed(source.name, rename);
+  const asTarget: Experiment =
+    into === undefined ? source : { ...source, lifecycle_stage: 'active', tags: {} };
+  const carried = pass.writer.ids === 'target' ? withoutDeletedRuns(asTarget) : asTarget;
+  const target = await pass.writer.experiment(carried, name);
+  if (target.created) pass.counts.experiments.created += 1;
+  pass.experimentIds.set(source.experiment_id, target.experiment_id);
+  await journal?.experiment(source.experiment_id, target.experiment_id);
+  if (asTarget.lifecycle_stage === 'deleted') pass.deletedExperiments.add(target.experiment_id);
+  return target;
+}
+
+/** The runs of a chunk that the target does not hold yet, or not whole. */
+async function stale(pass: Pass, chunk: readonly Work[]): Promise<Work[]> {
+  const { reader, writer } = pass;
+  const { parts } = pass.options;
+  const rest: Work[] = [];
+  for (const work of chunk) {
+    const { source, experiment } = work;
+    const full = runDigest(source.run);
+    try {
+      const part = partDigest(full, parts);
+      const current =
+        (await writer.isCurrent(source.run, experiment, full)) ??
+        (part === full ? undefined : await writer.isCurrent(source.run, experiment, part));
+      if (current === undefined) rest.push(work);
+      else {
+        pass.wrote(source.run, experiment, current);
+        keepOpenParent(pass, source.run, experiment, current);
+      }
+    } catch (error) {
+      pass.runFailed(source.run, error);
+    }
+  }
+  if (rest.length > 0 && parts.metrics) reader.prefetch?.(rest.map(({ source }) => source));
+  return rest;
+}
+
+/** A parent that was not on the target in an earlier pass may be there now: the settlement looks. */
+function keepOpenParent(pass: Pass, source: Run, experiment: TargetExperiment, written: WrittenRun): void {
+  const parent = ownValue(source.tags, PARENT_TAG);
+  if (written.origin_parent === undefined || written.origin_parent !== parent) return;
+  pass.open.push({
+    source: { run_id: source.run_id, artifact_uri: source.artifact_uri },
+    own: { run_id: written.run_id, experiment_id: experiment.experiment_id, artifact_uri: '' },
+    experiment_name: experiment.name,
+    tags: new Map([[PARENT_TAG, parent]]),
+    digest: undefined,
+  });
+}

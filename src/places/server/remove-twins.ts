@@ -1,0 +1,69 @@
+import { DIGEST_TAG, ORIGIN_TAG, TWIN_TAG } from '../../model/canonical.ts';
+import { RUN_NAME_TAG } from '../../model/fit-run.ts';
+import { isKeyAllowed } from '../../model/limits.ts';
+import type { Run } from '../../model/records.ts';
+import { MlferryError } from '../../util/errors.ts';
+import { runsOfOrigin } from './find-copied-runs.ts';
+import type { TargetContext } from './target-context.ts';
+import type { ExperimentState } from './target-experiments.ts';
+
+/** Tags that a create sets by itself, and the one that a broken pass may have left on a twin. */
+const OWN_TAGS = new Set([ORIGIN_TAG, TWIN_TAG, RUN_NAME_TAG, 'mlflow.user']);
+
+/**
+ * A create that was thought lost and was sent again may land all the same, and then a source run has two copies. The one
+ * that nothing was written to is deleted (softly, as a server does) and reported as a loss; of two that both hold
+ * something, neither is touched, and that is a MISMATCH.
+ */
+export async function removeTwins(context: TargetContext, experiment: ExperimentState): Promise<void> {
+  const { routes, findings } = context;
+  if (experiment.deleted || experiment.suspects.size + experiment.twins.length === 0) return;
+  const known = await experiment.known();
+  const twins = new Map<string, { source_run_id: string; run: Run }>();
+  for (const { source_run_id, run_id } of experiment.twins) {
+    const run = await routes.getRun(run_id);
+    twins.set(run_id, { source_run_id, run });
+  }
+  for (const [source_run_id, origin] of experiment.suspects) {
+    for (const run of await runsOfOrigin(routes, experiment.experiment_id, origin)) {
+      if (run.run_id !== known.get(source_run_id)?.run_id) twins.set(run.run_id, { source_run_id, run });
+    }
+  }
+  for (const { source_run_id, run } of twins.values()) {
+    const kept = known.get(source_run_id)?.run_id;
+    if (run.lifecycle_stage !== 'active' || kept === undefined || kept === run.run_id) continue;
+    if (await isEmpty(context, run)) {
+      if (routes.changes) {
+        const tags = [{ key: TWIN_TAG, value: kept }];
+        await routes.logBatch(run.run_id, { params: [], metrics: [], tags }, true);
+        await routes.deleteRun(run.run_id);
+      }
+      findings.loss({
+        code: 'TWIN_DELETED',
+        experiment_name: experiment.name,
+        run_id: source_run_id,
+        detail: `a create whose answer was lost had made a second, empty copy, ${run.run_id}: it was deleted, ${kept} is the copy`,
+      });
+      continue;
+    }
+    const { code, hint } = new MlferryError('MISMATCH', '', {
+      hint: `Delete run ${run.run_id} on the target if nobody needs it.`,
+    });
+    findings.failure({
+      code,
+      object: `run ${run.run_id} of experiment "${experiment.name}"`,
+      message: `Runs ${kept} and ${run.run_id} of the target are copies of the same run; only ${kept} is kept up to date`,
+      hint,
+    });
+  }
+}
+
+/** Whether a run is as its create left it. */
+async function isEmpty({ routes, limits }: TargetContext, run: Run): Promise<boolean> {
+  const { status, end_time, params, latest_metrics, dataset_inputs, tags } = run;
+  const isNew = status === 'RUNNING' && end_time === null && !Object.hasOwn(tags, DIGEST_TAG);
+  const held = [params, latest_metrics, dataset_inputs].flatMap((part) => Object.keys(part));
+  const ownTags = Object.keys(tags).filter((key) => !OWN_TAGS.has(key) && isKeyAllowed(key, limits()));
+  if (!isNew || held.length > 0 || ownTags.length > 0) return false;
+  return (await routes.listArtifacts(run.run_id, '')).length === 0;
+}

@@ -1,0 +1,116 @@
+import { randomUUID } from 'node:crypto';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { asMlferryError, MlferryError, systemCode } from './errors.ts';
+import { ownIdentity, type ProcessIdentity, whereabouts } from './process-identity.ts';
+
+/** A lock that this process holds. */
+export interface FileLock {
+  /** Gives it back; may be called more than once. */
+  release(): Promise<void>;
+}
+
+/** Who holds a lock. */
+const lockHolder = z.object({ pid: z.int().positive(), host: z.string(), birth: z.string().optional() });
+
+const ATTEMPTS = 20;
+
+/**
+ * Takes the lock `path` for this process; a lock whose holder is dead is taken over. The file appears with its content,
+ * so nobody sees half a lock. `object` is what it guards, for messages. Throws CONFLICT when another process holds it.
+ */
+export async function takeLock(path: string, object: string): Promise<FileLock> {
+  const text = JSON.stringify(ownIdentity());
+  const fresh = `${path}.${randomUUID()}`;
+  try {
+    await writeFile(fresh, text, { flag: 'wx' });
+    for (let attempt = 0; !(await isPlaced(fresh, path, text)); attempt++) {
+      const found = await readLock(path);
+      if (found === undefined) continue;
+      if (attempt === ATTEMPTS || isHeld(found)) throw taken(path, object, found);
+      if (await takeOver(fresh, path, text)) break;
+    }
+  } catch (error) {
+    throw asMlferryError(error, 'DENIED', `The lock ${path} cannot be taken`);
+  } finally {
+    await rm(fresh, { force: true });
+  }
+  let held = true;
+  return {
+    release: async () => {
+      if (held && (await readLock(path)) === text) await rm(path, { force: true });
+      held = false;
+    },
+  };
+}
+
+/** Gives the lock its name, unless the name is there. A file system without hard links cannot do it in one step. */
+async function isPlaced(fresh: string, path: string, text: string): Promise<boolean> {
+  try {
+    await link(fresh, path);
+    return true;
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'EEXIST') return false;
+    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS' && code !== 'EMLINK') throw error;
+  }
+  try {
+    await writeFile(path, text, { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/**
+ * Replaces a dead lock by `fresh`, and tells whether it did. Only the one that holds the guard may replace a lock, so of
+ * many that find it dead one gets it. A guard whose holder died is removed for the next attempt.
+ */
+async function takeOver(fresh: string, path: string, text: string): Promise<boolean> {
+  const guard = `${path}.takeover`;
+  if (!(await isPlaced(fresh, guard, text))) {
+    const holder = await readLock(guard);
+    if (holder !== undefined && !isHeld(holder)) await rm(guard, { force: true });
+    return false;
+  }
+  try {
+    const found = await readLock(path);
+    if (found === undefined || isHeld(found)) return false;
+    await rename(fresh, path);
+    return true;
+  } finally {
+    await rm(guard, { force: true });
+  }
+}
+
+async function readLock(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function holderOf(text: string): ProcessIdentity | undefined {
+  try {
+    return lockHolder.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Half a lock is that of a dead process; a process of another machine counts as alive: nobody here can tell. */
+function isHeld(text: string): boolean {
+  const holder = holderOf(text);
+  return holder !== undefined && whereabouts(holder) !== 'gone';
+}
+
+function taken(path: string, object: string, text: string): MlferryError {
+  const holder = holderOf(text);
+  const who = holder === undefined ? 'another process' : `process ${holder.pid} on ${holder.host}`;
+  return new MlferryError('CONFLICT', `${object} is being written by ${who}`, {
+    hint: `Wait until it has ended. If there is no such process any more, remove ${path}.`,
+  });
+}

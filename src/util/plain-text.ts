@@ -1,0 +1,12 @@
+/** C0, DEL, C1, line and paragraph separators, and what reverses the direction of text. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g;
+
+/**
+ * Text from outside as one line for a terminal: nothing in it moves the cursor, changes colours or begins a line, and
+ * beyond `most` characters it is cut.
+ */
+export function plainText(text: string, most = 2000): string {
+  const cut = text.length > most ? `${text.slice(0, most)}…` : text;
+  return cut.replace(UNPRINTABLE, ' ').toWellFormed();
+}

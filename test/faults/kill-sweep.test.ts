@@ -1,0 +1,154 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runMlferry } from '../acceptance/run-mlferry.ts';
+import { makeWorkspace, takeSnapshot } from '../servers/mlflow-client.ts';
+import { sharedServer } from '../servers/shared-server.ts';
+import type { Snapshot } from '../servers/snapshot.ts';
+import { differencesOfCopies } from './compare-copies.ts';
+import { type KillPoint, runKilled } from './kill.ts';
+import { type FaultProxy, startFaultProxy } from './proxy.ts';
+import { seeded } from './seeded.ts';
+import { makeSmallWorkspace } from './small-workspace.ts';
+
+/** `MLFERRY_TEST_LONG=1`: a kill before and after every request, and 200 random ones; otherwise a few of them. */
+const long = process.env.MLFERRY_TEST_LONG === '1';
+const SAMPLE = 6;
+const RANDOM_KILLS = long ? 200 : 5;
+
+const KINDS = ['server → server', 'archive → server', 'mlruns → server'] as const;
+type Kind = (typeof KINDS)[number];
+
+/** A source and a target server behind proxies, the source also as archive and directory. */
+function places(fill: (server: { url: string; python: string }) => Promise<unknown>) {
+  const sourceServer = sharedServer();
+  const targetServer = sharedServer();
+  let from: FaultProxy;
+  let to: FaultProxy;
+  let directory: string;
+  let environment: Record<string, string>;
+  let source: Snapshot;
+  const everything = ['--view', 'all', '--quiet'];
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'mlferry-kill-'));
+    environment = { HOME: directory, XDG_STATE_HOME: join(directory, 'state') };
+    const server = await sourceServer();
+    from = await startFaultProxy(server.url);
+    to = await startFaultProxy((await targetServer()).url);
+    await fill(server);
+    source = await takeSnapshot(server);
+    for (const args of [
+      ['backup', from.url, join(directory, 'whole.tar')],
+      ['copy', from.url, join(directory, 'mlruns')],
+    ])
+      expect(await runMlferry([...args, ...everything], { environment })).toMatchObject({ status: 0 });
+  });
+  afterAll(async () => {
+    await from?.close();
+    await to?.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  return {
+    everything,
+    sourceUrl: () => from.url,
+    file: (name: string) => join(directory, name),
+    run: (args: readonly string[], point?: KillPoint) => runKilled(args, [from, to], point, environment),
+    /** The command that copies everything to experiments of this prefix. */
+    command(kind: Kind, prefix: string): string[] {
+      const source = {
+        'server → server': ['copy', from.url],
+        'archive → server': ['restore', join(directory, 'whole.tar')],
+        'mlruns → server': ['copy', join(directory, 'mlruns')],
+      }[kind];
+      return [...source, to.url, ...everything, '--rename', `*=${prefix}*`];
+    },
+    differences: async (prefixes: readonly string[]) =>
+      differencesOfCopies(source, await takeSnapshot(await targetServer()), prefixes),
+  };
+}
+
+/** The points to kill at, of a command that sends so many requests. */
+function pointsOf(requests: number): KillPoint[] {
+  const all = Array.from({ length: requests }, (_, number): KillPoint[] => [
+    { number, moment: 'before' },
+    { number, moment: 'after' },
+  ]).flat();
+  if (long) return all;
+  const spread = Array.from({ length: SAMPLE }, (_, index) => ((index + 0.5) * all.length) / SAMPLE);
+  return spread.map((place) => all[Math.floor(place)]).filter((point) => point !== undefined);
+}
+
+/** Each copy gets experiments of its own on one target, so that MLflow's own client looks at all of them at once. */
+describe('a command killed at any request, and run again, leaves each thing once', () => {
+  const { run, command, differences, everything, sourceUrl, file } = places(({ url }) =>
+    makeSmallWorkspace(url),
+  );
+
+  test.for(KINDS)('%s', async (kind) => {
+    const name = kind.split(' ')[0];
+    const prefixes = [`${name}-whole/`];
+    const whole = await run(command(kind, `${name}-whole/`));
+    expect(whole).toMatchObject({ status: 0 });
+    for (const point of pointsOf(whole.requests)) {
+      const prefix = `${name}-${point.number}-${point.moment}/`;
+      prefixes.push(prefix);
+      const killed = await run(command(kind, prefix), point);
+      // What is sent at once may be a request fewer another time.
+      if (killed.at !== undefined) expect(killed.status, killed.at).toBeNull();
+      expect(await run(command(kind, prefix)), `killed at ${killed.at}`).toMatchObject({ status: 0 });
+    }
+    expect(await differences(prefixes)).toEqual([]);
+  });
+
+  test('server → archive: the same bytes as an unbroken run', async () => {
+    const hashOf = async (path: string) =>
+      createHash('sha256')
+        .update(await readFile(path))
+        .digest('hex');
+    const backup = (path: string) => ['backup', sourceUrl(), path, ...everything];
+    const whole = await run(backup(file('unbroken.tar')));
+    expect(whole).toMatchObject({ status: 0 });
+    const expected = await hashOf(file('unbroken.tar'));
+    for (const point of pointsOf(whole.requests)) {
+      const archive = file(`backup-${point.number}-${point.moment}.tar`);
+      const killed = await run(backup(archive), point);
+      if (killed.at !== undefined) {
+        expect(killed.status, killed.at).toBeNull();
+        await expect(readFile(archive), 'a file of the final name').rejects.toMatchObject({ code: 'ENOENT' });
+        expect(await run(backup(archive)), `killed at ${killed.at}`).toMatchObject({ status: 0 });
+      }
+      expect(await hashOf(archive), `killed at ${killed.at}`).toBe(expected);
+      await rm(archive);
+    }
+  });
+});
+
+describe('a larger copy killed again and again at random requests ends with everything once', () => {
+  const { run, command, differences } = places((server) => makeWorkspace(server, 'small'));
+
+  test.for(KINDS)('%s', async (kind) => {
+    const name = kind.split(' ')[0];
+    const random = seeded(KINDS.indexOf(kind) + 1);
+    const prefixes: string[] = [];
+    for (let kills = 0; kills < RANDOM_KILLS; ) {
+      const prefix = `${name}-random-${prefixes.length}/`;
+      prefixes.push(prefix);
+      for (let status: number | null = null; status === null; ) {
+        // Short ones and long ones; the first requests of each pass only look at the servers.
+        const number = 8 + Math.floor(random() ** 2 * 120);
+        const ended = await run(command(kind, prefix), {
+          number,
+          moment: random() < 0.5 ? 'before' : 'after',
+        });
+        if (ended.at !== undefined) kills++;
+        status = ended.status;
+        expect([null, 0], ended.stderr).toContain(status);
+      }
+    }
+    expect(await differences(prefixes)).toEqual([]);
+  });
+});

@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FORMAT_VERSION } from '../../src/model/records.ts';
+import { openReader, openWriter } from '../../src/places/open.ts';
+import { goldenWorkspace } from '../fixtures/golden/workspace.ts';
+import { archiveOf, endLineOf, splitLines, takenApart } from './archive/forge.ts';
+import { readerOptions, readWorkspace, testOptions, writeWorkspace } from './memory-workspace.ts';
+
+const golden = (name: string) =>
+  fileURLToPath(new URL(`../fixtures/golden/version-1/${name}`, import.meta.url));
+
+let dir: string;
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'mlferry-golden-'));
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+const open = (path: string) =>
+  openReader(path, readerOptions(dir, { artifactsDir: golden('artifacts') }).options);
+
+describe('files of format version 1', () => {
+  it.each([
+    ['backup.tar', 'a1000ae3ab926c219eca82cfca9097964ed3c4bd8ccaa91dbdf1e21dacc51e47'],
+    ['backup.tar.gz', '275b93aa975b8f84e66a22515b4a026b972fd5d536475028959a2380568610ad'],
+    ['backup.tar.zst', 'b656b6e2fffc0713fbbadef7c948d1792c9602a0921d796c19871dd2ad9fa38c'],
+    ['export.ndjson', '880151d6785428b18f90f440576085e8a26a04a6325c0cad6343d3a27c544e71'],
+    ['export.ndjson.zst', 'f4220a50e49954eb56f6139421701550d415efb0b424bc95516b72e8c3f40df8'],
+  ])('%s is still what it was, and read to the last value', async (name, sha256) => {
+    const bytes = await readFile(golden(name));
+    expect(createHash('sha256').update(bytes).digest('hex')).toBe(sha256);
+    expect(await readWorkspace(await open(golden(name)))).toEqual(await goldenWorkspace());
+  });
+
+  it('have the record lines that are written today', async () => {
+    const path = join(dir, 'today.ndjson');
+    const { options } = testOptions(dir, { artifactsDir: join(dir, 'artifacts') });
+    await writeWorkspace(await goldenWorkspace(), await openWriter(path, options));
+    expect(FORMAT_VERSION).toBe(1);
+    expect(await readFile(path, 'utf8')).toBe(await readFile(golden('export.ndjson'), 'utf8'));
+  });
+});
+
+describe('a file of another version', () => {
+  const changed = async (name: string, change: (lines: Buffer[]) => Buffer[]): Promise<string> => {
+    const path = join(dir, name);
+    if (name.endsWith('.tar')) {
+      const { blobs, lines } = takenApart(await readFile(golden('backup.tar')));
+      await writeFile(path, await archiveOf(blobs, change(lines)));
+    } else {
+      const lines = change(splitLines(await readFile(golden('export.ndjson'))).slice(0, -1));
+      await writeFile(path, Buffer.concat([...lines, endLineOf(lines)]));
+    }
+    return path;
+  };
+  const header =
+    (edit: (fields: Record<string, unknown>) => Record<string, unknown>) => (lines: Buffer[]) => {
+      const fields: unknown = JSON.parse(String(lines[0]));
+      const edited = edit(typeof fields === 'object' && fields !== null ? { ...fields } : {});
+      return [Buffer.from(`${JSON.stringify(edited)}\n`), ...lines.slice(1)];
+    };
+  const line = (text: string) => (lines: Buffer[]) => lines.toSpliced(2, 0, Buffer.from(`${text}\n`));
+
+  it.each(['v.tar', 'v.ndjson'])('%s, unchanged but for its packing, is accepted', async (name) => {
+    const path = await changed(name, (lines) => lines);
+    expect(await readWorkspace(await open(path))).toEqual(await goldenWorkspace());
+  });
+
+  it.each<[string, string, (lines: Buffer[]) => Buffer[], string, RegExp]>([
+    [
+      'a newer version',
+      'a',
+      header((fields) => ({ ...fields, version: 2 })),
+      'FORMAT',
+      /version 2.*up to version 1/,
+    ],
+    [
+      'a newer version with other fields',
+      'b',
+      header(() => ({ kind: 'header', format: 'mlferry', version: 3, codec: 'x' })),
+      'FORMAT',
+      /version 3/,
+    ],
+    ['version 0', 'c', header((fields) => ({ ...fields, version: 0 })), 'CORRUPT', /version/],
+    [
+      'a version that is no number',
+      'd',
+      header((fields) => ({ ...fields, version: '1' })),
+      'CORRUPT',
+      /header/,
+    ],
+    ['another format', 'e', header((fields) => ({ ...fields, format: 'other' })), 'CORRUPT', /header/],
+    ['an unknown kind of record', 'f', line('{"kind":"trace","id":"t"}'), 'CORRUPT', /line 3 .*"trace"/],
+    ['an unknown field', 'g', header((fields) => ({ ...fields, more: 1 })), 'CORRUPT', /more/],
+  ])('with %s is refused with exit status 5', async (_, name, change, code, message) => {
+    for (const suffix of ['tar', 'ndjson']) {
+      const refused = open(await changed(`${name}.${suffix}`, change));
+      await expect(refused).rejects.toMatchObject({
+        code,
+        meaning: { exit: 5 },
+        message: expect.stringMatching(message),
+      });
+    }
+  });
+});
