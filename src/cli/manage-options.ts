@@ -6,7 +6,7 @@ import type { ChoiceOptions } from '../manage/manage-job.ts';
 import type { View } from '../model/selection.ts';
 import { MlferryError } from '../util/errors.ts';
 import type { Io } from './io.ts';
-import { addTlsOptions } from './options.ts';
+import { addTlsOptions, positiveNumber } from './options.ts';
 import { parseTime } from './parse-time.ts';
 import { addSelectionOptions, positiveInteger, selectionOf, selectionShape } from './selection-options.ts';
 
@@ -16,9 +16,9 @@ export function addPlaceOptions(command: Command): Command {
     command
       .option('-c, --concurrency <requests>', 'requests in flight', positiveInteger, 8)
       .option(
-        '--max-requests-per-second <count>',
-        'most requests that start in a second (default: no limit)',
-        positiveInteger,
+        '--max-requests-per-second <number>',
+        'requests that start in a second (default: no limit)',
+        positiveNumber,
       )
       .option('--temp-dir <dir>', "directory for spool files (default: the system's)"),
     'to',
