@@ -6,7 +6,7 @@ import type { ChoiceOptions } from '../manage/manage-job.ts';
 import type { View } from '../model/selection.ts';
 import { MlferryError } from '../util/errors.ts';
 import type { Io } from './io.ts';
-import { addTlsOptions } from './options.ts';
+import { addTlsOptions, positiveNumber } from './options.ts';
 import { parseTime } from './parse-time.ts';
 import { addSelectionOptions, positiveInteger, selectionOf, selectionShape } from './selection-options.ts';
 
@@ -15,6 +15,11 @@ export function addPlaceOptions(command: Command): Command {
   return addTlsOptions(
     command
       .option('-c, --concurrency <requests>', 'requests in flight', positiveInteger, 8)
+      .option(
+        '--max-requests-per-second <number>',
+        'requests that start in a second (default: no limit)',
+        positiveNumber,
+      )
       .option('--temp-dir <dir>', "directory for spool files (default: the system's)"),
     'to',
   );
@@ -44,6 +49,7 @@ export function addChangeOptions(command: Command): Command {
 
 const changeShape = {
   concurrency: z.number(),
+  maxRequestsPerSecond: z.number().optional(),
   tempDir: z.string().optional(),
   dryRun: z.boolean().default(false),
   yes: z.boolean().default(false),
@@ -61,6 +67,7 @@ export type ChangeValues = z.infer<typeof changeSchema>;
 
 const placeSchema = changeSchema.pick({
   concurrency: true,
+  maxRequestsPerSecond: true,
   tempDir: true,
   toCa: true,
   toClientCert: true,
@@ -80,9 +87,13 @@ export function changeValues(values: unknown): ChangeValues {
 
 /** The values of {@link addPlaceOptions} as the library takes them. */
 export function placeOf(values: unknown, io: Io) {
-  const { concurrency, tempDir, toCa, toClientCert, toInsecure } = parsed(placeSchema, values);
+  const { concurrency, maxRequestsPerSecond, tempDir, toCa, toClientCert, toInsecure } = parsed(
+    placeSchema,
+    values,
+  );
   return {
     concurrency,
+    maxRequestsPerSecond,
     tempDir,
     environment: io.environment,
     signal: io.signal,

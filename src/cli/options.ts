@@ -14,7 +14,8 @@ import {
 } from './selection-options.ts';
 import { addStateDirOption } from './state-dir.ts';
 
-function positiveNumber(text: string): number {
+/** The value of an option that measures something. */
+export function positiveNumber(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value) || value <= 0)
     throw new InvalidArgumentError('It is not a number above 0.');

@@ -34,7 +34,14 @@ export interface CsvOptions
   extends Times,
     Pick<
       JobOptions,
-      'selection' | 'concurrency' | 'tempDir' | 'environment' | 'signal' | 'stdin' | 'allowEdited'
+      | 'selection'
+      | 'concurrency'
+      | 'maxRequestsPerSecond'
+      | 'tempDir'
+      | 'environment'
+      | 'signal'
+      | 'stdin'
+      | 'allowEdited'
     > {
   readonly tls?: NonNullable<JobOptions['tls']>['to'] | undefined;
   readonly layout: CsvLayout;

@@ -13,7 +13,14 @@ export interface ListOptions
   extends Times,
     Pick<
       JobOptions,
-      'selection' | 'concurrency' | 'tempDir' | 'environment' | 'signal' | 'stdin' | 'allowEdited'
+      | 'selection'
+      | 'concurrency'
+      | 'maxRequestsPerSecond'
+      | 'tempDir'
+      | 'environment'
+      | 'signal'
+      | 'stdin'
+      | 'allowEdited'
     > {
   readonly tls?: NonNullable<JobOptions['tls']>['to'] | undefined;
 }

@@ -25,7 +25,10 @@ export type Action =
 
 /** Options of all managing commands; all have defaults. */
 export interface ManageOptions
-  extends Pick<JobOptions, 'concurrency' | 'dryRun' | 'tempDir' | 'environment' | 'signal'> {
+  extends Pick<
+    JobOptions,
+    'concurrency' | 'maxRequestsPerSecond' | 'dryRun' | 'tempDir' | 'environment' | 'signal'
+  > {
   readonly tls?: NonNullable<JobOptions['tls']>['to'] | undefined;
   /** Where the state before the change is written, before anything is changed; a file of this name must not be there. */
   readonly undoFile?: string | undefined;

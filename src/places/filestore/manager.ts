@@ -6,12 +6,12 @@ import type { Location } from '../location.ts';
 import type { ChildRun, Manager, PlaceOptions, RunKey, TagChanges } from '../place.ts';
 import { createKeySpace, listKeyFiles } from './key-paths.ts';
 import {
-  findStoreOrFail,
   isAbsent,
   isDirectory,
   listExperimentDirs,
   listRunDirs,
   META_FILE,
+  requireStore,
   TRASH,
 } from './layout.ts';
 import { experimentMetaFields, runMetaFields } from './meta-fields.ts';
@@ -27,19 +27,24 @@ const RUN_NAME_TAG = 'mlflow.runName';
 
 /**
  * Opens an `mlruns` directory for changes of its runs and experiments, as MLflow's own file store makes them: deleted runs
- * stay in place with their `deleted_time`, deleted experiments move to `.trash`. Throws LOCATION as the reader does.
+ * stay in place with their `deleted_time`, deleted experiments move to `.trash`. Throws LOCATION as the reader does; a
+ * change throws CONFLICT while another process of mlferry writes to the directory.
  */
 export async function openFileStoreManager(
   place: Extract<Location, { kind: 'filestore' }>,
   options: PlaceOptions,
 ): Promise<Manager> {
   const reader = await openFileStoreReader(place, options);
-  const root = await findStoreOrFail(place.path);
+  const root = await requireStore(place.path);
   const staging = createStaging(root);
+  /** The first change keeps other processes of mlferry off. */
+  let opened: Promise<void> | undefined;
   let known: Promise<Map<string, ChildRun[]>> | undefined;
 
   const guard = async (object: string, work: () => Promise<void>): Promise<void> => {
     try {
+      opened ??= staging.open();
+      await opened;
       await work();
     } catch (error) {
       throw asMlferryError(error, 'BUG', object);
@@ -186,6 +191,8 @@ export async function openFileStoreManager(
         const stay = new Set(deleted);
         for (const { directory: own, meta } of await runsIn(directory)) {
           if (!stay.has(meta.run_id)) await changeRun(own, { lifecycle_stage: 'active' });
+          else if (meta.lifecycle_stage === 'active')
+            await changeRun(own, { lifecycle_stage: 'deleted', deleted_time: Date.now() });
         }
         await changeExperiment(directory, { lifecycle_stage: 'active', last_update_time: Date.now() });
       }),

@@ -8,7 +8,6 @@ import { type RunSource, type SourceRun, selectingReader } from '../selecting-re
 import { listArtifactFiles, locateArtifacts, openArtifactFile } from './artifact-files.ts';
 import { fileStoreHolding } from './holding.ts';
 import {
-  findStoreOrFail,
   fingerprintOf,
   isAbsent,
   isDirectory,
