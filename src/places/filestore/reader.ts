@@ -14,6 +14,7 @@ import {
   listExperimentDirs,
   listRunDirs,
   META_FILE,
+  requireStore,
 } from './layout.ts';
 import { type RunMeta, toRunMeta } from './meta-records.ts';
 import { readMetaYaml } from './meta-yaml.ts';
@@ -42,7 +43,7 @@ export async function openFileStoreReader(
   options: PlaceOptions,
 ): Promise<Reader> {
   const { findings, signal } = options;
-  const root = await findStoreOrFail(place.path);
+  const root = await requireStore(place.path);
   const info: PlaceInfo = { kind: 'filestore', location: place.path, fingerprint: await fingerprintOf(root) };
   const noted = new Set<string>();
   const once = (key: string, note: () => void) => {
