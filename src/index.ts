@@ -35,3 +35,6 @@ export { formatExpression, formatOrder } from './search/format-expression.ts';
 export { parseOrderBy } from './search/parse-order-by.ts';
 export { parseSearch } from './search/parse-search.ts';
 export { type ErrorCode, type ErrorMeaning, errorCodes, MlferryError } from './util/errors.ts';
+export type { Difference } from './verify/difference.ts';
+export type { VerifyItem, VerifyReport } from './verify/report.ts';
+export { type VerifyOptions, verify } from './verify/verify.ts';

@@ -31,6 +31,18 @@ export function addTlsOptions(command: Command, side: 'from' | 'to'): Command {
     .option(`--${side}-insecure`, `do not check the ${name} server's certificate`);
 }
 
+/** How fast a command works, and where it puts what has to wait. */
+export function addPaceOptions(command: Command): Command {
+  return command
+    .option('-c, --concurrency <runs>', 'runs in flight', positiveInteger, 8)
+    .option(
+      '--max-requests-per-second <number>',
+      'requests to each server that start in a second (default: no limit)',
+      positiveNumber,
+    )
+    .option('--temp-dir <dir>', "directory for spool files (default: the system's)");
+}
+
 /** Which part of a copy a command offers. */
 export interface TransferFeatures {
   /** Ids are given by the target: `--into`, `--id-map`. */
@@ -66,14 +78,8 @@ export function addTransferOptions(command: Command, features: TransferFeatures)
   if (features.writesFile) command.option('--overwrite', 'replace the file if it is there');
   if (features.stream) command.option('--artifacts-dir <dir>', "directory of a stream's artifact bytes");
   if (features.readsStream) command.option('--allow-edited', 'accept a stream whose lines were edited');
-  return addStateDirOption(command)
-    .option('-c, --concurrency <runs>', 'runs in flight', positiveInteger, 8)
-    .option(
-      '--max-requests-per-second <number>',
-      'requests to each server that start in a second (default: no limit)',
-      positiveNumber,
-    )
-    .option('--temp-dir <dir>', "directory for spool files (default: the system's)")
+  return addPaceOptions(addStateDirOption(command))
+    .option('--verify', 'compare the target with the source afterwards, point by point')
     .option('--json', 'print the report as one JSON object on stdout')
     .option('-q, --quiet', 'print errors only');
 }
@@ -94,6 +100,7 @@ const transferOptions = z.object({
   maxRequestsPerSecond: z.number().optional(),
   tempDir: z.string().optional(),
   stateDir: z.string().optional(),
+  verify: z.boolean().default(false),
   json: z.boolean().default(false),
   quiet: z.boolean().default(false),
   fromCa: z.string().optional(),
@@ -110,6 +117,7 @@ export interface ParsedOptions {
   readonly idMap: string | undefined;
   /** Only say how the selection would be worked out. */
   readonly explain: boolean;
+  readonly verify: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
 }
@@ -151,6 +159,7 @@ export function parseOptions(values: unknown): ParsedOptions {
     },
     idMap: o.idMap,
     explain: o.explain,
+    verify: o.verify,
     json: o.json,
     quiet: o.quiet,
   };

@@ -11,6 +11,7 @@ import { addJobsCommand } from './jobs.ts';
 import { addRestoreCommand } from './restore.ts';
 import { addRunsCommand } from './runs.ts';
 import { addSchemaCommand } from './schema.ts';
+import { addVerifyCommand } from './verify.ts';
 
 const OVERVIEW = `
 A place is
@@ -25,8 +26,8 @@ target, and for runs and experiments), else from MLflow's own MLFLOW_TRACKING_�
 ~/.mlflow/credentials. Those of Databricks are DATABRICKS_HOST and DATABRICKS_TOKEN, or a profile of ~/.databrickscfg.
 
 Exit status
-  0 done · 2 usage · 3 finished, but some items failed (listed) · 5 damaged or hostile file · 6 refused by the server
-  7 unavailable, run again · 8 conflict · 9 no space · 130 interrupted
+  0 done · 2 usage · 3 finished, but some items failed (listed) · 4 verify found differences · 5 damaged or hostile file
+  6 refused by the server · 7 unavailable, run again · 8 conflict · 9 no space · 130 interrupted
 `;
 
 /** The whole command line. */
@@ -46,6 +47,7 @@ export function createProgram(io: Io): Command {
   addRunsCommand(program, io);
   addExperimentsCommand(program, io);
   addJobsCommand(program, io);
+  addVerifyCommand(program, io);
   addSchemaCommand(program, io);
   for (const command of withSubcommands(program)) {
     command.exitOverride().configureOutput({

@@ -1,7 +1,7 @@
 import { rename, writeFile } from 'node:fs/promises';
 import type { CopyResult } from '../copy/copy.ts';
 import { copyBetween } from '../copy/job.ts';
-import { asMlferryError } from '../util/errors.ts';
+import { asMlferryError, MlferryError } from '../util/errors.ts';
 import { redact } from '../util/redact.ts';
 import { explainSelection } from './explain-selection.ts';
 import { formatCount } from './format.ts';
@@ -10,10 +10,14 @@ import { parseOptions } from './options.ts';
 import { progressLine } from './progress-line.ts';
 import { formatReport } from './report-text.ts';
 import { stateDirFor } from './state-dir.ts';
+import { formatVerification } from './verify-text.ts';
+import { verifyWithProgress } from './verify-with-progress.ts';
 
 /** What every copying command does: copy, show progress and report, write the id map, set the exit status. */
 export async function runCopy(from: string, to: string, values: unknown, io: Io): Promise<void> {
-  const { job, idMap, explain, json, quiet } = parseOptions(values);
+  const { job, idMap, explain, json, quiet, verify } = parseOptions(values);
+  if (verify && (from === '-' || to === '-'))
+    throw new MlferryError('USAGE', '--verify cannot read a pipe again: write to a file and verify that');
   warnOfCredentials([from, to], io);
   if (explain) return explainSelection(from, job, json, io);
   const stateDir = job.dryRun ? undefined : await stateDirFor(job.stateDir, io);
@@ -41,9 +45,22 @@ export async function runCopy(from: string, to: string, values: unknown, io: Io)
   }
   const { report } = result;
   if (idMap !== undefined && !report.dry_run) await writeIdMap(idMap, result);
-  const exit_status = io.signalStatus?.() ?? report.exit_status;
-  if (json) (to === '-' ? io.stderr : io.stdout).write(`${JSON.stringify({ ...report, exit_status })}\n`);
-  else io.stderr.write(formatReport(report, quiet, io.stderr));
+  // Of a source without experiments there may be no target.
+  const verification =
+    verify && !report.dry_run && report.error === undefined && report.experiments.read > 0
+      ? await verifyWithProgress(from, to, { ...job, reported: report.losses }, quiet, io)
+      : undefined;
+  // Of 0, 3 (incomplete) and 4 (different) the higher one is the worse; what ended the verification is higher still.
+  const worse = Math.max(report.exit_status, verification?.exit_status ?? 0);
+  const exit_status = io.signalStatus?.() ?? worse;
+  if (json) {
+    const whole = { ...report, exit_status, ...(verification === undefined ? {} : { verification }) };
+    (to === '-' ? io.stderr : io.stdout).write(`${JSON.stringify(whole)}\n`);
+  } else {
+    io.stderr.write(formatReport(report, quiet, io.stderr));
+    if (verification !== undefined)
+      io.stderr.write(formatVerification(verification, { quiet, losses: false }));
+  }
   io.exit(exit_status);
 }
 

@@ -78,10 +78,10 @@ async function copyRuns(pass: Pass): Promise<void> {
 
 /** The second pass: references to runs that were copied later, then what is deleted at the source. */
 async function settle(pass: Pass): Promise<void> {
-  const { writer, open, runIds, deletedRuns, deletedExperiments } = pass;
+  const { writer, open, runIds, failed, deletedRuns, deletedExperiments } = pass;
   if (writer.ids === 'source') return;
   await pass.options.journal?.step('settle');
-  const { tags, losses } = await settlementOf(open, runIds, writer);
+  const { tags, losses } = await settlementOf(open, runIds, writer, failed);
   for (const loss of losses) pass.options.ledger.loss(loss);
   await writer.settle({ tags, deleted_runs: deletedRuns, deleted_experiments: [...deletedExperiments] });
 }

@@ -52,6 +52,8 @@ export interface Pass {
   readonly experimentIds: Map<string, string>;
   /** What the settlement has to do. */
   readonly open: OpenReferences[];
+  /** Source ids of runs and experiments that failed. */
+  readonly failed: Set<string>;
   readonly deletedRuns: Array<{ run_id: string; experiment_id: string; deleted_time?: number | string }>;
   readonly deletedExperiments: Set<string>;
   progress(): void;
@@ -73,6 +75,7 @@ export function startPass(reader: Reader, writer: Writer, options: CopyOptions):
   };
   const flow = { experiment: '', total: 0, done: 0, points: 0, bytes: 0 };
   const runIds = new Map<string, string>();
+  const failed = new Set<string>();
 
   const progress = () =>
     options.onProgress?.({
@@ -96,6 +99,7 @@ export function startPass(reader: Reader, writer: Writer, options: CopyOptions):
     runIds,
     experimentIds: new Map(),
     open: [],
+    failed,
     deletedRuns: [],
     deletedExperiments: new Set(),
     progress,
@@ -119,12 +123,14 @@ export function startPass(reader: Reader, writer: Writer, options: CopyOptions):
       const known = asMlferryError(error, 'BUG');
       if (known.meaning.scope === 'job' && known.code !== 'BUG') throw known;
       counts.runs.failed += 1;
+      failed.add(source.run_id);
       ledger.failure(failureOf(`run ${source.run_id} ("${source.run_name}")`, known));
       progress();
     },
     experimentFailed(source, error) {
       const known = asMlferryError(error, 'BUG');
       if (known.meaning.scope === 'job') throw known;
+      failed.add(source.experiment_id);
       ledger.failure(failureOf(`experiment "${source.name}"`, known));
     },
   };

@@ -17,17 +17,23 @@ export interface OpenReferences {
 /**
  * The tags to set in the second pass. Runs outside the selection are looked up on the target; a parent that is not there
  * stays under `mlferry.origin_parent` and is a loss, like any other reference to a run that is not there.
+ *
+ * `failed`: ids of what failed in this pass. A failed run is not looked up, another copy of it would be found; and a run
+ * with a reference that a later pass may mend does not get its digest, so that it is looked at again.
  */
 export async function settlementOf(
   open: readonly OpenReferences[],
   runIds: RunIds,
   writer: Pick<Writer, 'findRuns'>,
+  failed: ReadonlySet<string>,
 ): Promise<{ tags: Settlement['tags']; losses: Loss[] }> {
-  const wanted = open.flatMap((run) => [...run.tags].flatMap(([key, value]) => references(key, value)));
+  const named = ({ tags }: OpenReferences) => [...tags].flatMap(([key, value]) => references(key, value));
+  const wanted = open.flatMap(named).filter((id) => !failed.has(id));
   const ids = await withOthers(runIds, wanted, writer);
   const tags: Array<Settlement['tags'][number]> = [];
   const losses: Loss[] = [];
-  for (const { source, own, experiment_name, tags: openTags, digest } of open) {
+  for (const run of open) {
+    const { source, own, experiment_name, tags: openTags, digest } = run;
     const set: Array<[string, string | null]> = [];
     for (const [key, value] of openTags) {
       if (key !== PARENT_TAG) {
@@ -48,7 +54,8 @@ export async function settlementOf(
         });
       }
     }
-    if (digest !== undefined) set.push([DIGEST_TAG, digest]);
+    const mayCome = failed.size > 0 && named(run).some((id) => id !== source.run_id && !ids.has(id));
+    if (digest !== undefined && !mayCome) set.push([DIGEST_TAG, digest]);
     if (set.length > 0) {
       tags.push({ run_id: own.run_id, experiment_id: own.experiment_id, tags: Object.fromEntries(set) });
     }

@@ -51,6 +51,8 @@ export interface Failure {
   readonly code: ErrorCode;
   /** `run 1f0… of experiment "a"`, for people. */
   readonly object: string;
+  /** The run, where the failure is one of a run. */
+  readonly run_id?: string;
   readonly message: string;
   readonly hint: string;
 }

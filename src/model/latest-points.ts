@@ -1,13 +1,13 @@
 import { compareInt64 } from './int64.ts';
 import { toDouble } from './metric-value.ts';
-import type { MetricsRecord, Point } from './records.ts';
+import type { Point } from './records.ts';
 
 /**
  * `latest_metrics` of a run from its points: per key the one with the greatest (step, timestamp, value), NaN counting
  * as 0, as MLflow's SQL store and FileStore have it; of equals the first.
  */
 export async function latestPoints(
-  pieces: AsyncIterable<Pick<MetricsRecord, 'key' | 'points'>>,
+  pieces: AsyncIterable<{ readonly key: string; readonly points: readonly Point[] }>,
 ): Promise<Record<string, Point>> {
   const latest = new Map<string, Point>();
   for await (const { key, points } of pieces) {

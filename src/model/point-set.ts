@@ -98,8 +98,8 @@ function same(words: Uint32Array, at: number, probe: Uint32Array): boolean {
   return true;
 }
 
-/** MurmurHash3's mixing over the six words. */
-function hash(words: Uint32Array, at: number): number {
+/** MurmurHash3's mixing over the six words of three doubles. */
+export function hash(words: Uint32Array, at: number): number {
   let state = 0;
   for (let index = 0; index < WORDS; index++) {
     let word = Math.imul(words[at + index] ?? 0, 0xcc9e2d51);

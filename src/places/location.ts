@@ -73,10 +73,7 @@ function filePath(text: string): string {
   if (text === '') throw new MlferryError('LOCATION', 'An empty text names no place');
   if (!/^[a-z][a-z0-9+.-]+:/i.test(text)) return text;
   if (!text.startsWith('file:')) {
-    throw new MlferryError(
-      'LOCATION',
-      `"${redact(text)}": mlferry does not know places of the scheme ${text.split(':')[0]}:`,
-    );
+    throw new MlferryError('LOCATION', `"${redact(text)}": mlferry does not know places of this scheme`);
   }
   try {
     return fileURLToPath(text);

@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Findings } from '../model/findings.ts';
 import type { Experiment, Point, Run } from '../model/records.ts';
 import type { Selection } from '../model/selection.ts';
+import type { Holding } from './holding.ts';
 
 /** What a place is and where it stands. */
 export interface PlaceInfo {
@@ -50,6 +51,8 @@ export interface RunReader {
 /** The reading side of a place. Errors that concern one experiment or run go to `findings.failure` and reading goes on. */
 export interface Reader {
   readonly info: PlaceInfo;
+  /** What a copy in this place must look like. Absent: every record as it is, ids included (archive, stream). */
+  readonly holding?: Holding;
   /** Selected experiments, each once, in the order of their creation (id where that is unknown). */
   experiments(selection: Selection): AsyncIterable<Experiment>;
   /** Selected runs of an experiment, each once, in the order (start_time, run_id). Throws EXPRESSION for a wrong filter. */
@@ -233,6 +236,8 @@ export interface PlaceOptions {
   readonly tls?: TlsOptions;
   /** Directory of a stream's artifact bytes. */
   readonly artifactsDir?: string;
+  /** Histories are read as they are, also where they lack what their run shows as the latest point: to compare them. */
+  readonly asFound?: boolean;
   /** Accept a stream whose end record no longer fits its lines. */
   readonly allowEdited?: boolean;
   readonly stdin?: Readable;

@@ -29,15 +29,19 @@ export interface RunSource extends Omit<Reader, 'runs'> {
   runs(experiment: Experiment, selection: Selection): AsyncIterable<SourceRun>;
   /** Candidates for a filter, in the order of `runs`, where the place can sort out runs by itself. */
   search?(experiment: Experiment, selection: Selection, filter: Expression): AsyncIterable<Candidate>;
-  /**
-   * All candidates of these experiments in streams that are each sorted by the order of the search; undefined where
-   * the place cannot sort.
-   */
-  sorted?(
+  /** For the best of many: all candidates of these experiments, where the place has a better way than one by one. */
+  together?(
     experiments: readonly Experiment[],
     selection: Selection,
     search: Search,
-  ): Promise<ReadonlyArray<AsyncIterable<Candidate>> | undefined>;
+  ): Promise<Together | undefined>;
+}
+
+/** Candidates of many experiments in a few streams. */
+export interface Together {
+  readonly streams: ReadonlyArray<AsyncIterable<Candidate>>;
+  /** Whether each stream comes in the order of the search. */
+  readonly sorted: boolean;
 }
 
 /** Candidates judged together, so that the histories they need can be fetched together. */
@@ -117,9 +121,11 @@ export function selectingReader(
         if (isSorted && taken === most) return;
       }
     };
-    const sorted = await source.sorted?.(experiments, selection, search);
-    for (const candidates of sorted ?? []) await take(candidates, true);
-    if (sorted !== undefined) return { experiments, ids: best.ids() };
+    const together = await source.together?.(experiments, selection, search);
+    if (together !== undefined) {
+      for (const candidates of together.streams) await take(candidates, together.sorted);
+      return { experiments, ids: best.ids() };
+    }
     for (const experiment of experiments) {
       try {
         await take(candidatesOf(experiment, selection, search), false);

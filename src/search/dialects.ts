@@ -15,7 +15,7 @@ export interface Dialect {
   readonly nullTests: boolean;
   /** A latest value of NaN satisfies `!=` whatever it is compared with; else it is taken for 0. */
   readonly nanIsUnequal: boolean;
-  /** Metrics and times are sorted as mlferry does; texts are sorted by the database's own rules and never pushed. */
+  /** Start times are sorted as mlferry does. */
   readonly sorts: boolean;
   /** Most experiments in one search. */
   readonly experiments: number;

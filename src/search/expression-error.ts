@@ -1,4 +1,5 @@
 import { MlferryError } from '../util/errors.ts';
+import { plainText } from '../util/plain-text.ts';
 
 /** Most characters of the text shown on each side of the caret. */
 const SHOWN = 60;
@@ -18,12 +19,12 @@ export function expressionError(text: string, position: number, reason: string, 
   const shown = printable([...left, ...right].join(''));
   return new MlferryError(
     'EXPRESSION',
-    `Search expression, ${place}: ${reason}\n  ${shown}\n  ${' '.repeat(left.length)}^`,
-    hint === undefined ? {} : { hint },
+    `Search expression, ${place}: ${plainText(reason)}\n  ${shown}\n  ${' '.repeat(left.length)}^`,
+    hint === undefined ? {} : { hint: plainText(hint) },
   );
 }
 
-/** Control characters as a dot, so that a text cannot move the cursor of a terminal. */
+/** What must not reach a terminal as a dot each, so that the caret stays below its place. */
 function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, '·');
+  return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, '·').toWellFormed();
 }

@@ -36,29 +36,15 @@ export function pushDown(expression: Expression | undefined, dialect: Dialect): 
 }
 
 /**
- * The server's words for an order, or undefined where it may sort otherwise than we do: texts follow the collation of
- * the database, so only metrics and times are left to it.
+ * The server's words for an order, or undefined where it is better sorted here: texts follow the collation of the
+ * database, an end time of 0 is none over REST, and MLflow's sorting by a metric takes SQLite time in the square of
+ * the runs (30 s for 10,000, seen with 3.17).
  */
 export function pushOrder(order: readonly Order[], dialect: Dialect): string[] | undefined {
-  if (!dialect.sorts) return undefined;
-  const columns: string[] = [];
-  for (const { subject, direction } of order) {
-    const isTime = subject.entity === 'attribute' && TIMES.includes(subject.key);
-    const isMetric =
-      subject.entity === 'metric' && (subject.aggregate === undefined || subject.aggregate === 'LATEST');
-    // MLflow reads an order as a shell would read it, and strips spaces.
-    if (!(isTime || (isMetric && /^[\w./ -]*[\w./-]$/.test(subject.key)))) return undefined;
-    const column = { subject: servedSubject(subject, dialect) ?? subject, direction };
-    try {
-      columns.push(formatOrder(column));
-    } catch {
-      return undefined;
-    }
-  }
-  // MLflow refuses a column that comes twice.
-  return new Set(columns.map((column) => column.replace(/ (ASC|DESC)$/, ''))).size === columns.length
-    ? columns
-    : undefined;
+  const [only, ...others] = order;
+  if (!dialect.sorts || only === undefined || others.length > 0) return undefined;
+  const isStart = only.subject.entity === 'attribute' && only.subject.key === 'start_time';
+  return isStart ? [formatOrder(only)] : undefined;
 }
 
 const TIMES = ['start_time', 'end_time'];

@@ -61,7 +61,7 @@ export function resolveSubject(source: string, kind: SearchKind): Resolved {
       hint: `Before the dot stands one of: ${[...new Set(entities.keys())].join(', ')}.`,
     };
   }
-  if (key === '') {
+  if (source.endsWith('.') && key === '') {
     const hint = `A key follows the dot: ${prefix}.name.`;
     return { reason: `there is no key behind ${prefix}.`, hint };
   }

@@ -67,6 +67,12 @@ const ERROR_TABLE = {
     scope: 'job',
     hint: 'Use the mlferry version that wrote it, or a newer one.',
   },
+  DIFFERENT: {
+    exit: 4,
+    retryable: false,
+    scope: 'job',
+    hint: 'The differences are listed; copying again mends what can be mended, see docs/verify.md.',
+  },
   SOURCE_ITEM: {
     exit: 3,
     retryable: false,

@@ -19,12 +19,13 @@ export function ownIdentity(): ProcessIdentity {
 /** Whether that process is at work: `elsewhere` when it was one of another machine, which cannot be asked. */
 export function whereabouts({ pid, host, birth }: ProcessIdentity): 'alive' | 'gone' | 'elsewhere' {
   if (host !== hostname()) return 'elsewhere';
-  if (!exists(pid)) return 'gone';
+  if (!isAlive(pid)) return 'gone';
   const now = birthOf(pid);
   return birth === undefined || now === undefined || birth === now ? 'alive' : 'gone';
 }
 
-function exists(pid: number): boolean {
+/** Whether a process of this number is running on this machine. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

@@ -10,7 +10,8 @@ import { copyReport, runMlferry } from './run-mlferry.ts';
 import { startWatchedProxy } from './watched-proxy.ts';
 
 /** `MLFERRY_TEST_LONG=1`: the million. */
-const POINTS = process.env.MLFERRY_TEST_LONG === '1' ? 1_000_000 : 100_000;
+const long = process.env.MLFERRY_TEST_LONG === '1';
+const POINTS = long ? 1_000_000 : 100_000;
 const KEYS = ['a', 'b', 'c', 'd'];
 const PER_KEY = POINTS / KEYS.length;
 
@@ -44,7 +45,9 @@ async function makeStore(root: string): Promise<void> {
   }
 }
 
-test('a long run that is killed twice on its way goes on where it was: no point goes over the wire again', async () => {
+test('a long run that is killed twice on its way goes on where it was: no point goes over the wire again', {
+  timeout: long ? 7_200_000 : 600_000,
+}, async () => {
   await using server = await startServer();
   const proxy = await startWatchedProxy(server.url);
   const directory = await mkdtemp(join(tmpdir(), 'mlferry-long-run-'));

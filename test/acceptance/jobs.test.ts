@@ -215,34 +215,52 @@ describe('a signal', () => {
   test.for([
     ['SIGINT', 130, long ? 40 : 3],
     ['SIGTERM', 143, long ? 10 : 1],
-  ] as const)('%s ends the job cleanly wherever it is', async ([signal, status, times]) => {
-    const whole = await newJob();
-    expect(await copyReport(whole.args)).toMatchObject({ exit_status: 0 });
-    const total = proxy.requests.length;
-    for (let time = 0; time < times; time++) {
-      const { args, copies } = await newJob();
-      const at = Math.floor((total * (time + 0.5)) / times);
-      proxy.reset();
-      let begunAfter = 0;
-      let signalled = false;
-      proxy.watch(async ({ number }, moment) => {
-        if (moment !== 'before') return;
-        if (signalled) begunAfter++;
-        if (number !== at) return;
-        child.process.kill(signal);
-        await child.said('Stopping');
-        signalled = true;
-      });
-      const child = startMlferry([...args, '--json']);
-      const ended = await child.ended;
-      expect(ended, `signalled at request ${at}`).toMatchObject({ status, signal: null });
-      expect(JSON.parse(ended.stdout)).toMatchObject({ exit_status: status, error: { code: 'INTERRUPTED' } });
-      expect(begunAfter).toBe(0);
-      expect(await onlyJob()).toMatchObject({ state: 'unfinished', exit_status: 130 });
-      proxy.reset();
-      expect(await copyReport(args)).toMatchObject({ exit_status: 0, failures: [], loss_counts: {} });
-      eachOnce(await copies());
-    }
+  ] as const)(
+    '%s ends the job cleanly wherever it is',
+    { timeout: long ? 7_200_000 : 600_000 },
+    async ([signal, status, times]) => {
+      const whole = await newJob();
+      expect(await copyReport(whole.args)).toMatchObject({ exit_status: 0 });
+      const total = proxy.requests.length;
+      for (let time = 0; time < times; time++) {
+        const { args, copies } = await newJob();
+        const at = Math.floor((total * (time + 0.5)) / times);
+        proxy.reset();
+        let begunAfter = 0;
+        let signalled = false;
+        proxy.watch(async ({ number }, moment) => {
+          if (moment !== 'before') return;
+          if (signalled) begunAfter++;
+          if (number !== at) return;
+          child.process.kill(signal);
+          await child.said('Stopping');
+          signalled = true;
+        });
+        const child = startMlferry([...args, '--json']);
+        const ended = await child.ended;
+        expect(ended, `signalled at request ${at}`).toMatchObject({ status, signal: null });
+        expect(JSON.parse(ended.stdout)).toMatchObject({
+          exit_status: status,
+          error: { code: 'INTERRUPTED' },
+        });
+        expect(begunAfter).toBe(0);
+        expect(await onlyJob()).toMatchObject({ state: 'unfinished', exit_status: 130 });
+        proxy.reset();
+        expect(await copyReport(args)).toMatchObject({ exit_status: 0, failures: [], loss_counts: {} });
+        eachOnce(await copies());
+      }
+    },
+  );
+
+  test('ends a job whose server does not answer any more', async () => {
+    const { args, copies } = await newJob();
+    const { child, release } = await heldAtFirstCreate(args);
+    child.process.kill('SIGINT');
+    expect(await child.ended).toMatchObject({ status: 130, signal: null });
+    expect(await onlyJob()).toMatchObject({ state: 'unfinished', exit_status: 130 });
+    await release();
+    expect(await copyReport(args)).toMatchObject({ exit_status: 0, failures: [] });
+    eachOnce(await copies());
   });
 
   test('a second one ends it at once', async () => {

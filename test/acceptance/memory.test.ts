@@ -11,7 +11,7 @@ import {
   sha256Of,
   writeLargeFile,
 } from './large-content.ts';
-import { copyReport } from './run-mlferry.ts';
+import { copyReport, runMlferry } from './run-mlferry.ts';
 
 /** Bytes that a mlferry process may have resident at most. */
 const MOST_MEMORY = 256_000_000;
@@ -27,16 +27,22 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** Runs a copy; its report and the most memory that the process had resident, in bytes. */
+/** Variables that have a process tell the most memory it had resident, in bytes, and what it told. */
+const measured = () => ({
+  NODE_OPTIONS: `--import=${new URL('./memory-peak.ts', import.meta.url).href}`,
+  PEAK_MEMORY_FILE: join(directory, 'peak'),
+});
+
+async function peakOf(command: string | undefined): Promise<number> {
+  const memory = Number(await readFile(measured().PEAK_MEMORY_FILE, 'utf8'));
+  console.log(`${command}: at most ${(memory / 1e6).toFixed(0)} MB resident`);
+  return memory;
+}
+
+/** Runs a copy; its report and its memory. */
 async function measuredCopy(...args: string[]) {
-  const peakFile = join(directory, 'peak');
-  const preload = new URL('./memory-peak.ts', import.meta.url).href;
-  const report = await copyReport([...args, '--temp-dir', directory], {
-    environment: { NODE_OPTIONS: `--import=${preload}`, PEAK_MEMORY_FILE: peakFile },
-  });
-  const memory = Number(await readFile(peakFile, 'utf8'));
-  console.log(`${args[0]}: at most ${(memory / 1e6).toFixed(0)} MB resident`);
-  return { report, memory };
+  const report = await copyReport([...args, '--temp-dir', directory], { environment: measured() });
+  return { report, memory: await peakOf(args[0]) };
 }
 
 test('a run with 1,000,000 points goes through an archive in 256 MB', async () => {
@@ -56,6 +62,12 @@ test('a run with 1,000,000 points goes through an archive in 256 MB', async () =
   expect(restore.report).toMatchObject({ exit_status: 0, sent: { points: 1_000_000 }, losses: [] });
   expect(restore.memory).toBeLessThan(MOST_MEMORY);
   expect(pointsOf(target, experiment)).toEqual(before);
+
+  const verify = ['verify', source.url, target.url, '-e', experiment, '--json', '--temp-dir', directory];
+  const { stdout, status } = await runMlferry(verify, { environment: measured() });
+  expect(JSON.parse(stdout)).toMatchObject({ items: [], checked: { points: 1_000_000 }, exit_status: 0 });
+  expect(status).toBe(0);
+  expect(await peakOf('verify')).toBeLessThan(MOST_MEMORY);
 });
 
 test.for(['random', 'repetitive'] as const)(

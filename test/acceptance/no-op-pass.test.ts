@@ -10,7 +10,8 @@ import { copyReport } from './run-mlferry.ts';
 import { startWatchedProxy } from './watched-proxy.ts';
 
 /** `MLFERRY_TEST_LONG=1`: the ten thousand. */
-const RUNS = process.env.MLFERRY_TEST_LONG === '1' ? 10_000 : 2_000;
+const long = process.env.MLFERRY_TEST_LONG === '1';
+const RUNS = long ? 10_000 : 2_000;
 
 /** A finished run as the newest MLflow keeps it, written to its database: ten thousand requests would take minutes. */
 interface Row {
@@ -50,7 +51,9 @@ function insertRuns(server: TestServer, rows: readonly Row[]): void {
 
 const newId = () => randomUUID().replaceAll('-', '');
 
-test('a pass over thousands of unchanged runs costs page scans, and writes nothing', async () => {
+test('a pass over thousands of unchanged runs costs page scans, and writes nothing', {
+  timeout: long ? 7_200_000 : 600_000,
+}, async () => {
   await using source = await startServer();
   await using target = await startServer();
   const from = await startWatchedProxy(source.url);

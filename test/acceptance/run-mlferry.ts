@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { canariesBelow, canariesIn, FOREIGN_SECRETS, UNUSED_CREDENTIALS } from '../canaries.ts';
 import { cleanEnvironment } from '../servers/start-server.ts';
 
 /** bin/mlferry.js, which runs the built package. */
@@ -28,19 +29,35 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs the command line as a user does: a process of its own, no credentials but those given. */
+/** Whether a command brings credentials of its own, which others in the environment could take the place of. */
+const hasCredentials = (args: readonly string[], environment: Readonly<Record<string, string>> = {}) =>
+  args.some((arg) => /:\/\/[^/]*@/.test(arg)) ||
+  Object.keys(environment).some((name) => /^(MLFERRY_|MLFLOW_TRACKING_|HOME$)/.test(name));
+
+/**
+ * Runs the command line as a user does: a process of its own, with the credentials given. Where there are none it gets
+ * some that are of no use, and secrets of other programs in any case; throws when one of them is in what it prints, or in
+ * the state that it keeps.
+ */
 export async function runMlferry(
   args: readonly string[],
   options: { environment?: Readonly<Record<string, string>>; stdin?: string } = {},
 ): Promise<Ended> {
   const child = spawn(process.execPath, [CLI, ...args], {
-    env: { ...ENVIRONMENT, ...options.environment },
+    env: {
+      ...ENVIRONMENT,
+      ...FOREIGN_SECRETS,
+      ...(hasCredentials(args, options.environment) ? {} : UNUSED_CREDENTIALS),
+      ...options.environment,
+    },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   // A command that refuses its input closes it early.
   child.stdin.on('error', () => undefined);
   child.stdin.end(options.stdin ?? '');
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  const seen = [...canariesIn(stdout + stderr), ...(await canariesBelow(stateHome))];
+  if (seen.length > 0) throw new Error(`mlferry ${args.join(' ')} shows secrets: ${seen.join(', ')}`);
   return { status: child.exitCode, stdout, stderr };
 }
 
@@ -69,6 +86,7 @@ const reportSchema = z.object({
   ),
   failures: z.array(z.object({ code: z.string(), object: z.string(), message: z.string() })),
   error: z.object({ code: z.string(), message: z.string() }).optional(),
+  verification: z.looseObject({ exit_status: z.int(), items: z.array(z.unknown()) }).optional(),
   exit_status: z.int(),
 });
 export type JsonReport = z.infer<typeof reportSchema>;

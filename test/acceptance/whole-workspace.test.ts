@@ -7,7 +7,8 @@ import { makeWorkspace, takeSnapshot } from '../servers/mlflow-client.ts';
 import { sharedServer } from '../servers/shared-server.ts';
 import type { Snapshot } from '../servers/snapshot.ts';
 import { startServer } from '../servers/start-server.ts';
-import { copyReport } from './run-mlferry.ts';
+import { leakedIds } from './leaked-ids.ts';
+import { copyReport, runMlferry } from './run-mlferry.ts';
 
 /** One workspace with everything that is hard to copy, at full size, over every kind of place and back. */
 describe('a whole workspace', () => {
@@ -31,16 +32,29 @@ describe('a whole workspace', () => {
     runs: { created: 28, failed: 0 },
   };
 
+  /** What a verification says of a clean copy. */
+  const same = (experiments: number, loss_counts: Record<string, number>) => ({
+    exit_status: 0,
+    items: [],
+    loss_counts,
+    experiments: { same: experiments },
+    runs: { same: 28, others: 0 },
+  });
+
   test('server → server, and again', async () => {
     const { url } = await sourceServer();
     await using target = await startServer();
     const first = await copyReport(['copy', url, target.url, '--view', 'all']);
     expect(first).toMatchObject({ ...clean, experiments: { read: 5, created: 4 } });
     expect(differences(source, await takeSnapshot(target))).toEqual([]);
+    const ids = source.runs.map(({ run_id }) => run_id);
+    expect(leakedIds(target, ids)).toEqual([]);
+    expect(leakedIds(await sourceServer(), ids).length).toBeGreaterThan(ids.length);
 
-    const second = await copyReport(['copy', url, target.url, '--view', 'all']);
+    const second = await copyReport(['copy', url, target.url, '--view', 'all', '--verify']);
     expect(second).toMatchObject({
       exit_status: 0,
+      verification: same(5, { PARENT_NOT_COPIED: 1, REFERENCE_KEPT: 1 }),
       experiments: { created: 0 },
       runs: { created: 0, updated: 0, unchanged: 28, failed: 0 },
       sent: { points: 0, artifacts: 0, artifact_bytes: 0 },
@@ -51,8 +65,14 @@ describe('a whole workspace', () => {
   test('server → archive → server', async () => {
     const { url } = await sourceServer();
     const archive = join(directory, 'backup.tar');
-    const backup = await copyReport(['backup', url, archive, '--view', 'all']);
-    expect(backup).toMatchObject({ exit_status: 0, failures: [], losses: [], runs: { created: 28 } });
+    const backup = await copyReport(['backup', url, archive, '--view', 'all', '--verify']);
+    expect(backup).toMatchObject({
+      exit_status: 0,
+      failures: [],
+      losses: [],
+      runs: { created: 28 },
+      verification: same(5, {}),
+    });
     await using target = await startServer();
     const restored = await copyReport(['restore', archive, target.url, '--view', 'all']);
     expect(restored).toMatchObject(clean);
@@ -98,6 +118,9 @@ describe('a whole workspace', () => {
     });
     const between = await takeSnapshot(target);
     expect(differences(before, between, { tolerate: isLostOnServers })).toEqual([]);
+    const verified = await runMlferry(['verify', directoryStore.url, target.url, '--view', 'all', '--json']);
+    expect(JSON.parse(verified.stdout)).toMatchObject(same(4, there.loss_counts));
+    expect(verified.status).toBe(0);
 
     const back = { url: join(directory, 'back', 'mlruns'), python: local.python };
     const report = await copyReport(['copy', target.url, back.url, '--view', 'all']);

@@ -394,6 +394,30 @@ describe.each(kinds.map((kind) => [kind.name, kind] as const))('%s', (_, kind) =
       (reader) => ({ ...reader, open: async () => Readable.from([], { objectMode: false }) }),
     ],
     [
+      'the last file cannot be opened',
+      'SOURCE_ITEM',
+      (reader) => ({
+        ...reader,
+        open: async (artifact) => {
+          if (artifact.path.startsWith('dir/ü')) throw new MlferryError('SOURCE_ITEM', 'It is gone');
+          return reader.open(artifact);
+        },
+      }),
+    ],
+    [
+      'the list of files ends in an error',
+      'SOURCE_ITEM',
+      (reader) => ({
+        ...reader,
+        async *artifacts() {
+          for await (const artifact of reader.artifacts()) {
+            yield artifact;
+            throw new MlferryError('SOURCE_ITEM', 'The directory cannot be read');
+          }
+        },
+      }),
+    ],
+    [
       'a body is long',
       'SHORT_BODY',
       (reader) => ({

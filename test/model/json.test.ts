@@ -88,3 +88,11 @@ describe('fromServerJson', () => {
     }
   });
 });
+
+it.each([
+  ['nesting', `{"a":12345678901234567890,"b":${'['.repeat(200_000)}${']'.repeat(200_000)}}`],
+  ['digits', `{"a":${'1'.repeat(20_000_000)}}`],
+  ['a string beside NaN', `{"a":NaN,"b":"${'\\n'.repeat(10_000_000)}"}`],
+])('too much %s is a SyntaxError', (_, text) => {
+  expect(() => fromServerJson(text)).toThrow(SyntaxError);
+});

@@ -238,11 +238,11 @@ describe('explain', () => {
       histories: ['rmse'],
       refused: [],
     });
-    expect(await told('server 2.9.2', { filter, max_runs: 3, order_by: ['metrics.r2'] })).toMatchObject({
+    expect(await told('server 2.9.2', { filter, max_runs: 3, order_by: ['created'] })).toMatchObject({
       dialect: 'MLflow 2.9.2',
       pushed: 'metrics.r2 > 0.3',
       here: 'MIN(metrics.rmse) < 1 AND params.only_some IS NULL',
-      order: { columns: ['metrics.r2 ASC'], pushed: true, first: 3 },
+      order: { columns: ['start_time ASC'], pushed: true, first: 3 },
     });
   });
 

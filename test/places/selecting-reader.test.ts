@@ -91,16 +91,22 @@ describe('selectingReader', () => {
     let handedOut = 0;
     const all = (await source()).readers.toReversed();
     const { ids } = await source({
-      sorted: async () => [
-        (async function* () {
-          for (let again = 0; again < 1000; again += 1) {
-            handedOut += 1;
-            const reader = all[again % 5];
-            if (reader !== undefined)
-              yield { source: { ...reader, run: { ...reader.run, run_id: `${again}` } }, recheck: undefined };
-          }
-        })(),
-      ],
+      together: async () => ({
+        sorted: true,
+        streams: [
+          (async function* () {
+            for (let again = 0; again < 1000; again += 1) {
+              handedOut += 1;
+              const reader = all[again % 5];
+              if (reader !== undefined)
+                yield {
+                  source: { ...reader, run: { ...reader.run, run_id: `${again}` } },
+                  recheck: undefined,
+                };
+            }
+          })(),
+        ],
+      }),
     });
     await ids({ max_runs: 3 });
     expect(handedOut).toBeLessThanOrEqual(100);

@@ -34,7 +34,7 @@ import {
  */
 
 const isLong = process.env.MLFERRY_TEST_LONG === '1';
-const EXPRESSIONS = isLong ? 20_000 : 1200;
+const EXPRESSIONS = isLong ? 9000 : 900;
 const SEED = isLong ? Date.now() % 2 ** 31 : 20_240;
 
 const newest: Quirks = { nanIsZero: false, listsAreLowerCase: false, isPostgresql: false };
@@ -57,7 +57,11 @@ async function ask(url: string, kind: SearchKind, body: object): Promise<string[
     body: JSON.stringify({ max_results: 1000, ...body }),
   });
   const text = await answer.text();
-  if (!answer.ok) return undefined;
+  // 500: a database's own refusal (a column ordered by twice, a number too large, a pattern that ends in an escape).
+  if (answer.status === 400 || answer.status === 500) return undefined;
+  // 3.6 and older: conditions on datasets beside others make SQL that no database accepts.
+  if (answer.status === 503 && text.includes('destination_id')) return undefined;
+  if (!answer.ok) throw new Error(`${kind}/search: ${answer.status} ${text}`);
   const json: unknown = JSON.parse(text);
   return kind === 'runs'
     ? answers.runs.parse(json).runs.map(({ info }) => info.run_id)
@@ -121,7 +125,7 @@ describe.each(servers)('%s', (_name, options, quirks) => {
       refusedByBoth: 0,
       extension: 0,
       database: 0,
-      accidents: new Set<string>(),
+      accidents: 0,
     };
     const disagreements: unknown[] = [];
     const view = kind === 'runs' ? { run_view_type: 'ALL', experiment_ids } : { view_type: 'ALL' };
@@ -140,9 +144,12 @@ describe.each(servers)('%s', (_name, options, quirks) => {
         const accident = accidentIn(text);
         if (accident === undefined)
           disagreements.push({ text, theirs: summary(theirs), mine: summary(mine) });
-        else tally.accidents.add(accident);
+        else tally.accidents += 1;
       }
     });
+    // What is put down to them stays little.
+    expect(tally.accidents).toBeLessThan(count / 50);
+    expect(tally.database).toBeLessThan(quirks.isPostgresql ? count / 20 : 1);
     return { tally, disagreements };
   }
 

@@ -6,9 +6,9 @@ import type { Comparison, Expression } from '../../src/search/expression.ts';
  * matter of the database, by name. The differential test takes them for granted here and nowhere else.
  */
 export interface Quirks {
-  /** MLflow issue 25640, until 3.16: a NaN metric is compared as 0. */
+  /** MLflow issue 25640, 3.6 and older: a NaN metric is compared as 0. */
   readonly nanIsZero: boolean;
-  /** MLflow issues 24964 and 25011, until 3.16: values of IN and NOT IN that are not lower case are dropped. */
+  /** MLflow issues 24964 and 25011, 3.6 and older: values of IN and NOT IN that are not lower case are dropped. */
   readonly listsAreLowerCase: boolean;
   /** PostgreSQL: a backslash in a pattern escapes, and ILIKE knows the cases of all letters. */
   readonly isPostgresql: boolean;
@@ -64,7 +64,9 @@ const ACCIDENTS: ReadonlyArray<readonly [name: string, pattern: RegExp]> = [
     'more than a key before IS NULL',
     /(?:^|\bAND\b)(?!\s*[^\s=!<>]+\s+IS\s+(?:NOT\s+)?NULL\b)(?:(?!\bAND\b)[\s\S])*\bIS\s+(?:NOT\s+)?NULL\b/i,
   ],
-  ['no key, or space, behind the dot', /\.(?:\s|[=!<>]|$)/],
+  ['no key, or space, behind the dot', /(?<!\d)\.(?:\s|[=!<>]|$)/],
+  ['space before the dot', /[\w§]\s+\.(?!\d)/],
+  ['quotes inside a key', /\.[^\s=!<>]*(?:[\w§]§|§[\w§])/],
   ['a cast', /::/],
   ['a subscript or a name in brackets', /[[\]]/],
   ['ASC or DESC in a key', /(?:ASC|DESC)/i],
@@ -74,6 +76,6 @@ const ACCIDENTS: ReadonlyArray<readonly [name: string, pattern: RegExp]> = [
 
 /** The name of the accident by which MLflow may accept this text. */
 export function accidentIn(text: string): string | undefined {
-  const withoutQuoted = text.replace(/'(?:''|[^'])*'|"(?:""|[^"])*"|`(?:``|[^`])*`/g, 'q');
+  const withoutQuoted = text.replace(/'(?:''|[^'])*'|"(?:""|[^"])*"|`(?:``|[^`])*`/g, '§');
   return ACCIDENTS.find(([, pattern]) => pattern.test(withoutQuoted))?.[0];
 }

@@ -219,6 +219,13 @@ function errorOf(text: string, kind: SearchKind): MlferryError {
   throw new Error(`No error: ${text}`);
 }
 
+test('nothing of the text moves the cursor of a terminal', () => {
+  const error = errorOf('metrics.a > "\u001b[2J\u202e\ud800"', 'runs');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be there
+  expect(`${error.message}${error.hint}`.replaceAll('\n', '')).not.toMatch(/[\u0000-\u001f\u202e]/);
+  expect(error.message.isWellFormed()).toBe(true);
+});
+
 const isLong = process.env.MLFERRY_TEST_LONG === '1';
 
 test.for(['runs', 'experiments'] as const)(

@@ -6,6 +6,7 @@ import type { Location } from '../location.ts';
 import type { ArtifactEntry, PlaceInfo, PlaceOptions, Reader } from '../place.ts';
 import { type RunSource, type SourceRun, selectingReader } from '../selecting-reader.ts';
 import { listArtifactFiles, locateArtifacts, openArtifactFile } from './artifact-files.ts';
+import { fileStoreHolding } from './holding.ts';
 import {
   fingerprintOf,
   isAbsent,
@@ -49,9 +50,10 @@ export async function openFileStoreReader(
     if (!noted.has(key)) note();
     noted.add(key);
   };
-  const fail = (object: string, thrown: unknown) => {
+  const fail = (object: string, thrown: unknown, run_id?: string) => {
     const { code, message, hint } = asItemError(thrown, object);
-    once(`failure ${object}`, () => findings.failure({ code, object, message, hint }));
+    const owner = run_id === undefined ? {} : { run_id };
+    once(`failure ${object}`, () => findings.failure({ code, object, ...owner, message, hint }));
   };
   const noteLosses = (losses: readonly RunLoss[], owner: { experiment_name: string; run_id?: string }) => {
     for (const loss of losses) {
@@ -137,7 +139,7 @@ export async function openFileStoreReader(
         const message = isAbsent(error)
           ? new MlferryError('SOURCE_ITEM', `${runDir} has no ${META_FILE}`)
           : error;
-        fail(runObject(name, experiment), message);
+        fail(runObject(name, experiment), message, name);
       }
     }
     return runs.sort((a, b) => compareTimes(a.start_time, b.start_time) || (a.run_id < b.run_id ? -1 : 1));
@@ -229,6 +231,7 @@ export async function openFileStoreReader(
 
   const source: RunSource = {
     info,
+    holding: fileStoreHolding(root),
     async *experiments(selection) {
       const named = selection.experiments.length + selection.runs.length > 0;
       const loaded = await loadExperiments(selection, selection.view !== 'active');
@@ -261,7 +264,7 @@ export async function openFileStoreReader(
         );
         for (const item of loaded) {
           if ('error' in item) {
-            fail(runObject(item.scanned.run_id, experiment), item.error);
+            fail(runObject(item.scanned.run_id, experiment), item.error, item.scanned.run_id);
             continue;
           }
           yield runReader(item.run, item.scanned, experiment);

@@ -5,8 +5,8 @@ import type { Experiment } from '../../model/records.ts';
 import { ownValue } from '../../model/string-map.ts';
 import { MlferryError } from '../../util/errors.ts';
 import type { TargetExperiment } from '../place.ts';
+import { createTagCheck, leftOut } from './experiment-tags.ts';
 import { fileUri } from './file-uri.ts';
-import { createKeySpace } from './key-paths.ts';
 import { isDirectory, listExperimentDirs, META_FILE, NEW_STORE, PARTIAL, TRASH } from './layout.ts';
 import { experimentMetaFields } from './meta-fields.ts';
 import { formatMetaYaml } from './meta-yaml.ts';
@@ -68,35 +68,23 @@ export function createTargetExperiments(context: StoreContext, isNew: boolean): 
     }
   };
 
-  const noteTag = (
-    name: string,
-    key: string,
-    code: 'KEY_NOT_ALLOWED' | 'VALUE_NOT_ALLOWED' | 'VALUE_CONFLICT',
-    reason: string,
-  ) =>
-    findings.loss({ code, experiment_name: name, key, detail: `the experiment tag is left out: ${reason}` });
-
   const tagsToWrite = (
     source: Experiment,
     name: string,
     present: Experiment | undefined,
     directory: string,
   ) => {
-    const problemOf = createKeySpace(join(directory, 'tags'), Object.keys(present?.tags ?? {}));
+    const lossOf = createTagCheck(directory, Object.keys(present?.tags ?? {}));
     const sorted = Object.entries(source.tags).sort(([a], [b]) => (a < b ? -1 : 1));
     return sorted.filter(([key, value]) => {
       const there = present === undefined ? undefined : ownValue(present.tags, key);
       if (there === value) return false;
-      if (there !== undefined)
-        noteTag(name, key, 'VALUE_CONFLICT', 'the target has another value, which was kept');
-      else if (!value.isWellFormed())
-        noteTag(name, key, 'VALUE_NOT_ALLOWED', 'it holds half a character, which no file can');
-      else {
-        const problem = problemOf(key);
-        if (problem === undefined) return true;
-        noteTag(name, key, 'KEY_NOT_ALLOWED', `a store cannot hold this key: ${problem}`);
-      }
-      return false;
+      const loss =
+        there === undefined
+          ? lossOf(key, value)
+          : leftOut('VALUE_CONFLICT', key, 'the target has another value, which was kept');
+      if (loss !== undefined) findings.loss({ ...loss, experiment_name: name });
+      return loss === undefined;
     });
   };
 

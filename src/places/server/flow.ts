@@ -63,7 +63,7 @@ export function createFlow({ concurrency, maxRequestsPerSecond, clock }: FlowOpt
     history: createWindow(half),
     write: createWindow(concurrency),
     bytes: createWindow(concurrency * 2),
-    read: createWindow(concurrency),
+    read: createWindow(concurrency * 2),
   };
   const gap = maxRequestsPerSecond === undefined ? 0 : 1000 / maxRequestsPerSecond;
   let nextStart = 0;

@@ -11,6 +11,7 @@ import { type RunSource, type SourceRun, selectingReader } from '../selecting-re
 import { listArtifacts, openArtifact } from './artifacts.ts';
 import { connect, type ServerLocation, type TrackingClient } from './client.ts';
 import { readHistory } from './history.ts';
+import { serverHolding } from './holding.ts';
 import { reportModelLinks, reportNotCarried } from './not-carried.ts';
 import { createPointStore } from './point-store.ts';
 import { createPrefetch, type Prefetch } from './prefetch.ts';
@@ -45,7 +46,7 @@ export function serverPlace(client: TrackingClient): PlaceInfo {
 
 /** The reading side of a connection. */
 export function serverReader(client: TrackingClient, options: PlaceOptions): Reader {
-  const { tempDir } = options;
+  const { tempDir, asFound = false } = options;
   const findings = withoutRepeats(options.findings);
   const budget = { free: BUDGET_POINTS };
   const prefetch = createPrefetch(client, tempDir, budget);
@@ -72,7 +73,7 @@ export function serverReader(client: TrackingClient, options: PlaceOptions): Rea
         await reportExperiment(experiment);
     },
     metrics: (keys) =>
-      readMetrics(client, found.run, keys, prefetch, () => createPointStore(tempDir, budget)),
+      readMetrics(client, found.run, keys, prefetch, () => createPointStore(tempDir, budget), asFound),
     artifacts: () => listArtifacts(client, found.run, findings),
     open: (artifact) => openArtifact(client, found.run, artifact, findings),
   });
@@ -85,6 +86,7 @@ export function serverReader(client: TrackingClient, options: PlaceOptions): Rea
 
   const source: RunSource = {
     info: serverPlace(client),
+    holding: serverHolding(client),
     experiments: async function* (selection) {
       if (selection.runs.length === 0) {
         const experiments = await selectExperiments(client, selection, missing);
@@ -113,17 +115,18 @@ export function serverReader(client: TrackingClient, options: PlaceOptions): Rea
           yield { source: sourceRun(found, experiment, selection), recheck };
       }
     },
-    sorted: async (experiments, selection, searched) => {
+    together: async (experiments, selection, searched) => {
       if (selection.runs.length > 0) return undefined;
       const byId = new Map(experiments.map((experiment) => [experiment.experiment_id, experiment]));
-      const streams = await search.sorted(experiments, selection, searched);
-      return streams?.map(async function* (stream) {
+      const { streams, sorted } = await search.together(experiments, selection, searched);
+      const candidatesOf = async function* (stream: (typeof streams)[number]) {
         for await (const { found, recheck } of stream) {
           const experiment = byId.get(found.run.experiment_id);
           if (experiment !== undefined && selectsRun(selection, found.run))
             yield { source: sourceRun(found, experiment, selection), recheck };
         }
-      });
+      };
+      return { streams: streams.map(candidatesOf), sorted };
     },
     explain: async (selection) => {
       const searched = searchOf(selection);
@@ -161,7 +164,8 @@ function withKeys(run: Run, keys: readonly string[] | undefined): Run {
 
 /**
  * All histories of a run: prefetched ones as they come, the others with a request each. A history that lacks the point
- * which the server itself calls the latest is read again by itself; when it still does, SERVER_ERROR is thrown.
+ * which the server itself calls the latest is read again by itself; when it still does, SERVER_ERROR is thrown, unless
+ * `asFound`.
  */
 async function* readMetrics(
   client: TrackingClient,
@@ -169,6 +173,7 @@ async function* readMetrics(
   keys: readonly string[] | undefined,
   prefetch: Prefetch,
   createStore: () => ReturnType<typeof createPointStore>,
+  asFound: boolean,
 ): AsyncGenerator<MetricPoints> {
   const store = createStore();
   try {
@@ -180,7 +185,7 @@ async function* readMetrics(
         sequence = store.sequence(latest);
         await readHistory(client, run.run_id, key, sequence);
       }
-      if (!sequence.hasLatest) {
+      if (!sequence.hasLatest && !asFound) {
         const message = `Run ${run.run_id}: the history of ${JSON.stringify(key)} lacks its latest point ${JSON.stringify(latest)}`;
         throw new MlferryError('SERVER_ERROR', message);
       }

@@ -27,12 +27,12 @@ export interface RunSearch {
   expect(experiments: readonly Experiment[]): void;
   /** Candidates of one experiment, in the order (start_time, run_id). */
   find(experiment_id: string, selection: Selection, filter: Expression): AsyncIterable<FoundRun>;
-  /** Candidates of all these experiments, sorted within each stream; undefined where the server cannot sort. */
-  sorted(
+  /** Candidates of all these experiments, in streams that are sorted where the server can. */
+  together(
     experiments: readonly Experiment[],
     selection: Selection,
     search: Search,
-  ): Promise<ReadonlyArray<AsyncIterable<FoundRun>> | undefined>;
+  ): Promise<{ streams: ReadonlyArray<AsyncIterable<FoundRun>>; sorted: boolean }>;
   /** Runs by their ids, in the order of these. Those that are gone are reported as missing. */
   byIds(experiment_id: string, ids: readonly string[]): AsyncIterable<ServerRun>;
   explain(
@@ -50,6 +50,9 @@ export const VIEW_TYPES: Readonly<Record<Selection['view'], ViewType>> = {
 };
 
 const IDS = 100;
+/** Runs in a page: of a sorted search only the first are wanted, unless many of them are sorted out here. */
+const MOST_PAGE = 1000;
+const LEAST_PAGE = 100;
 const PARALLEL = 4;
 
 interface Accepted {
@@ -154,7 +157,7 @@ export function createRunSearch(
     for await (const found of few ?? searchRuns(client, query)) yield { found, recheck: split.recheck };
   }
 
-  async function* sortedGroup(
+  async function* streamOf(
     query: RunQuery,
     recheck: Expression | undefined,
     page: number,
@@ -162,18 +165,23 @@ export function createRunSearch(
     for await (const found of searchRuns(client, query, page)) yield { found, recheck };
   }
 
-  const sorted: RunSearch['sorted'] = async (experiments, selection, { filter, order, max_runs = 1000 }) => {
+  const together: RunSearch['together'] = async (experiments, selection, search) => {
     const [first] = experiments;
-    if (first === undefined) return [];
+    if (first === undefined) return { streams: [], sorted: true };
+    const { filter, order, max_runs = MOST_PAGE } = search;
     const { dialect, split } = await accept(first.experiment_id, selection, filter);
     const order_by = pushOrder(order, dialect);
-    if (order_by === undefined) return undefined;
-    const run_view_type = VIEW_TYPES[selection.view];
-    return chunks(experiments, dialect.experiments).map((chunk) => {
-      const experiment_ids = chunk.map(({ experiment_id }) => experiment_id);
-      const query: RunQuery = { experiment_ids, run_view_type, filter: split.filter, order_by };
-      return sortedGroup(query, split.recheck, Math.min(1000, Math.max(100, max_runs)));
+    const page = order_by === undefined ? MOST_PAGE : Math.min(MOST_PAGE, Math.max(LEAST_PAGE, max_runs));
+    const streams = chunks(experiments, dialect.experiments).map((chunk) => {
+      const query: RunQuery = {
+        experiment_ids: chunk.map(({ experiment_id }) => experiment_id),
+        run_view_type: VIEW_TYPES[selection.view],
+        filter: split.filter,
+        ...(order_by === undefined ? {} : { order_by }),
+      };
+      return streamOf(query, split.recheck, page);
     });
+    return { streams, sorted: order_by !== undefined };
   };
 
   async function* byIds(experiment_id: string, ids: readonly string[]): AsyncGenerator<ServerRun> {
@@ -203,7 +211,7 @@ export function createRunSearch(
       group = undefined;
     },
     find,
-    sorted,
+    together,
     byIds,
     async explain(experiments, selection, { filter, order, max_runs }) {
       const [first] = experiments;
@@ -212,7 +220,7 @@ export function createRunSearch(
           ? { ...(await unasked(filter)), refused: [] }
           : await accept(first.experiment_id, selection, filter);
       const order_by = pushOrder(order, dialect);
-      const together = split.filter === undefined && max_runs === undefined ? 1 : dialect.experiments;
+      const inOne = split.filter === undefined && max_runs === undefined ? 1 : dialect.experiments;
       return {
         dialect: dialect.name,
         ...(split.filter === undefined ? {} : { pushed: split.filter }),
@@ -228,7 +236,7 @@ export function createRunSearch(
               },
             }),
         experiments: experiments.length,
-        searches: Math.ceil(experiments.length / together),
+        searches: Math.ceil(experiments.length / inOne),
         refused,
       };
     },

@@ -1,10 +1,11 @@
 import type { Findings } from '../../model/findings.ts';
-import { fits, isKeyAllowed, prefix, type TargetLimits } from '../../model/limits.ts';
+import type { TargetLimits } from '../../model/limits.ts';
 import type { Experiment } from '../../model/records.ts';
 import { ownValue, type StringMap } from '../../model/string-map.ts';
 import { MlferryError } from '../../util/errors.ts';
 import type { TargetExperiment } from '../place.ts';
 import { createOnce, type Patience } from './create-once.ts';
+import { fitExperimentTags } from './experiment-tags.ts';
 import { type KnownRun, scanKnownRuns, type Twin } from './known-runs.ts';
 import { type TargetRoutes, unlessMissing } from './target-routes.ts';
 
@@ -103,35 +104,9 @@ export function targetExperiments(context: ExperimentContext): TargetExperiments
 
   /** The tags as the target takes them; what it does not take is reported. */
   function fitTags(name: string, tags: StringMap, creating: boolean): StringMap {
-    const limits = context.limits();
-    const sent: Array<[string, string]> = [];
-    for (const [key, value] of Object.entries(tags)) {
-      const anyKey =
-        creating && context.createsAnyKey && key !== '' && fits(key, limits.key) && key.isWellFormed();
-      if (!isKeyAllowed(key, limits) && !anyKey) {
-        findings.loss({
-          code: 'KEY_NOT_ALLOWED',
-          experiment_name: name,
-          key,
-          detail: 'the target takes no experiment tag of this key; it is lost',
-        });
-        continue;
-      }
-      const allowed = value.toWellFormed();
-      if (!fits(allowed, limits.experimentTag)) {
-        const detail = `the experiment tag is longer than ${limits.experimentTag} characters and was shortened; the rest is lost, an experiment has no place to keep it`;
-        findings.loss({ code: 'EXPERIMENT_TAG_TOO_LONG', experiment_name: name, key, detail });
-      } else if (allowed !== value) {
-        findings.loss({
-          code: 'VALUE_NOT_ALLOWED',
-          experiment_name: name,
-          key,
-          detail: 'the experiment tag is no valid Unicode text; what is not was replaced',
-        });
-      }
-      sent.push([key, prefix(allowed, limits.experimentTag)]);
-    }
-    return Object.fromEntries(sent);
+    const fitted = fitExperimentTags(tags, context.limits(), creating && context.createsAnyKey);
+    for (const loss of fitted.losses) findings.loss({ ...loss, experiment_name: name });
+    return fitted.tags;
   }
 
   async function updateTags(state: ExperimentState, source: StringMap, present: StringMap): Promise<void> {

@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { createGzip, createZstdCompress, gzipSync, zstdCompressSync } from 'node:zlib';
+import { createZstdCompress, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { Header } from '../../../src/model/records.ts';
@@ -23,11 +23,11 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-/** Opens a file in a process that has 256 MiB for all its objects. */
-async function open(name: string, pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>) {
+/** Opens a file in a process that has so many MiB for all its objects. */
+async function open(name: string, pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, mebibytes = 100) {
   const path = join(dir, name);
   await pipeline(Readable.from(pieces, { objectMode: false }), createWriteStream(path));
-  const node = ['--max-old-space-size=256', '--max-semi-space-size=8', script, path];
+  const node = [`--max-old-space-size=${mebibytes}`, '--max-semi-space-size=8', script, path];
   const { stdout } = await promisify(execFile)(process.execPath, node, {
     env: { ...process.env, TMPDIR: dir },
   });
@@ -78,25 +78,23 @@ describe('a bomb is refused with exit status 5 in little memory:', () => {
     const found = await opened;
     expect(found).toMatchObject({ exit: 5, code: expect.stringMatching(code) });
     expect(found.message).not.toContain('\n');
-    expect(found.rss_mib).toBeLessThan(600);
+    expect(found.rss_mib).toBeLessThan(500);
   };
 
   it('1,000,000 empty entries', async () => {
+    const start = (await tarOf([ours('manifest.json', headerLine)])).subarray(0, -1024);
     const one = (await tarOf([ours('blobs/x', Buffer.alloc(0))])).subarray(0, 512);
-    const many = function* () {
-      yield await0.subarray(0, -1024);
-      const block = Buffer.concat(Array.from({ length: 1000 }, () => one));
-      for (let i = 0; i < 1000; i += 1) yield block;
-    };
-    const await0 = await tarOf([ours('manifest.json', headerLine)]);
-    await expectRefusal(open('entries.tar.gz', Readable.from(many()).pipe(createGzip())), /^HOSTILE$/);
+    // One gzip member after another is one gzip file.
+    const thousand = gzipSync(Buffer.concat(Array.from({ length: 1000 }, () => one)));
+    const many = Array.from({ length: 1000 }, () => thousand);
+    await expectRefusal(open('entries.tar.gz', once(gzipSync(start), ...many)), /^HOSTILE$/);
   });
 
   it('artifact paths of 4 kB that cost nothing to send', async () => {
     const start = [experimentLine, await runLine()];
     const make = (n: number) => ({ kind: 'artifact', run_id, path: `${PAD}${n}`, size: 0 });
     await expectRefusal(
-      open('paths.tar', once(await archiveOfParts(packed(start, 60_000, 10_000, make)))),
+      open('paths.tar', once(await archiveOfParts(packed(start, 12_000, 6000, make)))),
       /^HOSTILE$/,
     );
   });
@@ -105,17 +103,14 @@ describe('a bomb is refused with exit status 5 in little memory:', () => {
     const start = [experimentLine, await runLine()];
     const long = 'x'.repeat(10 * 2 ** 20);
     const make = (n: number) => ({ kind: 'metrics', run_id, key: `${long}${n}`, points: [[0, 0, 0]] });
-    await expectRefusal(
-      open('keys.tar', once(await archiveOfParts(packed(start, 20, 1, make)))),
-      /^HOSTILE$/,
-    );
+    await expectRefusal(open('keys.tar', once(await archiveOfParts(packed(start, 8, 1, make)))), /^HOSTILE$/);
   });
 
   it('runs without end', async () => {
     const { run } = await makeRun();
     const make = (n: number) => ({ ...run, run_id: String(n) });
     await expectRefusal(
-      open('runs.tar', once(await archiveOfParts(packed([experimentLine], 400_000, 100_000, make)))),
+      open('runs.tar', once(await archiveOfParts(packed([experimentLine], 150_000, 50_000, make)))),
       /^HOSTILE$/,
     );
   });
@@ -123,18 +118,18 @@ describe('a bomb is refused with exit status 5 in little memory:', () => {
   it('experiments with tags of many megabytes', async () => {
     const note = 'x'.repeat(10 * 2 ** 20);
     const make = (n: number) => ({ ...makeExperiment({ experiment_id: String(n) }), tags: { note } });
-    await expectRefusal(open('tags.tar', once(await archiveOfParts(packed([], 20, 1, make)))), /^HOSTILE$/);
+    await expectRefusal(open('tags.tar', once(await archiveOfParts(packed([], 8, 1, make)))), /^HOSTILE$/);
   });
 
-  it('a line of 1 GiB', async () => {
+  it('a line without end', async () => {
     const many = function* () {
       yield headerLine;
       yield Buffer.from('{"kind":"experiment","name":"');
       const piece = Buffer.alloc(2 ** 20, 'x');
-      for (let i = 0; i < 1024; i += 1) yield piece;
+      for (let i = 0; i < 200; i += 1) yield piece;
     };
-    await expectRefusal(open('line.ndjson', many()), /^CORRUPT$/);
-    await expectRefusal(open('line.ndjson.zst', Readable.from(many()).pipe(createZstdCompress())));
+    await expectRefusal(open('line.ndjson', many(), 256), /^CORRUPT$/);
+    await expectRefusal(open('line.ndjson.zst', Readable.from(many()).pipe(createZstdCompress()), 256));
   });
 
   it('a line of 60 MB nested to its end, and one of a million keys', async () => {
@@ -144,28 +139,31 @@ describe('a bomb is refused with exit status 5 in little memory:', () => {
       Buffer.alloc(30e6, ']'),
       Buffer.from('}\n'),
     ]);
-    await expectRefusal(open('deep.ndjson', once(headerLine, deep)), /^CORRUPT$/);
+    await expectRefusal(open('deep.ndjson', once(headerLine, deep), 256), /^CORRUPT$/);
     const nested = `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`;
-    await expectRefusal(open('nested.ndjson', once(headerLine, Buffer.from(`${nested}\n`))), /^CORRUPT$/);
+    await expectRefusal(
+      open('nested.ndjson', once(headerLine, Buffer.from(`${nested}\n`)), 256),
+      /^CORRUPT$/,
+    );
     const keys = Array.from({ length: 1_500_000 }, (_, i) => `"k${i}":""`).join();
     const wide = Buffer.from(`{"kind":"run","params":{${keys}}}\n`);
-    await expectRefusal(open('wide.ndjson', once(headerLine, wide)), /^CORRUPT$/);
+    await expectRefusal(open('wide.ndjson', once(headerLine, wide), 256), /^CORRUPT$/);
   });
 
   it('gzip within gzip, and parts that unpack to gigabytes', async () => {
-    const zeros = Buffer.alloc(64 * 2 ** 20);
+    const zeros = Buffer.alloc(16 * 2 ** 20);
     const inner = gzipSync(gzipSync(zeros));
     await expectRefusal(open('nested.tar.gz', once(inner)), /^CORRUPT$/);
-    const part = zstdCompressSync(Buffer.alloc(512 * 2 ** 20, ' '));
+    const part = zstdCompressSync(Buffer.alloc(128 * 2 ** 20, ' '));
     await expectRefusal(open('part.tar', once(await archiveOfParts([part]))), /^HOSTILE$/);
   });
 
-  it('a blob that unpacks to 2 GiB and belongs to nothing', async () => {
+  it('a blob that unpacks to 512 MiB and belongs to nothing', async () => {
     const path = `blobs/sha256/ab/${'c'.repeat(62)}.zst`;
     const chunks = Readable.from(
       (function* () {
         const piece = Buffer.alloc(2 ** 20);
-        for (let i = 0; i < 2048; i += 1) yield piece;
+        for (let i = 0; i < 512; i += 1) yield piece;
       })(),
     );
     const body = Buffer.concat(await chunks.pipe(createZstdCompress()).toArray());
@@ -174,9 +172,9 @@ describe('a bomb is refused with exit status 5 in little memory:', () => {
   });
 });
 
-it('100,000 runs in one archive are read in the same memory', async () => {
+it('50,000 runs in one archive are read in the same memory', async () => {
   const { run } = await makeRun();
-  const lines = Array.from({ length: 100_000 }, (_, n) => line({ ...run, run_id: String(n) }));
+  const lines = Array.from({ length: 50_000 }, (_, n) => line({ ...run, run_id: String(n) }));
   const bytes = await archiveOf([], [headerLine, experimentLine, ...lines]);
   expect(await open('large.tar', once(bytes))).toMatchObject({ code: 'accepted' });
 });

@@ -36,7 +36,7 @@ describe('requests under way', () => {
     expect(await fill(flow, 'history')).toHaveLength(4);
     expect(await fill(flow, 'search')).toHaveLength(4);
     expect(await fill(flow, 'bytes')).toHaveLength(16);
-    expect(await fill(flow, 'read')).toHaveLength(8);
+    expect(await fill(flow, 'read')).toHaveLength(16);
     expect(await fill(flowOf(fakeClock(), 1), 'history')).toHaveLength(1);
   });
 

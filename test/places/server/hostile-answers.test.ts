@@ -121,8 +121,10 @@ describe('a redirect', () => {
 describe('an answer is not trusted for size or form:', () => {
   const clientOf = async (answer: Answer) => {
     const fake = await startFake(({ path }) => (path === PATH ? answer : undefined));
-    return connectTo(fake.url.href, { ...bearer, MLFLOW_HTTP_REQUEST_MAX_RETRIES: '1' });
+    return connectTo(fake.url.href, { ...bearer, MLFLOW_HTTP_REQUEST_MAX_RETRIES: '0' });
   };
+  /** From a server that was MLflow a moment ago such an answer counts as a passing fault. */
+  const NO_ANSWER = /^(NOT_MLFLOW|UNAVAILABLE)$/;
   const text = (body: string, headers: Record<string, string> = {}) =>
     status(200, body, { 'content-type': 'application/json', ...headers });
   const deep = `${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}`;
@@ -140,14 +142,14 @@ describe('an answer is not trusted for size or form:', () => {
     ['no HTTP at all', { respond: (response) => response.socket?.end('220 ftp ready\r\n') }],
   ])('%s', async (_, answer) => {
     const error = await errorOf((await clientOf(answer)).call(ask));
-    expect(error.code).toBe('NOT_MLFLOW');
+    expect(error.code).toMatch(NO_ANSWER);
   });
 
   it('a list nested deep within a history', async () => {
     const body = `{"metrics":[{"n":12345678901234567890,"x":${'['.repeat(200_000)}${']'.repeat(200_000)}}]}`;
     const client = await clientOf(text(body));
     const read = client.stream(PATH, {}, (answer) => splitJsonList(bytesOf(answer), async () => undefined));
-    expect((await errorOf(read)).code).toBe('NOT_MLFLOW');
+    expect((await errorOf(read)).code).toMatch(NO_ANSWER);
   });
 
   it('a length that lies', async () => {

@@ -1,0 +1,60 @@
+import type { Command } from 'commander';
+import { z } from 'zod';
+import type { Io } from './io.ts';
+import { addPaceOptions, addTlsOptions, parseOptions } from './options.ts';
+import { addSelectionOptions, collect } from './selection-options.ts';
+import { formatVerification } from './verify-text.ts';
+import { verifyWithProgress } from './verify-with-progress.ts';
+
+const ownOptions = z.object({
+  quick: z.boolean().default(false),
+  all: z.boolean().default(false),
+  losses: z.boolean().default(false),
+});
+
+/** `mlferry verify PLACE [TARGET]`. */
+export function addVerifyCommand(program: Command, io: Io): void {
+  const command = program
+    .command('verify')
+    .description('check one place, or compare a target with its source point by point')
+    .argument('<place>', 'place to check, or the source')
+    .argument('[target]', 'place that a copy was made to')
+    .option('--quick', 'fields, latest values, paths and sizes only: no histories, no artifact bytes')
+    .option('--all', 'list what is the same, too')
+    .option('--losses', 'list every expected loss, not only how many')
+    .option('--rename <from=to>', 'names on the target, as they were given to copy (repeatable)', collect, [])
+    .option('--into <experiment>', 'the experiment of the target that all runs were copied into')
+    .option('--no-artifacts', 'do not look at artifacts')
+    .option('--no-metrics', 'do not look at metrics')
+    .option('--artifacts-dir <dir>', "directory of a stream's artifact bytes")
+    .option('--allow-edited', 'accept a stream whose lines were edited')
+    .option('--json', 'print the report as one JSON object')
+    .option('-q, --quiet', 'print what is not the same only')
+    .action(async (place: string, target: string | undefined, values: unknown) => {
+      const { job, json, quiet } = parseOptions(values);
+      const { quick, all, losses } = ownOptions.parse(values);
+      const report = await verifyWithProgress(place, target, { ...job, quick, all }, quiet, io);
+      io.stdout.write(json ? `${JSON.stringify(report)}\n` : formatVerification(report, { quiet, losses }));
+      io.exit(io.signalStatus?.() ?? report.exit_status);
+    })
+    .addHelpText(
+      'after',
+      `
+Examples
+  mlferry verify backup.tar
+  mlferry verify ./mlruns --quick
+  mlferry verify http://old:5000 https://new.example.com --view all
+  mlferry verify http://a:5000 http://b:5000 -e churn --rename 'churn=team/churn' --json
+
+Symbols
+  = same   + only in the source   - only in the target   * differs   ! could not be read
+
+Exit status
+  0 all the same · 3 something could not be read · 4 differences; others as in mlferry --help
+`,
+    );
+  addSelectionOptions(command);
+  addPaceOptions(command);
+  addTlsOptions(command, 'from');
+  addTlsOptions(command, 'to');
+}

@@ -1,0 +1,117 @@
+import { latestPoints } from '../model/latest-points.ts';
+import type { Experiment } from '../model/records.ts';
+import type { Selection } from '../model/selection.ts';
+import type { Reader, RunReader } from '../places/place.ts';
+import { asMlferryError, MlferryError } from '../util/errors.ts';
+import { mapConcurrent } from '../util/map-concurrent.ts';
+import { latestDifferences } from './compare-record.ts';
+import type { ComparedParts } from './compare-run.ts';
+import { EXACT } from './compare-series.ts';
+import { chunksOf } from './pair-runs.ts';
+import type { ProgressCounter } from './progress-counter.ts';
+import type { Verdictbook } from './report.ts';
+
+/** How one place is checked. */
+export interface CheckFrame {
+  readonly selection: Selection;
+  readonly parts: ComparedParts;
+  readonly concurrency: number;
+  readonly signal: AbortSignal;
+  readonly book: Verdictbook;
+  readonly progress: ProgressCounter;
+}
+
+const CHUNK = 100;
+
+/**
+ * Reads every selected run of a place whole: its record, its histories, which must agree with its latest points, the list
+ * of its files, and unless `quick` their bytes. What cannot be read is listed. Throws what stops the job.
+ */
+export async function checkPlace(reader: Reader, frame: CheckFrame): Promise<void> {
+  const { selection, parts, book, progress } = frame;
+  const experiments: Experiment[] = [];
+  for await (const experiment of reader.experiments(selection)) experiments.push(experiment);
+  progress.experiments(experiments.length);
+  for (const experiment of experiments) {
+    progress.experiment(experiment.name);
+    const { experiment_id: id, name } = experiment;
+    try {
+      for await (const chunk of chunksOf(reader.runs(experiment, selection), CHUNK)) {
+        if (parts.metrics) reader.prefetch?.(chunk);
+        await mapConcurrent(chunk, frame.concurrency, (run) => checkRun(run, experiment, frame));
+      }
+      book.add({ kind: 'experiment', symbol: '=', id, name, differences: [] });
+    } catch (error) {
+      const known = asMlferryError(error);
+      if (known.meaning.scope === 'job') throw known;
+      const reason = `${known.message} (${known.code})`;
+      book.add({ kind: 'experiment', symbol: '!', id, name, differences: [], reason });
+    }
+    progress.experimentDone();
+  }
+}
+
+async function checkRun(source: RunReader, experiment: Experiment, frame: CheckFrame): Promise<void> {
+  const { book, parts, progress, signal } = frame;
+  const { run_id: id, run_name: name } = source.run;
+  const item = { kind: 'run' as const, id, name, experiment_name: experiment.name, differences: [] };
+  signal.throwIfAborted();
+  progress.runSeen();
+  try {
+    const points = parts.metrics ? await readSeries(source, frame) : 0;
+    const { files, bytes } = parts.artifacts ? await readArtifacts(source, frame) : { files: 0, bytes: 0 };
+    progress.checked({ points, files, bytes });
+    book.add({ ...item, symbol: '=' });
+    progress.runDone(false);
+  } catch (error) {
+    const known = asMlferryError(error);
+    if (known.meaning.scope === 'job' && known.code !== 'CORRUPT' && known.code !== 'BUG') throw known;
+    book.add({ ...item, symbol: '!', reason: `${known.message} (${known.code})` });
+    progress.runDone(true);
+  }
+}
+
+async function readSeries(source: RunReader, { progress }: CheckFrame): Promise<number> {
+  let count = 0;
+  async function* counted() {
+    for await (const piece of source.metrics()) {
+      count += piece.points.length;
+      progress.amount(piece.points.length, 0);
+      yield piece;
+    }
+  }
+  const latest = await latestPoints(counted());
+  const [wrong] = latestDifferences(source.run.latest_metrics, latest, EXACT);
+  if (wrong !== undefined) {
+    const key = wrong.field.slice('latest_metrics.'.length);
+    throw new MlferryError(
+      'SOURCE_ITEM',
+      `The history of ${JSON.stringify(key)} does not agree with its latest point: ${wrong.source ?? 'none'} is shown, ${wrong.target ?? 'none'} is in the history`,
+    );
+  }
+  return count;
+}
+
+async function readArtifacts(
+  source: RunReader,
+  { parts, progress }: CheckFrame,
+): Promise<{ files: number; bytes: number }> {
+  let files = 0;
+  let bytes = 0;
+  for await (const entry of source.artifacts()) {
+    files += 1;
+    if (parts.quick) {
+      bytes += entry.size ?? 0;
+      continue;
+    }
+    const body = await source.open(entry);
+    if (body === undefined) continue;
+    for await (const chunk of body) {
+      if (!(chunk instanceof Uint8Array))
+        throw new MlferryError('BUG', `${entry.path} gave something else than bytes`);
+      bytes += chunk.length;
+      progress.amount(0, chunk.length);
+    }
+  }
+  return { files, bytes };
+}

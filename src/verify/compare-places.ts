@@ -1,0 +1,285 @@
+import { runReferences } from '../copy/remap.ts';
+import { type RenameRule, renamed } from '../copy/rename.ts';
+import type { Ledger } from '../copy/report.ts';
+import { ORIGIN_TAG } from '../model/canonical.ts';
+import type { Experiment, Run } from '../model/records.ts';
+import { type Selection, wantsWholeExperiments } from '../model/selection.ts';
+import { ownValue } from '../model/string-map.ts';
+import type { Reader } from '../places/place.ts';
+import { asMlferryError, type MlferryError } from '../util/errors.ts';
+import { mapConcurrent } from '../util/map-concurrent.ts';
+import { compareExperiment } from './compare-experiment.ts';
+import { type ComparedParts, compareRun, type RunFrame } from './compare-run.ts';
+import type { Difference } from './difference.ts';
+import { chunksOf, pairRuns, type RunPair } from './pair-runs.ts';
+import type { ProgressCounter } from './progress-counter.ts';
+import type { Verdictbook } from './report.ts';
+import { createTargetIndex, EVERYTHING, type TargetIndex } from './target-index.ts';
+
+/** How two places are compared. */
+export interface ComparisonFrame {
+  readonly selection: Selection;
+  readonly rename: readonly RenameRule[];
+  readonly into: string | undefined;
+  readonly parts: ComparedParts;
+  readonly concurrency: number;
+  readonly signal: AbortSignal;
+  readonly book: Verdictbook;
+  /** Expected losses. */
+  readonly expected: Ledger;
+  /** Ids of target runs whose record could not be read. */
+  readonly unreadableRuns: ReadonlySet<string>;
+  isHidden(target_run_id: string, path: string): boolean;
+  /** Whether the copy itself reported this difference as a loss. */
+  isReported(difference: Difference, owner: { experiment_name: string; run_id?: string }): boolean;
+  readonly progress: ProgressCounter;
+}
+
+/** Runs whose histories are fetched together. */
+const CHUNK = 100;
+
+/** An experiment of the source, where its runs should be, and which they are. */
+interface Mapped {
+  readonly source: Experiment;
+  readonly name: string;
+  readonly target: Experiment | undefined;
+  readonly ids: Set<string>;
+}
+
+/** Compares all that is selected at the source with what the target has of it. Throws what stops the job. */
+export async function compareRuns(source: Reader, target: Reader, frame: ComparisonFrame): Promise<void> {
+  const { selection, book, progress } = frame;
+  const experiments = await mapExperiments(source, target, frame);
+  const references = new Set<string>();
+  for (const { source: experiment, ids } of experiments) {
+    await orListed(frame, experiment, async () => {
+      for await (const { run } of source.runs(experiment, selection)) {
+        ids.add(run.run_id);
+        const { tags, inputs } = runReferences(run);
+        for (const id of [...[...tags.values()].flat(), ...inputs]) references.add(id);
+      }
+    });
+  }
+  // A copy makes an experiment whose runs are chosen one by one only when there is one.
+  const counted = wantsWholeExperiments(selection)
+    ? experiments
+    : experiments.filter(({ ids }) => ids.size > 0);
+  const index = createTargetIndex(target, source);
+  await indexTarget(index, counted, references, target, frame);
+  progress.experiments(counted.length);
+  for (const mapped of counted) {
+    progress.experiment(mapped.source.name);
+    addExperiment(mapped, counted, target, frame);
+    await orListed(frame, mapped.source, () => compareExperimentRuns(source, target, mapped, index, frame));
+    progress.experimentDone();
+  }
+  book.runs.others += index.others();
+  await listUnmatched(source, index, frame);
+}
+
+async function mapExperiments(source: Reader, target: Reader, frame: ComparisonFrame): Promise<Mapped[]> {
+  const byName = new Map<string, Experiment>();
+  for await (const experiment of target.experiments(EVERYTHING)) {
+    const known = byName.get(experiment.name);
+    if (known === undefined || known.lifecycle_stage === 'deleted') byName.set(experiment.name, experiment);
+  }
+  const mapped: Mapped[] = [];
+  for await (const experiment of source.experiments(frame.selection)) {
+    const name = frame.into ?? renamed(experiment.name, frame.rename);
+    mapped.push({ source: experiment, name, target: byName.get(name), ids: new Set() });
+  }
+  return mapped;
+}
+
+/** Scans the target where copies should be; all of it where references lead out, or where everything is compared. */
+async function indexTarget(
+  index: TargetIndex,
+  experiments: readonly Mapped[],
+  references: ReadonlySet<string>,
+  target: Reader,
+  { selection }: ComparisonFrame,
+): Promise<void> {
+  const byTarget = Map.groupBy(experiments, ({ target: found }) => found?.experiment_id);
+  const all = new Set(experiments.flatMap(({ ids }) => [...ids]));
+  for (const [id, group] of byTarget) {
+    const found = group[0]?.target;
+    if (id === undefined || found === undefined) continue;
+    await index.scan(found, new Set(group.flatMap(({ ids }) => [...ids])));
+  }
+  const everything = selection.experiments.length + selection.runs.length === 0;
+  if (!everything && [...references].every((id) => index.runIds.has(id))) return;
+  for await (const other of target.experiments(EVERYTHING))
+    if (!byTarget.has(other.experiment_id)) await index.scanOther(other, all);
+}
+
+function addExperiment(
+  { source, name, target: found }: Mapped,
+  all: readonly Mapped[],
+  target: Reader,
+  { book, into, expected, isReported }: ComparisonFrame,
+): void {
+  const item = { kind: 'experiment' as const, id: source.experiment_id, name: source.name };
+  if (found === undefined) {
+    book.add({ ...item, symbol: '+', differences: [] });
+    return;
+  }
+  const shared = into !== undefined || all.filter((other) => other.name === name).length > 1;
+  const { differences, losses } = compareExperiment(source, found, { name, holding: target.holding, shared });
+  const unexpected = differences.filter((difference) => !isReported(difference, { experiment_name: name }));
+  for (const loss of losses) expected.loss({ ...loss, experiment_name: source.name });
+  book.add({
+    ...item,
+    target_id: found.experiment_id,
+    symbol: unexpected.length > 0 ? '*' : '=',
+    differences: unexpected,
+  });
+}
+
+async function compareExperimentRuns(
+  source: Reader,
+  target: Reader,
+  { source: experiment, name, target: found, ids }: Mapped,
+  index: TargetIndex,
+  frame: ComparisonFrame,
+): Promise<void> {
+  const { selection, parts, concurrency } = frame;
+  const copyOf = (id: string) => (found === undefined ? undefined : index.copyOf(found.experiment_id, id));
+  const copies = new Set([...ids].flatMap((id) => copyOf(id) ?? []));
+  const pairs = pairRuns(
+    source.runs(experiment, selection),
+    found === undefined || copies.size === 0 ? nothing() : target.runs(found, EVERYTHING),
+    copyOf,
+    (id) => copies.has(id),
+  );
+  for await (const chunk of chunksOf(pairs, CHUNK)) {
+    const both = chunk.filter((pair) => pair.target !== undefined);
+    if (parts.metrics && !parts.quick && both.length > 0) {
+      source.prefetch?.(both.map((pair) => pair.source));
+      target.prefetch?.(both.flatMap((pair) => pair.target ?? []));
+    }
+    await mapConcurrent(chunk, concurrency, (pair) =>
+      comparePair(pair, source, target, experiment, name, index, frame),
+    );
+  }
+}
+
+async function* nothing(): AsyncGenerator<never> {}
+
+async function comparePair(
+  pair: RunPair,
+  source: Reader,
+  target: Reader,
+  experiment: Experiment,
+  name: string,
+  index: TargetIndex,
+  frame: ComparisonFrame,
+): Promise<void> {
+  const { book, parts, expected, signal, progress } = frame;
+  const { run } = pair.source;
+  const item = { kind: 'run' as const, id: run.run_id, name: run.run_name, experiment_name: experiment.name };
+  signal.throwIfAborted();
+  progress.runSeen();
+  if (pair.target === undefined) {
+    const unreadable = frame.unreadableRuns.has(run.run_id);
+    // The failure of the target's run is listed already.
+    if (!unreadable) book.add({ ...item, symbol: '+', differences: [] });
+    progress.runDone(unreadable);
+    return;
+  }
+  const copy = pair.target.run;
+  try {
+    const runFrame: RunFrame = {
+      runIds: index.runIds,
+      kept: isKept(run, copy, target),
+      inDeletedExperiment: frame.into === undefined && experiment.lifecycle_stage === 'deleted',
+      holding: target.holding,
+      parts,
+      sourceKind: source.info.kind,
+      targetKind: target.info.kind,
+      isHidden: (path) => frame.isHidden(copy.run_id, path),
+      onProgress: progress.amount,
+    };
+    const { differences, losses, ...amount } = await compareRun(pair.source, pair.target, runFrame);
+    const owner = { experiment_name: name, run_id: run.run_id };
+    const unexpected = differences.filter((difference) => !frame.isReported(difference, owner));
+    for (const loss of losses)
+      expected.loss({ ...loss, run_id: run.run_id, experiment_name: experiment.name });
+    progress.checked(amount);
+    book.add({
+      ...item,
+      target_id: copy.run_id,
+      symbol: unexpected.length > 0 ? '*' : '=',
+      differences: unexpected,
+    });
+    progress.runDone(false);
+  } catch (error) {
+    const known = asMlferryError(error);
+    if (known.meaning.scope === 'job' && !isOfRun(known)) throw known;
+    book.add({ ...item, target_id: copy.run_id, symbol: '!', differences: [], reason: reasonOf(known) });
+    progress.runDone(true);
+  }
+}
+
+/** Damage that a stream shows while it is read concerns the run at hand. */
+function isOfRun({ code }: MlferryError): boolean {
+  return code === 'CORRUPT' || code === 'TRUNCATED' || code === 'BUG';
+}
+
+/** Whether the target's run is the source's own record: archives and streams keep it, and so does what was archived. */
+function isKept(source: Run, copy: Run, target: Reader): boolean {
+  if (source.run_id !== copy.run_id) return false;
+  return (
+    target.holding === undefined || ownValue(source.tags, ORIGIN_TAG) === ownValue(copy.tags, ORIGIN_TAG)
+  );
+}
+
+const reasonOf = ({ message, code }: MlferryError) => `${message} (${code})`;
+
+/** Copies whose run the source does not have any more. Only if there are such the whole source is looked through. */
+async function listUnmatched(
+  source: Reader,
+  index: TargetIndex,
+  { book, selection }: ComparisonFrame,
+): Promise<void> {
+  const existing = new Set<string>();
+  const candidates = index.unmatched.filter(({ twin_of }) => twin_of === undefined);
+  if (candidates.length > 0 && selection.runs.length > 0) {
+    book.runs.unselected += candidates.length;
+    for (const { source_id } of candidates) existing.add(source_id);
+  } else if (candidates.length > 0) {
+    for await (const experiment of source.experiments(EVERYTHING))
+      for await (const { run } of source.runs(experiment, EVERYTHING)) existing.add(run.run_id);
+    book.runs.unselected += candidates.filter(({ source_id }) => existing.has(source_id)).length;
+  }
+  for (const { run_id, run_name, experiment_name, source_id, twin_of } of index.unmatched) {
+    if (twin_of === undefined && existing.has(source_id)) continue;
+    book.add({
+      kind: 'run',
+      symbol: '-',
+      id: run_id,
+      name: run_name,
+      experiment_name,
+      differences: [],
+      reason:
+        twin_of === undefined
+          ? `a copy of run ${source_id}, which the source does not have`
+          : `a second copy of run ${source_id}, beside ${twin_of}`,
+    });
+  }
+}
+
+/** An error of one experiment is listed, and the others go on. */
+async function orListed(
+  { book }: ComparisonFrame,
+  experiment: Experiment,
+  task: () => Promise<void>,
+): Promise<void> {
+  try {
+    await task();
+  } catch (error) {
+    const known = asMlferryError(error);
+    if (known.meaning.scope === 'job') throw known;
+    const { experiment_id: id, name } = experiment;
+    book.add({ kind: 'experiment', symbol: '!', id, name, differences: [], reason: reasonOf(known) });
+  }
+}

@@ -1,0 +1,116 @@
+import type { RunLoss } from '../model/fit-run.ts';
+import type { Run } from '../model/records.ts';
+import type { HeldRun, PointRules } from '../places/holding.ts';
+import type { PlaceInfo, RunReader } from '../places/place.ts';
+import { compareArtifacts, missingOwnFile } from './compare-artifacts.ts';
+import { latestDifferences, recordDifferences } from './compare-record.ts';
+import { compareSeries, EXACT } from './compare-series.ts';
+import type { Difference } from './difference.ts';
+import { type CopyFrame, expectedRun } from './expected-run.ts';
+
+/** What of a run is compared. */
+export interface ComparedParts {
+  readonly metrics: boolean;
+  readonly artifacts: boolean;
+  /** Fields, latest points, paths and sizes; no histories, no bytes. */
+  readonly quick: boolean;
+}
+
+/** Everything that a run's comparison needs. */
+export interface RunFrame extends CopyFrame {
+  readonly parts: ComparedParts;
+  readonly sourceKind: PlaceInfo['kind'];
+  readonly targetKind: PlaceInfo['kind'];
+  /** Whether the target's reader cannot see an artifact of this path. */
+  isHidden(path: string): boolean;
+  onProgress(points: number, bytes: number): void;
+}
+
+/** What comparing a run gave. */
+export interface RunComparison {
+  readonly differences: readonly Difference[];
+  readonly losses: readonly RunLoss[];
+  readonly points: number;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** Compares a run with its copy, field by field. Throws what reading either side throws. */
+export async function compareRun(
+  source: RunReader,
+  target: RunReader,
+  frame: RunFrame,
+): Promise<RunComparison> {
+  const { parts, kept, holding } = frame;
+  const held = closest(expectedRun(source.run, target.run, frame), target.run, kept);
+  const differences = recordDifferences(held.run, target.run, kept);
+  const losses = [...held.losses];
+  let spills = held.spills;
+  let spillsPoints = false;
+  let points = 0;
+  let files = 0;
+  let bytes = 0;
+
+  if (parts.metrics) {
+    const rules = kept || holding === undefined ? EXACT : holding.points(target.run);
+    const series = await metricDifferences(source, target, rules, frame);
+    differences.push(...series.differences);
+    losses.push(...series.losses);
+    points = series.points;
+    spillsPoints = series.refused > 0 && holding?.refusedPoints === 'metrics';
+    spills ||= series.refused > 0 && holding?.refusedPoints === 'oversize';
+  }
+  if (parts.artifacts) {
+    const placement =
+      kept || holding === undefined ? (path: string) => ({ path }) : await holding.artifacts(target.run);
+    const found = await compareArtifacts(source, target, {
+      placement,
+      quick: parts.quick,
+      ownFiles: !kept && holding !== undefined,
+      isHidden: frame.isHidden,
+      sourceKind: frame.sourceKind,
+      targetKind: frame.targetKind,
+      onBytes: (count) => frame.onProgress(0, count),
+    });
+    differences.push(...found.differences);
+    losses.push(...found.losses);
+    ({ files, bytes } = found);
+    const needed = [spills ? ('oversize' as const) : [], spillsPoints ? ('metrics' as const) : []].flat();
+    if (!found.unreachable)
+      differences.push(...needed.filter((kind) => !found.own.has(kind)).map(missingOwnFile));
+  }
+  return { differences, losses, points, files, bytes };
+}
+
+/** Of several right forms the one that is nearest to what is there. */
+function closest(forms: readonly [HeldRun, ...HeldRun[]], present: Run, kept: boolean): HeldRun {
+  const [first, ...others] = forms;
+  let best = { form: first, differences: recordDifferences(first.run, present, kept).length };
+  for (const form of others) {
+    const differences = recordDifferences(form.run, present, kept).length;
+    if (differences < best.differences) best = { form, differences };
+  }
+  return best.form;
+}
+
+async function metricDifferences(source: RunReader, target: RunReader, rules: PointRules, frame: RunFrame) {
+  const latest = latestDifferences(source.run.latest_metrics, target.run.latest_metrics, rules);
+  if (frame.parts.quick) {
+    const losses = Object.keys(source.run.latest_metrics).flatMap((key): RunLoss[] => {
+      const detail = rules.problemOf(key);
+      return detail === undefined ? [] : [{ code: 'KEY_NOT_ALLOWED', key, detail }];
+    });
+    return { differences: latest, losses, points: 0, refused: 0 };
+  }
+  const series = await compareSeries(source, target, rules, (count) => frame.onProgress(count, 0));
+  const changed = new Set(series.differences.map(({ key }) => `latest_metrics.${key}`));
+  const differences: Difference[] = series.differences.map(({ key, ...points }) => ({
+    field: `metrics.${key}`,
+    source: points.first.source,
+    target: points.first.target,
+    points,
+  }));
+  // What follows from the history is said once.
+  differences.push(...latest.filter(({ field }) => !changed.has(field)));
+  return { ...series, differences };
+}

@@ -1,0 +1,140 @@
+import { type JobOptions, placeOptions, withTempDir } from '../copy/job.ts';
+import { createLedger } from '../copy/report.ts';
+import type { Findings, Loss } from '../model/findings.ts';
+import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
+import { openReader } from '../places/open.ts';
+import type { PlaceInfo, Reader } from '../places/place.ts';
+import { asMlferryError, MlferryError } from '../util/errors.ts';
+import { checkPlace } from './check-place.ts';
+import { compareRuns } from './compare-places.ts';
+import { createProgressCounter } from './progress-counter.ts';
+import { createVerdictbook, type VerifyReport, verifyStatus } from './report.ts';
+import { reportedLosses } from './reported-losses.ts';
+
+/** Options of a verification; all have defaults. */
+export interface VerifyOptions
+  extends Pick<
+    JobOptions,
+    | 'selection'
+    | 'concurrency'
+    | 'maxRequestsPerSecond'
+    | 'rename'
+    | 'into'
+    | 'metrics'
+    | 'artifacts'
+    | 'allowEdited'
+    | 'artifactsDir'
+    | 'tempDir'
+    | 'tls'
+    | 'environment'
+    | 'stdin'
+    | 'signal'
+    | 'onProgress'
+  > {
+  /** Fields, latest points, paths and sizes; no histories (of two places), no artifact bytes. Default false. */
+  readonly quick?: boolean | undefined;
+  /** List what is the same, too. Default false. */
+  readonly all?: boolean | undefined;
+  /** Losses of the copy that has just ended: they are expected. */
+  readonly reported?: readonly Loss[] | undefined;
+}
+
+/**
+ * Checks one place, or compares a target with its source, in the ids of the source. Nothing is written. Throws only what
+ * keeps a place from being opened; what ends the work later is in `error`.
+ */
+export async function verify(
+  from: string,
+  to: string | undefined,
+  options: VerifyOptions = {},
+): Promise<VerifyReport> {
+  const started = performance.now();
+  const selection: Selection = { ...ALL_ACTIVE, ...options.selection };
+  const quick = options.quick ?? false;
+  const book = createVerdictbook(options.all ?? false);
+  const expected = createLedger();
+  const progress = createProgressCounter(options.onProgress);
+  const shared = {
+    selection,
+    parts: { metrics: options.metrics ?? true, artifacts: options.artifacts ?? true, quick },
+    book,
+    progress,
+  };
+  return withTempDir(options.tempDir, async (tempDir) => {
+    const sourceFindings: Findings = {
+      loss: expected.loss,
+      failure: (failure) => book.failure(failure, 'source'),
+    };
+    const sourceOptions = placeOptions(options, tempDir, sourceFindings, 'from');
+    const { concurrency, signal } = sourceOptions;
+    let stopped: MlferryError | undefined;
+    const end = (source: PlaceInfo, target: PlaceInfo | undefined): VerifyReport => ({
+      from: source,
+      ...(target === undefined ? {} : { to: target }),
+      quick,
+      experiments: book.experiments,
+      runs: book.runs,
+      checked: progress.total(),
+      items: book.items,
+      loss_counts: Object.fromEntries(expected.lossCounts),
+      losses: expected.losses,
+      unlisted: book.unlisted() + expected.unlisted(),
+      ...(stopped === undefined
+        ? {}
+        : { error: { code: stopped.code, message: stopped.message, hint: stopped.hint } }),
+      seconds: (performance.now() - started) / 1000,
+      exit_status: verifyStatus(stopped, book),
+    });
+    const orStopped = async (work: Promise<void>) => {
+      try {
+        await work;
+      } catch (error) {
+        stopped = signal.aborted
+          ? new MlferryError('INTERRUPTED', 'Interrupted', { cause: error })
+          : asMlferryError(error);
+      }
+    };
+
+    const source = await openReader(from, sourceOptions);
+    let target: Reader | undefined;
+    try {
+      if (to === undefined) {
+        await orStopped(checkPlace(source, { ...shared, concurrency, signal }));
+        return end(source.info, undefined);
+      }
+      const hidden = new Set<string>();
+      const unreadableRuns = new Set<string>();
+      const targetFindings: Findings = {
+        loss({ code, run_id, key }) {
+          if (code === 'ARTIFACTS_UNREACHABLE') hidden.add(JSON.stringify([run_id, key]));
+        },
+        failure(failure) {
+          if (failure.run_id !== undefined) unreadableRuns.add(failure.run_id);
+          book.failure(failure, 'target');
+        },
+      };
+      const targetOptions = placeOptions(options, tempDir, targetFindings, 'to');
+      target = await openReader(to, { ...targetOptions, asFound: true });
+      await orStopped(
+        compareRuns(source, target, {
+          ...shared,
+          concurrency,
+          signal,
+          rename: options.rename ?? [],
+          into: options.into,
+          expected,
+          unreadableRuns,
+          isHidden: (run_id, path) =>
+            path
+              .split('/')
+              .some((_, at, parts) => hidden.has(JSON.stringify([run_id, parts.slice(0, at + 1).join('/')]))),
+          isReported: reportedLosses(options.reported ?? []),
+        }),
+      );
+      return end(source.info, target.info);
+    } finally {
+      await target?.close();
+      await source.close();
+    }
+  });
+}
