@@ -16,6 +16,7 @@ import type { Io } from './io.ts';
 import { addChangeOptions, addPlaceOptions, placeOf, tagsOf } from './manage-options.ts';
 import { oneLine } from './manage-text.ts';
 import { runChange } from './run-change.ts';
+import { warnOfCredentials } from './run-copy.ts';
 import { timeText } from './runs-list.ts';
 import { collect } from './selection-options.ts';
 
@@ -89,6 +90,7 @@ function addList(experiments: Command, io: Io): void {
     .option('--ndjson', 'print one JSON object a line')
     .action(async (place: string, values: unknown) => {
       const { json, ndjson, view } = experimentOptions.parse(values);
+      warnOfCredentials([place], io);
       if (json && ndjson) throw new MlferryError('USAGE', '--json and --ndjson exclude each other');
       const rows = [['experiment_id', 'name', 'lifecycle_stage', 'creation_time', 'last_update_time']];
       const lines: string[] = [];
@@ -127,7 +129,7 @@ function addDelete(experiments: Command, io: Io): void {
     .description('delete experiments softly, with their runs')
     .argument('<place>', 'tracking server or mlruns directory')
     .action((place: string, values: unknown) =>
-      runChange(values, 'delete-experiments', io, (options) =>
+      runChange(place, values, 'delete-experiments', io, (options) =>
         deleteExperiments(place, { ...options, selection: deliberateSelection(values, 'active') }),
       ),
     )
@@ -151,8 +153,8 @@ function addRestore(experiments: Command, io: Io): void {
     .action((place: string, values: unknown) => {
       const { fromUndo } = experimentOptions.parse(values);
       if (fromUndo !== undefined)
-        return runChange(values, 'undo', io, (options) => undo(place, fromUndo, options));
-      return runChange(values, 'restore-experiments', io, (options) =>
+        return runChange(place, values, 'undo', io, (options) => undo(place, fromUndo, options));
+      return runChange(place, values, 'restore-experiments', io, (options) =>
         restoreExperiments(place, { ...options, selection: deliberateSelection(values, 'all') }),
       );
     })
@@ -176,6 +178,7 @@ function addRename(experiments: Command, io: Io): void {
     .argument('<name>', 'its new name')
     .action((place: string, experiment: string, name: string, values: unknown) =>
       runChange(
+        place,
         values,
         'rename-experiment',
         io,
@@ -200,7 +203,7 @@ function addTag(experiments: Command, io: Io): void {
     .argument('<place>', 'tracking server or mlruns directory')
     .argument('<tags...>', 'KEY=VALUE')
     .action((place: string, pairs: string[], values: unknown) =>
-      runChange(values, 'tag-experiments', io, (options) =>
+      runChange(place, values, 'tag-experiments', io, (options) =>
         tagExperiments(place, tagsOf(pairs), {
           ...options,
           selection: deliberateSelection(values, 'active'),

@@ -7,6 +7,7 @@ import { formatCount } from './format.ts';
 import type { Io } from './io.ts';
 import { changeValues, placeOf, undoPath } from './manage-options.ts';
 import { formatManageReport, formatPlan } from './manage-text.ts';
+import { warnOfCredentials } from './run-copy.ts';
 
 /**
  * What every changing command does: shows the plan, asks on a terminal (`--yes`: does not), prints the report, sets the exit
@@ -14,6 +15,7 @@ import { formatManageReport, formatPlan } from './manage-text.ts';
  * command line names the one object.
  */
 export async function runChange(
+  place: string,
   values: unknown,
   action: Action,
   io: Io,
@@ -27,6 +29,7 @@ export async function runChange(
       hint: 'Add --yes to go on without a question, or --dry-run to see what would be changed.',
     });
   }
+  warnOfCredentials([place], io);
   let shown = false;
   const progress = io.stderr.isTTY === true && !quiet ? createLogUpdate(io.stderr) : undefined;
   let report: ManageReport;

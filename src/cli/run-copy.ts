@@ -64,7 +64,8 @@ export async function runCopy(from: string, to: string, values: unknown, io: Io)
   io.exit(exit_status);
 }
 
-function warnOfCredentials(locations: readonly string[], io: Io): void {
+/** Says on stderr which locations carry credentials. */
+export function warnOfCredentials(locations: readonly string[], io: Io): void {
   for (const location of locations) {
     if (!/^[a-z]+:\/\/[^/?#]*@/i.test(location)) continue;
     io.stderr.write(

@@ -6,6 +6,7 @@ import { systemCode } from '../util/errors.ts';
 import { redact } from '../util/redact.ts';
 import type { Io } from './io.ts';
 import { addChoiceOptions, addPlaceOptions, choiceOf, placeOf } from './manage-options.ts';
+import { warnOfCredentials } from './run-copy.ts';
 
 const csvOptions = z.object({
   layout: z.enum(CSV_LAYOUTS),
@@ -36,6 +37,7 @@ export function addRunsCsvCommand(runs: Command, io: Io): void {
         ...placeOf(values, io),
         stdin: io.stdin,
       };
+      warnOfCredentials([place], io);
       try {
         const { failures, repeated_keys } = await writeCsv(place, io.stdout, options);
         if (repeated_keys.length > 0)

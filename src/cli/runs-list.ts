@@ -11,6 +11,7 @@ import type { Io } from './io.ts';
 import { addChoiceOptions, addPlaceOptions, choiceOf, placeOf } from './manage-options.ts';
 import { oneLine } from './manage-text.ts';
 import { parseTime } from './parse-time.ts';
+import { warnOfCredentials } from './run-copy.ts';
 
 type Cell = string | number | null | undefined;
 
@@ -51,6 +52,7 @@ export function addRunsListCommand(runs: Command, io: Io): void {
     .action(async (place: string, values: unknown) => {
       const { columns: list, json, ndjson, view } = listOptions.parse(values);
       if (json && ndjson) throw new MlferryError('USAGE', '--json and --ndjson exclude each other');
+      warnOfCredentials([place], io);
       const columns = list?.split(',').map((name) => column(name.trim()));
       const options = { ...choiceOf(values), ...placeOf(values, io), stdin: io.stdin };
       const shown =

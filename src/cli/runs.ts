@@ -42,7 +42,7 @@ function addDelete(runs: Command, io: Io): void {
     .description('delete runs softly, and the runs below them')
     .argument('<place>', 'tracking server or mlruns directory')
     .action((place: string, values: unknown) =>
-      runChange(values, 'delete-runs', io, (options) => {
+      runChange(place, values, 'delete-runs', io, (options) => {
         const { cascade } = cascadeOption.parse(values);
         return deleteRuns(place, { ...options, ...deliberateChoice(values), cascade });
       }),
@@ -69,8 +69,8 @@ function addRestore(runs: Command, io: Io): void {
     .action((place: string, values: unknown) => {
       const { cascade, fromUndo } = cascadeOption.parse(values);
       if (fromUndo !== undefined)
-        return runChange(values, 'undo', io, (options) => undo(place, fromUndo, options));
-      return runChange(values, 'restore-runs', io, (options) =>
+        return runChange(place, values, 'undo', io, (options) => undo(place, fromUndo, options));
+      return runChange(place, values, 'restore-runs', io, (options) =>
         restoreRuns(place, { ...options, ...deliberateChoice(values), cascade }),
       );
     })
@@ -101,7 +101,7 @@ function addTag(runs: Command, io: Io): void {
     .argument('<place>', 'tracking server or mlruns directory')
     .argument('<tags...>', 'KEY=VALUE')
     .action((place: string, pairs: string[], values: unknown) =>
-      runChange(values, 'tag-runs', io, (options) =>
+      runChange(place, values, 'tag-runs', io, (options) =>
         tagRuns(place, tagsOf(pairs), { ...options, ...deliberateChoice(values) }),
       ),
     )
@@ -122,7 +122,7 @@ function addUntag(runs: Command, io: Io): void {
     .argument('<place>', 'tracking server or mlruns directory')
     .argument('<keys...>', 'keys of the tags')
     .action((place: string, keys: string[], values: unknown) =>
-      runChange(values, 'tag-runs', io, (options) => {
+      runChange(place, values, 'tag-runs', io, (options) => {
         const tags = Object.fromEntries(keys.map((key) => [key, null]));
         return tagRuns(place, tags, { ...options, ...deliberateChoice(values) });
       }),
@@ -145,7 +145,7 @@ function addRename(runs: Command, io: Io): void {
     .argument('<run>', 'id of the run')
     .argument('<name>', 'its new name')
     .action((place: string, run: string, name: string, values: unknown) =>
-      runChange(values, 'rename-run', io, (options) => renameRun(place, run, name, options), false),
+      runChange(place, values, 'rename-run', io, (options) => renameRun(place, run, name, options), false),
     )
     .addHelpText(
       'after',

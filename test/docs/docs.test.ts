@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Command, CommanderError } from 'commander';
 import { expect, test } from 'vitest';
+import { choiceOf } from '../../src/cli/manage-options.ts';
 import { parseOptions } from '../../src/cli/options.ts';
 import { createProgram } from '../../src/cli/program.ts';
 import { inspect } from '../../src/copy/inspect.ts';
@@ -118,11 +119,12 @@ function parser() {
   const program = createProgram(io);
   for (const command of leaves(program)) {
     command.action(() => {
-      if (command.name() === 'schema') return;
       const group = command.parent?.name();
+      if (command.name() === 'schema' || group === 'jobs') return;
       if (group === 'runs' || group === 'experiments') {
         // What follows the place is a run, a name or a tag.
         parseLocation(String(command.processedArgs[0]));
+        if (Object.hasOwn(command.opts(), 'run')) choiceOf(command.opts());
         return;
       }
       parseOptions(command.opts());
@@ -160,9 +162,11 @@ test.each(documents)('the command lines in %s are ones that mlferry takes', asyn
 });
 
 test('the examples in --help are ones that mlferry takes', async () => {
+  // The help of a group has the examples of its commands, where they are few.
   const paths = leaves(parser().program).map((command) => {
     const group = command.parent?.name() ?? 'mlferry';
-    return group === 'mlferry' ? [command.name()] : [group, command.name()];
+    if (group === 'mlferry' || group === 'jobs') return [group === 'jobs' ? group : command.name()];
+    return [group, command.name()];
   });
   for (const path of paths) {
     const { program, printed } = parser();

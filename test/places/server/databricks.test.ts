@@ -57,6 +57,7 @@ host = https://bare.example.com
       url: 'https://a.example.com/',
       authorization: 'Bearer dapi-1',
       origin: 'DATABRICKS_HOST and DATABRICKS_TOKEN',
+      secrets: ['dapi-1'],
     });
   });
 
