@@ -111,19 +111,6 @@ export async function findStore(path: string): Promise<string | undefined> {
   return itself === 'maybe' ? own : undefined;
 }
 
-/** The root of the store at a path, or in it. Throws LOCATION when there is none. */
-export async function requireStore(path: string): Promise<string> {
-  try {
-    const root = await findStore(path);
-    if (root !== undefined) return root;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new MlferryError('LOCATION', `"${path}" cannot be read: ${reason}`, { cause: error });
-  }
-  const reason = (await isDirectory(path)) ? 'is no mlruns directory and contains none' : 'does not exist';
-  throw new MlferryError('LOCATION', `"${path}" ${reason}`);
-}
-
 /** The fingerprint of a store: 16 hex digits from the sha256 of its real absolute path. */
 export async function fingerprintOf(root: string): Promise<string> {
   const path = await realpath(root).catch(() => root);
