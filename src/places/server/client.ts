@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { z } from 'zod';
+import { sizedBody } from '../../artifacts/sized-body.ts';
 import { fromServerJson, toJson } from '../../model/json.ts';
 import { MlferryError } from '../../util/errors.ts';
 import type { RetryPolicy } from '../../util/retry.ts';
@@ -130,7 +131,9 @@ export async function connect(place: ServerLocation, options: PlaceOptions): Pro
 
   async function upload(path: string, size: number, open: () => Promise<Readable>): Promise<void> {
     const headers = { 'content-length': String(size), 'content-type': 'application/octet-stream' };
-    await exchange.send({ method: 'PUT', path, headers, body: open }, async ({ body }) => body.dump());
+    // Of a body without a single byte undici says so in the header, and the server would store an empty file.
+    const whole = async () => sizedBody(await open(), size, `The body of PUT ${path}`);
+    await exchange.send({ method: 'PUT', path, headers, body: whole }, async ({ body }) => body.dump());
   }
 
   const text = (path: string, repeats: number) =>

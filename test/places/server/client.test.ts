@@ -206,10 +206,14 @@ describe('download and upload', () => {
     ]);
   });
 
-  it('refuses a stream that is shorter than announced', async () => {
-    const { client } = await clientOf([good]);
-    await expect(
-      client.upload(PATH, 5, async () => Readable.from([Buffer.from('he')])),
-    ).rejects.toMatchObject({ code: 'SHORT_BODY' });
+  it.each([
+    ['shorter than', ['he']],
+    ['longer than', ['hello', 'hello']],
+    ['empty instead of', []],
+  ])('refuses a stream that is %s announced', async (_, pieces) => {
+    const { client, fake } = await clientOf([good]);
+    const body = async () => Readable.from(pieces.map((piece) => Buffer.from(piece)));
+    await expect(client.upload(PATH, 5, body)).rejects.toMatchObject({ code: 'SHORT_BODY' });
+    expect(fake.to(PATH)).toEqual([]);
   });
 });
