@@ -55,7 +55,7 @@ export function serverHolding(client: TrackingClient): Holding {
   };
 }
 
-/** Tags with unusual keys that went along in the create. */
+/** A tag with an unusual key that is there all the same is right: older servers take any in `experiments/create`. */
 function withCreatedTags({ tags, losses }: FittedTags, source: Run['tags'], present: Run['tags']) {
   const created = Object.entries(source).filter(
     ([key, value]) => ownValue(tags, key) === undefined && ownValue(present, key) === value,
