@@ -1,8 +1,9 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asMlferryError, MlferryError, systemCode } from '../util/errors.ts';
+import { findLockHolder, type LockHolder } from '../util/lock-file.ts';
 import { whereabouts } from '../util/process-identity.ts';
-import { type LockHolder, lockHolder } from './job-lock.ts';
+import { LOCK_FILE } from './job-lock.ts';
 import { JOURNAL_FILE } from './journal.ts';
 import { type JournalState, readJournal } from './journal-lines.ts';
 
@@ -70,7 +71,7 @@ async function summaryOf(stateDir: string, job_id: string): Promise<JobSummary> 
   const { start, first_started, end, step, done, doubtful } = await readJournal(
     join(directory, JOURNAL_FILE),
   );
-  const holder = await lockHolder(directory);
+  const holder = await findLockHolder(join(directory, LOCK_FILE));
   const where = holder === undefined ? 'gone' : whereabouts(holder);
   const rest = end?.exit_status === 0 ? 'done' : 'unfinished';
   return {

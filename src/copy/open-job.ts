@@ -1,7 +1,7 @@
 import { ALL_ACTIVE } from '../model/selection.ts';
 import type { JobOptions } from './job.ts';
 import { type JobIdentity, jobId, placeName } from './job-identity.ts';
-import { takeLock } from './job-lock.ts';
+import { takeJobLock } from './job-lock.ts';
 import { jobDirectory } from './jobs.ts';
 import { type Journal, openJournal } from './journal.ts';
 
@@ -35,7 +35,7 @@ export async function openJob(from: string, to: string, options: JobOptions): Pr
   };
   const job_id = jobId(identity);
   const directory = jobDirectory(options.stateDir, job_id);
-  const unlock = await takeLock(directory, job_id);
+  const lock = await takeJobLock(directory, job_id);
   let journal: Journal | undefined;
   return {
     job_id,
@@ -46,7 +46,7 @@ export async function openJob(from: string, to: string, options: JobOptions): Pr
     },
     async release() {
       await journal?.close();
-      await unlock();
+      await lock.release();
     },
   };
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { asMlferryError, MlferryError, systemCode } from './errors.ts';
-import { ownIdentity, type ProcessIdentity, whereabouts } from './process-identity.ts';
+import { ownIdentity, whereabouts } from './process-identity.ts';
 
 /** A lock that this process holds. */
 export interface FileLock {
@@ -10,24 +10,33 @@ export interface FileLock {
   release(): Promise<void>;
 }
 
+const lockHolder = z.object({
+  pid: z.int().positive(),
+  host: z.string(),
+  birth: z.string().optional(),
+  /** When the lock was taken, ms since the epoch. */
+  started: z.int().nonnegative(),
+});
+
 /** Who holds a lock. */
-const lockHolder = z.object({ pid: z.int().positive(), host: z.string(), birth: z.string().optional() });
+export type LockHolder = z.infer<typeof lockHolder>;
 
 const ATTEMPTS = 20;
 
 /**
  * Takes the lock `path` for this process; a lock whose holder is dead is taken over. The file appears with its content,
- * so nobody sees half a lock. `object` is what it guards, for messages. Throws CONFLICT when another process holds it.
+ * so nobody sees half a lock. `object` is what it guards and `giveUp` how to get rid of a lock that nobody holds, for
+ * messages. Throws CONFLICT when another process holds it, or one of another machine.
  */
-export async function takeLock(path: string, object: string): Promise<FileLock> {
-  const text = JSON.stringify(ownIdentity());
+export async function takeLock(path: string, object: string, giveUp = `remove ${path}`): Promise<FileLock> {
+  const text = JSON.stringify({ ...ownIdentity(), started: Date.now() } satisfies LockHolder);
   const fresh = `${path}.${randomUUID()}`;
   try {
     await writeFile(fresh, text, { flag: 'wx' });
     for (let attempt = 0; !(await isPlaced(fresh, path, text)); attempt++) {
       const found = await readLock(path);
       if (found === undefined) continue;
-      if (attempt === ATTEMPTS || isHeld(found)) throw taken(path, object, found);
+      if (attempt === ATTEMPTS || isHeld(found)) throw taken(object, found, giveUp);
       if (await takeOver(fresh, path, text)) break;
     }
   } catch (error) {
@@ -93,7 +102,13 @@ async function readLock(path: string): Promise<string | undefined> {
   }
 }
 
-function holderOf(text: string): ProcessIdentity | undefined {
+/** Who holds a lock now, dead or alive; `undefined`: nobody. */
+export async function findLockHolder(path: string): Promise<LockHolder | undefined> {
+  const text = await readLock(path);
+  return text === undefined ? undefined : holderOf(text);
+}
+
+function holderOf(text: string): LockHolder | undefined {
   try {
     return lockHolder.parse(JSON.parse(text));
   } catch {
@@ -107,10 +122,13 @@ function isHeld(text: string): boolean {
   return holder !== undefined && whereabouts(holder) !== 'gone';
 }
 
-function taken(path: string, object: string, text: string): MlferryError {
+function taken(object: string, text: string, giveUp: string): MlferryError {
   const holder = holderOf(text);
-  const who = holder === undefined ? 'another process' : `process ${holder.pid} on ${holder.host}`;
-  return new MlferryError('CONFLICT', `${object} is being written by ${who}`, {
-    hint: `Wait until it has ended. If there is no such process any more, remove ${path}.`,
+  const who =
+    holder === undefined
+      ? 'another process'
+      : `process ${holder.pid} on ${holder.host} since ${new Date(holder.started).toISOString()}`;
+  return new MlferryError('CONFLICT', `${object} is being worked on by ${who}`, {
+    hint: `Wait until it has ended. If there is no such process any more, ${giveUp}.`,
   });
 }

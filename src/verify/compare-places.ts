@@ -11,6 +11,7 @@ import { mapConcurrent } from '../util/map-concurrent.ts';
 import { compareExperiment } from './compare-experiment.ts';
 import { type ComparedParts, compareRun, type RunFrame } from './compare-run.ts';
 import type { Difference } from './difference.ts';
+import { listUnmatched } from './list-unmatched.ts';
 import { chunksOf, pairRuns, type RunPair } from './pair-runs.ts';
 import type { ProgressCounter } from './progress-counter.ts';
 import type { Verdictbook } from './report.ts';
@@ -27,8 +28,8 @@ export interface ComparisonFrame {
   readonly book: Verdictbook;
   /** Expected losses. */
   readonly expected: Ledger;
-  /** Ids of target runs whose record could not be read. */
-  readonly unreadableRuns: ReadonlySet<string>;
+  /** Ids of runs whose record could not be read, on the one side and the other. */
+  readonly unreadable: { readonly source: ReadonlySet<string>; readonly target: ReadonlySet<string> };
   isHidden(target_run_id: string, path: string): boolean;
   /** Whether the copy itself reported this difference as a loss. */
   isReported(difference: Difference, owner: { experiment_name: string; run_id?: string }): boolean;
@@ -44,6 +45,8 @@ interface Mapped {
   readonly name: string;
   readonly target: Experiment | undefined;
   readonly ids: Set<string>;
+  /** Could be read so far, on both sides; what could not is listed already. */
+  readable: boolean;
 }
 
 /** Compares all that is selected at the source with what the target has of it. Throws what stops the job. */
@@ -51,10 +54,10 @@ export async function compareRuns(source: Reader, target: Reader, frame: Compari
   const { selection, book, progress } = frame;
   const experiments = await mapExperiments(source, target, frame);
   const references = new Set<string>();
-  for (const { source: experiment, ids } of experiments) {
-    await orListed(frame, experiment, async () => {
-      for await (const { run } of source.runs(experiment, selection)) {
-        ids.add(run.run_id);
+  for (const mapped of experiments) {
+    await orListed(frame, mapped, async () => {
+      for await (const { run } of source.runs(mapped.source, selection)) {
+        mapped.ids.add(run.run_id);
         const { tags, inputs } = runReferences(run);
         for (const id of [...[...tags.values()].flat(), ...inputs]) references.add(id);
       }
@@ -63,14 +66,16 @@ export async function compareRuns(source: Reader, target: Reader, frame: Compari
   // A copy makes an experiment whose runs are chosen one by one only when there is one.
   const counted = wantsWholeExperiments(selection)
     ? experiments
-    : experiments.filter(({ ids }) => ids.size > 0);
+    : experiments.filter(({ ids, readable }) => ids.size > 0 || !readable);
   const index = createTargetIndex(target, source);
   await indexTarget(index, counted, references, target, frame);
   progress.experiments(counted.length);
   for (const mapped of counted) {
     progress.experiment(mapped.source.name);
-    addExperiment(mapped, counted, target, frame);
-    await orListed(frame, mapped.source, () => compareExperimentRuns(source, target, mapped, index, frame));
+    if (mapped.readable) {
+      addExperiment(mapped, counted, target, frame);
+      await orListed(frame, mapped, () => compareExperimentRuns(source, target, mapped, index, frame));
+    }
     progress.experimentDone();
   }
   book.runs.others += index.others();
@@ -86,7 +91,7 @@ async function mapExperiments(source: Reader, target: Reader, frame: ComparisonF
   const mapped: Mapped[] = [];
   for await (const experiment of source.experiments(frame.selection)) {
     const name = frame.into ?? renamed(experiment.name, frame.rename);
-    mapped.push({ source: experiment, name, target: byName.get(name), ids: new Set() });
+    mapped.push({ source: experiment, name, target: byName.get(name), ids: new Set(), readable: true });
   }
   return mapped;
 }
@@ -97,14 +102,18 @@ async function indexTarget(
   experiments: readonly Mapped[],
   references: ReadonlySet<string>,
   target: Reader,
-  { selection }: ComparisonFrame,
+  frame: ComparisonFrame,
 ): Promise<void> {
+  const { selection } = frame;
   const byTarget = Map.groupBy(experiments, ({ target: found }) => found?.experiment_id);
   const all = new Set(experiments.flatMap(({ ids }) => [...ids]));
   for (const [id, group] of byTarget) {
     const found = group[0]?.target;
     if (id === undefined || found === undefined) continue;
-    await index.scan(found, new Set(group.flatMap(({ ids }) => [...ids])));
+    const ids = new Set(group.flatMap((mapped) => [...mapped.ids]));
+    // One scan for all that go into this experiment.
+    const scan = index.scan(found, ids);
+    for (const mapped of group) await orListed(frame, mapped, () => scan);
   }
   const everything = selection.experiments.length + selection.runs.length === 0;
   if (!everything && [...references].every((id) => index.runIds.has(id))) return;
@@ -180,7 +189,7 @@ async function comparePair(
   signal.throwIfAborted();
   progress.runSeen();
   if (pair.target === undefined) {
-    const unreadable = frame.unreadableRuns.has(run.run_id);
+    const unreadable = frame.unreadable.target.has(run.run_id);
     // The failure of the target's run is listed already.
     if (!unreadable) book.add({ ...item, symbol: '+', differences: [] });
     progress.runDone(unreadable);
@@ -235,51 +244,16 @@ function isKept(source: Run, copy: Run, target: Reader): boolean {
 
 const reasonOf = ({ message, code }: MlferryError) => `${message} (${code})`;
 
-/** Copies whose run the source does not have any more. Only if there are such the whole source is looked through. */
-async function listUnmatched(
-  source: Reader,
-  index: TargetIndex,
-  { book, selection }: ComparisonFrame,
-): Promise<void> {
-  const existing = new Set<string>();
-  const candidates = index.unmatched.filter(({ twin_of }) => twin_of === undefined);
-  if (candidates.length > 0 && selection.runs.length > 0) {
-    book.runs.unselected += candidates.length;
-    for (const { source_id } of candidates) existing.add(source_id);
-  } else if (candidates.length > 0) {
-    for await (const experiment of source.experiments(EVERYTHING))
-      for await (const { run } of source.runs(experiment, EVERYTHING)) existing.add(run.run_id);
-    book.runs.unselected += candidates.filter(({ source_id }) => existing.has(source_id)).length;
-  }
-  for (const { run_id, run_name, experiment_name, source_id, twin_of } of index.unmatched) {
-    if (twin_of === undefined && existing.has(source_id)) continue;
-    book.add({
-      kind: 'run',
-      symbol: '-',
-      id: run_id,
-      name: run_name,
-      experiment_name,
-      differences: [],
-      reason:
-        twin_of === undefined
-          ? `a copy of run ${source_id}, which the source does not have`
-          : `a second copy of run ${source_id}, beside ${twin_of}`,
-    });
-  }
-}
-
-/** An error of one experiment is listed, and the others go on. */
-async function orListed(
-  { book }: ComparisonFrame,
-  experiment: Experiment,
-  task: () => Promise<void>,
-): Promise<void> {
+/** An error of one experiment is listed once, and the others go on. */
+async function orListed({ book }: ComparisonFrame, mapped: Mapped, task: () => Promise<void>): Promise<void> {
   try {
     await task();
   } catch (error) {
     const known = asMlferryError(error);
     if (known.meaning.scope === 'job') throw known;
-    const { experiment_id: id, name } = experiment;
-    book.add({ kind: 'experiment', symbol: '!', id, name, differences: [], reason: reasonOf(known) });
+    const { experiment_id: id, name } = mapped.source;
+    if (mapped.readable)
+      book.add({ kind: 'experiment', symbol: '!', id, name, differences: [], reason: reasonOf(known) });
+    mapped.readable = false;
   }
 }

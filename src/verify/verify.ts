@@ -1,6 +1,6 @@
 import { type JobOptions, placeOptions, withTempDir } from '../copy/job.ts';
 import { createLedger } from '../copy/report.ts';
-import type { Findings, Loss } from '../model/findings.ts';
+import type { Failure, Findings, Loss } from '../model/findings.ts';
 import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
 import { openReader } from '../places/open.ts';
 import type { PlaceInfo, Reader } from '../places/place.ts';
@@ -61,10 +61,12 @@ export async function verify(
     progress,
   };
   return withTempDir(options.tempDir, async (tempDir) => {
-    const sourceFindings: Findings = {
-      loss: expected.loss,
-      failure: (failure) => book.failure(failure, 'source'),
+    const unreadable = { source: new Set<string>(), target: new Set<string>() };
+    const failureOf = (side: 'source' | 'target') => (failure: Failure) => {
+      if (failure.run_id !== undefined) unreadable[side].add(failure.run_id);
+      book.failure(failure, side);
     };
+    const sourceFindings: Findings = { loss: expected.loss, failure: failureOf('source') };
     const sourceOptions = placeOptions(options, tempDir, sourceFindings, 'from');
     const { concurrency, signal } = sourceOptions;
     let stopped: MlferryError | undefined;
@@ -103,15 +105,11 @@ export async function verify(
         return end(source.info, undefined);
       }
       const hidden = new Set<string>();
-      const unreadableRuns = new Set<string>();
       const targetFindings: Findings = {
         loss({ code, run_id, key }) {
           if (code === 'ARTIFACTS_UNREACHABLE') hidden.add(JSON.stringify([run_id, key]));
         },
-        failure(failure) {
-          if (failure.run_id !== undefined) unreadableRuns.add(failure.run_id);
-          book.failure(failure, 'target');
-        },
+        failure: failureOf('target'),
       };
       const targetOptions = placeOptions(options, tempDir, targetFindings, 'to');
       target = await openReader(to, { ...targetOptions, asFound: true });
@@ -123,7 +121,7 @@ export async function verify(
           rename: options.rename ?? [],
           into: options.into,
           expected,
-          unreadableRuns,
+          unreadable,
           isHidden: (run_id, path) =>
             path
               .split('/')

@@ -93,6 +93,20 @@ describe('mlferry verify', () => {
     });
   });
 
+  test('an unreadable source run does not make its copy one too many', async () => {
+    const source = join(directory, 'source', 'mlruns');
+    const store = join(directory, 'mlruns');
+    await mlferry('copy', SAMPLES, source);
+    await mlferry('copy', source, store);
+    await writeFile(join(source, RUN, 'meta.yaml'), 'not: a run');
+    const { out, status } = await mlferry('verify', source, store, '--json');
+    expect(JSON.parse(out)).toMatchObject({
+      items: [{ symbol: '!', kind: 'run' }],
+      runs: { unreadable: 1, only_in_target: 0, unselected: 1 },
+    });
+    expect(status).toBe(3);
+  });
+
   test('--json is one object, --all lists what is the same', async () => {
     const { out, status } = await mlferry(
       'verify',

@@ -312,7 +312,7 @@ describe.each(['.tar', '.ndjson'])('an unfinished %s', (suffix) => {
     const writer = await openWriter(path, testOptions(dir, artifactsDir()).options);
     await expect(attempt({ workspace, path, more: artifactsDir() })).rejects.toMatchObject({
       code: 'CONFLICT',
-      message: expect.stringContaining(`${path} is being written by process ${process.pid}`),
+      message: expect.stringContaining(`${path} is being worked on by process ${process.pid}`),
     });
     await writer.abort();
     await writeFile(`${path}.partial`, 'mine');

@@ -4,7 +4,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { takeLock } from '../../src/util/lock-file.ts';
+import { findLockHolder, takeLock } from '../../src/util/lock-file.ts';
+import { ownIdentity } from '../../src/util/process-identity.ts';
 
 let dir: string;
 beforeAll(async () => {
@@ -12,6 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
+const started = Date.UTC(2026, 0, 2, 3, 4, 5);
 let count = 0;
 const newPath = () => {
   count += 1;
@@ -31,7 +33,9 @@ describe('takeLock', () => {
     const lock = await takeLock(path, 'the thing');
     await expect(takeLock(path, 'the thing')).rejects.toMatchObject({
       code: 'CONFLICT',
-      message: `the thing is being written by process ${process.pid} on ${hostname()}`,
+      message: expect.stringMatching(
+        `^the thing is being worked on by process ${process.pid} on ${hostname()} since 20`,
+      ),
       hint: expect.stringContaining(path),
     });
     await lock.release();
@@ -44,9 +48,9 @@ describe('takeLock', () => {
 
   it('takes over from a process that is dead, whose id another has by now, or that wrote half a lock', async () => {
     const path = newPath();
-    const dead = { pid: await deadPid(), host: hostname() };
-    const reused = { pid: process.ppid, host: hostname(), birth: 'another boot/1' };
-    for (const left of [JSON.stringify(dead), JSON.stringify(reused), '{"pid":', '']) {
+    const dead = { pid: await deadPid(), host: hostname(), started };
+    const reused = { pid: process.ppid, host: hostname(), birth: 'another boot/1', started };
+    for (const left of [JSON.stringify(dead), JSON.stringify(reused), '{"pid":', '{"pid":1}', 'null', '']) {
       await writeFile(path, left);
       const lock = await takeLock(path, 'the thing');
       expect(JSON.parse(await readFile(path, 'utf8'))).toMatchObject({ pid: process.pid });
@@ -57,8 +61,13 @@ describe('takeLock', () => {
 
   it('does not touch the lock of another machine', async () => {
     const path = newPath();
-    await writeFile(path, JSON.stringify({ pid: 1, host: 'another.example' }));
-    await expect(takeLock(path, 'the thing')).rejects.toMatchObject({ code: 'CONFLICT' });
+    await writeFile(path, JSON.stringify({ pid: 1, host: 'another.example', started }));
+    await expect(takeLock(path, 'the thing', 'ask somebody')).rejects.toMatchObject({
+      code: 'CONFLICT',
+      meaning: { exit: 8 },
+      message: 'the thing is being worked on by process 1 on another.example since 2026-01-02T03:04:05.000Z',
+      hint: expect.stringContaining('ask somebody'),
+    });
     await rm(path);
   });
 
@@ -66,13 +75,24 @@ describe('takeLock', () => {
     const pid = await deadPid();
     for (let round = 0; round < 30; round++) {
       const path = newPath();
-      await writeFile(path, JSON.stringify({ pid, host: hostname() }));
+      await writeFile(path, JSON.stringify({ pid, host: hostname(), started }));
       const all = await Promise.allSettled(Array.from({ length: 8 }, () => takeLock(path, 'the thing')));
       const got = all.filter((each) => each.status === 'fulfilled');
       expect(got.length).toBe(1);
       await got[0]?.value.release();
     }
     expect(await readdir(dir)).toEqual([]);
+  });
+
+  it('leaves a lock alone that was taken from it', async () => {
+    const path = newPath();
+    const lost = await takeLock(path, 'the thing');
+    await rm(path);
+    const other = await takeLock(path, 'the thing');
+    await lost.release();
+    expect(await findLockHolder(path)).toMatchObject(ownIdentity());
+    await other.release();
+    expect(await findLockHolder(path)).toBeUndefined();
   });
 
   it('says why a lock cannot be taken', async () => {

@@ -12,27 +12,15 @@ import {
   isAbsent,
   isDirectory,
   listExperimentDirs,
-  listRunDirs,
   META_FILE,
   requireStore,
 } from './layout.ts';
-import { type RunMeta, toRunMeta } from './meta-records.ts';
-import { readMetaYaml } from './meta-yaml.ts';
-import {
-  compareExperiments,
-  compareTimes,
-  type LoadedExperiment,
-  loadExperiment,
-} from './read-experiments.ts';
+import { compareExperiments, type LoadedExperiment, loadExperiment } from './read-experiments.ts';
 import { asItemError, type LoadedRun, loadRun, type RunLoss, readMetrics } from './read-run.ts';
+import { type ScannedRun, scanRuns } from './scan-runs.ts';
 
 /** Runs whose files are read at once, ahead of the one that is handed out. */
 const READ_AHEAD = 8;
-
-/** What the scan of an experiment keeps of each run. */
-interface ScannedRun extends Pick<RunMeta, 'run_id' | 'lifecycle_stage' | 'start_time'> {
-  readonly directory: string;
-}
 
 /**
  * Opens an `mlruns` directory (MLflow 0.x to 3.x), or the directory that contains one. Throws LOCATION when it is
@@ -105,44 +93,12 @@ export async function openFileStoreReader(
     ]);
     const known = scans.get(key);
     if (known !== undefined) return known;
-    const job = scanRuns(experiment, selection);
+    const directory = directories.get(experiment.experiment_id) ?? join(root, experiment.experiment_id);
+    const job = scanRuns(directory, experiment, selection, signal, (name, error) =>
+      fail(runObject(name, experiment), error, name),
+    );
     scans.set(key, job);
     return job;
-  };
-
-  const scanRuns = async (experiment: Experiment, selection: Selection): Promise<ScannedRun[]> => {
-    const directory = directories.get(experiment.experiment_id) ?? join(root, experiment.experiment_id);
-    const runs: ScannedRun[] = [];
-    for (const name of await listRunDirs(directory)) {
-      signal.throwIfAborted();
-      if (selection.runs.length > 0 && !selection.runs.includes(name)) continue;
-      const runDir = join(directory, name);
-      try {
-        const path = join(runDir, META_FILE);
-        const { run_id, experiment_id, lifecycle_stage, start_time } = toRunMeta(
-          await readMetaYaml(path),
-          path,
-        );
-        if (run_id !== name)
-          throw new MlferryError(
-            'SOURCE_ITEM',
-            `${path} says run_id "${run_id}", but the directory is "${name}"`,
-          );
-        if (experiment_id !== experiment.experiment_id) {
-          throw new MlferryError(
-            'SOURCE_ITEM',
-            `${path} says experiment_id "${experiment_id}"; MLflow ignores such a run`,
-          );
-        }
-        runs.push({ run_id, lifecycle_stage, start_time, directory: runDir });
-      } catch (error) {
-        const message = isAbsent(error)
-          ? new MlferryError('SOURCE_ITEM', `${runDir} has no ${META_FILE}`)
-          : error;
-        fail(runObject(name, experiment), message, name);
-      }
-    }
-    return runs.sort((a, b) => compareTimes(a.start_time, b.start_time) || (a.run_id < b.run_id ? -1 : 1));
   };
 
   const runReader = (loaded: LoadedRun, scanned: ScannedRun, experiment: Experiment): SourceRun => {

@@ -1,18 +1,11 @@
 import { createHash } from 'node:crypto';
-import { canonicalLine } from '../../model/canonical.ts';
-import {
-  type End,
-  type Experiment,
-  FORMAT_VERSION,
-  type Header,
-  type Run,
-  wireRecord,
-} from '../../model/records.ts';
+import { wireRecord } from '../../model/records.ts';
 import { MlferryError } from '../../util/errors.ts';
 import { redactUri } from '../../util/redact.ts';
 import type { PlaceInfo, Writer, WriterOptions, WrittenRun } from '../place.ts';
 import { type KeptRecord, lineDigest } from './kept-records.ts';
 import { createKeptRow } from './kept-row.ts';
+import { headerOf, jobKey, lineOf } from './record-header.ts';
 import { createTally, type Tally } from './record-tally.ts';
 import { type SpooledRun, type StoredBody, spoolRun } from './run-spool.ts';
 import { createTurns } from './turns.ts';
@@ -257,17 +250,6 @@ async function digestOf({ lines }: SpooledRun): Promise<string> {
   return hash.digest('base64');
 }
 
-const lineOf = (record: Header | Experiment | Run | End) => Buffer.from(`${canonicalLine(record)}\n`);
-
-/** What two commands must have in common for one to go on with the other's file. */
-function jobKey(header: Uint8Array, carriesBodies: boolean, { parts }: WriterOptions): string {
-  const { metrics, artifacts } = parts ?? { metrics: true, artifacts: true };
-  return createHash('sha256')
-    .update(header)
-    .update(JSON.stringify({ carriesBodies, metrics, artifacts }))
-    .digest('hex');
-}
-
 const unchangedRun = (run_id: string): WrittenRun => ({
   run_id,
   outcome: 'unchanged',
@@ -283,24 +265,3 @@ const writtenRun = (run_id: string, { points, artifacts, bytes }: SpooledRun): W
   artifacts,
   bytes,
 });
-
-function headerOf({ source, selection, toolVersion }: WriterOptions): Header {
-  const { kind, location, fingerprint, server_version } = source;
-  const { experiments, runs, view, filter, experiment_filter, order_by, max_runs } = selection;
-  return {
-    kind: 'header',
-    format: 'mlferry',
-    version: FORMAT_VERSION,
-    tool_version: toolVersion,
-    source: { kind, location, fingerprint, ...(server_version === undefined ? {} : { server_version }) },
-    selection: {
-      experiments: [...experiments],
-      runs: [...runs],
-      view,
-      ...(filter === undefined ? {} : { filter }),
-      ...(experiment_filter === undefined ? {} : { experiment_filter }),
-      ...(order_by === undefined ? {} : { order_by: [...order_by] }),
-      ...(max_runs === undefined ? {} : { max_runs }),
-    },
-  };
-}

@@ -4,15 +4,14 @@ import type { StringMap } from '../../model/string-map.ts';
 import type { FittedTags } from '../holding.ts';
 
 /**
- * An experiment's tags as a server takes them. `anyKey`: as `experiments/create` of a SQL store does, which checks no
- * keys.
+ * An experiment's tags as a server takes them. `experiments/create` of the newest MLflow checks them, too (3.17.2; 3.6.0 and
+ * older do not), and refuses the whole experiment.
  */
-export function fitExperimentTags(tags: StringMap, limits: TargetLimits, anyKey: boolean): FittedTags {
+export function fitExperimentTags(tags: StringMap, limits: TargetLimits): FittedTags {
   const losses: RunLoss[] = [];
   const sent: Array<[string, string]> = [];
   for (const [key, value] of Object.entries(tags)) {
-    const taken = anyKey && key !== '' && fits(key, limits.key) && key.isWellFormed();
-    if (!isKeyAllowed(key, limits) && !taken) {
+    if (!isKeyAllowed(key, limits)) {
       losses.push({
         code: 'KEY_NOT_ALLOWED',
         key,

@@ -19,7 +19,7 @@ export function serverHolding(client: TrackingClient): Holding {
     keepsCreationTime: false,
     refusedPoints: 'metrics',
     experimentTags(tags, present) {
-      const fitted = fitExperimentTags(tags, limits, false);
+      const fitted = fitExperimentTags(tags, limits);
       const created = withCreatedTags(fitted, tags, present);
       return isAtLeast(client.server, '3.17') ? created : withRefusedTags(created, present);
     },

@@ -41,8 +41,6 @@ export interface TargetExperiments {
 export interface ExperimentContext extends Patience {
   readonly routes: TargetRoutes;
   readonly findings: Findings;
-  /** The SQL store takes tags with any key in creates, and only there. */
-  readonly createsAnyKey: boolean;
   limits(): TargetLimits;
 }
 
@@ -94,7 +92,7 @@ export function targetExperiments(context: ExperimentContext): TargetExperiments
     name: string,
     tags: StringMap,
   ): Promise<{ state: ExperimentState; present: StringMap }> {
-    const sent = fitTags(name, tags, true);
+    const sent = fitTags(name, tags);
     const find = async () => (await routes.experimentByName(name))?.experiment_id;
     const experiment_id = routes.changes
       ? await createOnce(() => routes.createExperiment(name, sent), find, context)
@@ -103,8 +101,8 @@ export function targetExperiments(context: ExperimentContext): TargetExperiments
   }
 
   /** The tags as the target takes them; what it does not take is reported. */
-  function fitTags(name: string, tags: StringMap, creating: boolean): StringMap {
-    const fitted = fitExperimentTags(tags, context.limits(), creating && context.createsAnyKey);
+  function fitTags(name: string, tags: StringMap): StringMap {
+    const fitted = fitExperimentTags(tags, context.limits());
     for (const loss of fitted.losses) findings.loss({ ...loss, experiment_name: name });
     return fitted.tags;
   }
@@ -112,7 +110,7 @@ export function targetExperiments(context: ExperimentContext): TargetExperiments
   async function updateTags(state: ExperimentState, source: StringMap, present: StringMap): Promise<void> {
     const differing = Object.entries(source).filter(([key, value]) => ownValue(present, key) !== value);
     if (differing.length === 0) return;
-    const fitted = fitTags(state.name, Object.fromEntries(differing), false);
+    const fitted = fitTags(state.name, Object.fromEntries(differing));
     for (const [key, value] of Object.entries(fitted)) {
       if (ownValue(present, key) === value) continue;
       await state.revive();

@@ -24,7 +24,6 @@ export async function openServerWriter(place: ServerLocation, options: WriterOpt
   const { routes, findings } = context;
   const experiments = targetExperiments({
     ...context,
-    createsAnyKey: context.store === 'SqlStore',
   });
   const readBack = createReadBack(options.tempDir);
   const { version } = client.server;

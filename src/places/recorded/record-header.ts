@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto';
+import { canonicalLine } from '../../model/canonical.ts';
+import { type End, type Experiment, FORMAT_VERSION, type Header, type Run } from '../../model/records.ts';
+import type { WriterOptions } from '../place.ts';
+
+/** A record as it stands in the file, with its line end. */
+export const lineOf = (record: Header | Experiment | Run | End) => Buffer.from(`${canonicalLine(record)}\n`);
+
+/** What two commands must have in common for one to go on with the other's file. */
+export function jobKey(header: Uint8Array, carriesBodies: boolean, { parts }: WriterOptions): string {
+  const { metrics, artifacts } = parts ?? { metrics: true, artifacts: true };
+  return createHash('sha256')
+    .update(header)
+    .update(JSON.stringify({ carriesBodies, metrics, artifacts }))
+    .digest('hex');
+}
+
+/** The first record of an archive or stream. */
+export function headerOf({ source, selection, toolVersion }: WriterOptions): Header {
+  const { kind, location, fingerprint, server_version } = source;
+  const { experiments, runs, view, filter, experiment_filter, order_by, max_runs } = selection;
+  return {
+    kind: 'header',
+    format: 'mlferry',
+    version: FORMAT_VERSION,
+    tool_version: toolVersion,
+    source: { kind, location, fingerprint, ...(server_version === undefined ? {} : { server_version }) },
+    selection: {
+      experiments: [...experiments],
+      runs: [...runs],
+      view,
+      ...(filter === undefined ? {} : { filter }),
+      ...(experiment_filter === undefined ? {} : { experiment_filter }),
+      ...(order_by === undefined ? {} : { order_by: [...order_by] }),
+      ...(max_runs === undefined ? {} : { max_runs }),
+    },
+  };
+}
