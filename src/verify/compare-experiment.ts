@@ -1,3 +1,4 @@
+import { withoutDeletedRuns } from '../model/canonical.ts';
 import type { RunLoss } from '../model/fit-run.ts';
 import type { Experiment } from '../model/records.ts';
 import type { Holding } from '../places/holding.ts';
@@ -20,10 +21,10 @@ export function compareExperiment(
   { name, holding, shared }: ExperimentFrame,
 ): { differences: Difference[]; losses: readonly RunLoss[] } {
   if (shared) return { differences: [], losses: [] };
-  const { tags, losses } = holding?.experimentTags(source.tags, target.tags) ?? {
-    tags: source.tags,
-    losses: [],
-  };
+  // Which runs had been deleted before it says nothing about another place.
+  const wanted = (holding === undefined ? source : withoutDeletedRuns(source)).tags;
+  const present = (holding === undefined ? target : withoutDeletedRuns(target)).tags;
+  const { tags, losses } = holding?.experimentTags(wanted, present) ?? { tags: wanted, losses: [] };
   const keepsTimes = holding === undefined;
   const keepsCreation =
     keepsTimes ||
@@ -40,7 +41,7 @@ export function compareExperiment(
   return {
     differences: [
       ...fields.flatMap((field) => differenceOf(field, source[field], target[field])),
-      ...mapDifferences('tags.', tags, target.tags),
+      ...mapDifferences('tags.', tags, present),
     ],
     losses,
   };

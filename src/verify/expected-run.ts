@@ -1,6 +1,6 @@
 import { PARENT_TAG, type RunIds, references, remapRun, remapTag, runReferences } from '../copy/remap.ts';
 import { referenceKept } from '../copy/settle.ts';
-import { DIGEST_TAG, ORIGIN_PARENT_TAG, ORIGIN_TAG } from '../model/canonical.ts';
+import { DELETED_TIME_TAG, DIGEST_TAG, ORIGIN_PARENT_TAG, ORIGIN_TAG } from '../model/canonical.ts';
 import type { RunLoss } from '../model/fit-run.ts';
 import type { Run } from '../model/records.ts';
 import { ownValue } from '../model/string-map.ts';
@@ -122,7 +122,7 @@ function referenceLoss(source: Run, key: string, ids: readonly string[]): RunLos
 }
 
 function withBookkeeping(tags: Run['tags'], present: Run['tags']): Run['tags'] {
-  const own = [ORIGIN_TAG, DIGEST_TAG].flatMap((key) => {
+  const own = [ORIGIN_TAG, DIGEST_TAG, DELETED_TIME_TAG].flatMap((key) => {
     const value = ownValue(present, key);
     return value === undefined ? [] : [[key, value] as const];
   });

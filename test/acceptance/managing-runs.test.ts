@@ -12,6 +12,8 @@ import { cleanEnvironment } from '../servers/start-server.ts';
 import { CLI, runMlferry } from './run-mlferry.ts';
 
 const OLD = 2000;
+/** Of the interrupted commands. */
+const MANY = 400;
 const server = sharedServer({ workers: 2 });
 
 let directory = '';
@@ -52,41 +54,39 @@ function split(stages: Readonly<Record<string, string>>) {
   };
 }
 
-describe('2,000 runs on a real server', () => {
-  let url = '';
-  let at: ReturnType<typeof workspace>;
-  let experiments: string[] = [];
-  let others: Record<string, string> = {};
-  const selection = () => experiments.flatMap((id) => ['-e', id]);
+/** Two experiments with this many old runs and some others, of which 20 are deleted. */
+async function filled(old: number) {
+  const { url } = await server();
+  const at = workspace(url);
+  const experiments = [await at.createExperiment('bulk'), await at.createExperiment('bulk')];
+  const [one = '', two = ''] = experiments;
+  const named = (prefix: string, count: number, group: string) =>
+    Array.from({ length: count }, (_, index) => ({ name: `${prefix} ${index}`, tags: { group } }));
+  await at.createRuns(one, [...named('old a', old / 2, 'old'), ...named('new', 150, 'new')]);
+  await at.createRuns(two, [...named('old b', old / 2, 'old'), ...named('kept', 50, "it's")]);
+  for (let index = 0; index < 20; index += 1) await at.deleteRun(`new ${index}`);
   const stages = async () => split(await at.stages(...experiments));
+  const { others } = await stages();
+  expect(Object.values(others).filter((stage) => stage === 'deleted')).toHaveLength(20);
+  const selection = experiments.flatMap((id) => ['-e', id]);
+  return { url, at, others, stages, selection };
+}
 
-  beforeAll(async () => {
-    ({ url } = await server());
-    at = workspace(url);
-    experiments = [await at.createExperiment('bulk'), await at.createExperiment('bulk')];
-    const [one = '', two = ''] = experiments;
-    const named = (prefix: string, count: number, group: string) =>
-      Array.from({ length: count }, (_, index) => ({ name: `${prefix} ${index}`, tags: { group } }));
-    await at.createRuns(one, [...named('old a', OLD / 2, 'old'), ...named('new', 150, 'new')]);
-    await at.createRuns(two, [...named('old b', OLD / 2, 'old'), ...named('kept', 50, "it's")]);
-    for (let index = 0; index < 20; index += 1) await at.deleteRun(`new ${index}`);
-    ({ others } = await stages());
-    expect(Object.values(others).filter((stage) => stage === 'deleted')).toHaveLength(20);
-  });
-
-  it('are deleted by expression, restored by the time of deletion from elsewhere, and by the undo file', async () => {
+describe('runs on a real server', () => {
+  it('are deleted by expression (2,000), restored by the time of deletion from elsewhere, and by the undo file', async () => {
+    const { url, at, others, stages, selection } = await filled(OLD);
     const filter = ['-f', "tags.group = 'old'"];
     const time = Date.now();
-    const deleted = await manage('runs', 'delete', url, ...selection(), ...filter);
+    const deleted = await manage('runs', 'delete', url, ...selection, ...filter);
     expect(deleted).toMatchObject({ total: OLD, changed: OLD, failed: 0, exit_status: 0 });
     expect(await stages()).toEqual({ others, oldActive: 0 });
 
-    const restored = await manage('runs', 'restore', url, ...selection(), '--deleted-after', String(time));
+    const restored = await manage('runs', 'restore', url, ...selection, '--deleted-after', String(time));
     expect(restored).toMatchObject({ total: OLD, changed: OLD, failed: 0, unknown_times: 20 });
     expect(await stages()).toEqual({ others, oldActive: OLD });
     expect(await at.tagsOf('old a 7')).not.toHaveProperty('mlferry.deleted_time');
 
-    const again = await manage('runs', 'delete', url, ...selection(), ...filter);
+    const again = await manage('runs', 'delete', url, ...selection, ...filter);
     expect(again).toMatchObject({ changed: OLD, failed: 0 });
     const undone = await manage('runs', 'restore', url, '--from-undo', again.undo_file ?? '');
     expect(undone).toMatchObject({ total: OLD, changed: OLD, failed: 0 });
@@ -98,8 +98,9 @@ describe('2,000 runs on a real server', () => {
   });
 
   it.each(['SIGINT', 'SIGKILL'] as const)('%s in the middle, and the same command again', async (signal) => {
+    const { url, others, stages, selection } = await filled(MANY);
     const state = join(directory, signal);
-    const args = ['runs', 'delete', url, ...selection(), '-f', "tags.group = 'old'", '--yes', '--json'];
+    const args = ['runs', 'delete', url, ...selection, '-f', "tags.group = 'old'", '--yes', '--json'];
     const child = spawn(process.execPath, [CLI, ...args], {
       env: { ...cleanEnvironment(), HOME: '/nonexistent', XDG_STATE_HOME: state },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -108,30 +109,32 @@ describe('2,000 runs on a real server', () => {
     // Gone on until a part is deleted.
     await expect
       .poll(async () => (await stages()).oldActive, { timeout: 300_000, interval: 20 })
-      .toBeLessThan(OLD - 50);
+      .toBeLessThan(MANY - 20);
     child.kill(signal);
     const [stdout] = await output;
     const { oldActive: left, ...rest } = await stages();
     expect(rest).toEqual({ others });
     expect(left).toBeGreaterThan(0);
-    expect(left).toBeLessThan(OLD);
+    expect(left).toBeLessThan(MANY);
     if (signal === 'SIGINT') {
       expect(child.exitCode).toBe(130);
-      expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'INTERRUPTED' }, total: OLD });
+      expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'INTERRUPTED' }, total: MANY });
     }
 
     const finished = await manage(...args.slice(0, -2));
-    expect(finished).toMatchObject({ total: left, changed: left, failed: 0, exit_status: 0 });
+    expect(finished).toMatchObject({ changed: finished.total, failed: 0, exit_status: 0 });
+    // The server may have been at work on a few when the process ended.
+    expect(finished.total).toBeLessThanOrEqual(left);
     expect(await stages()).toEqual({ others, oldActive: 0 });
 
     // The undo file of the command that was interrupted holds all that it was about to do.
     const undo = join(state, 'mlferry', 'undo');
     const [file = ''] = await readdir(undo);
     expect(await manage('runs', 'restore', url, '--from-undo', join(undo, file))).toMatchObject({
-      changed: OLD,
+      changed: MANY,
       failed: 0,
     });
-    expect(await stages()).toEqual({ others, oldActive: OLD });
+    expect(await stages()).toEqual({ others, oldActive: MANY });
   });
 
   it('refuses to go on without a terminal and without --yes, before it reads anything', async () => {

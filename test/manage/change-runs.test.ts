@@ -13,6 +13,7 @@ import { restoreRuns } from '../../src/manage/restore-runs.ts';
 import { tagExperiments } from '../../src/manage/tag-experiments.ts';
 import { tagRuns } from '../../src/manage/tag-runs.ts';
 import { undo } from '../../src/manage/undo.ts';
+import { verify } from '../../src/verify/verify.ts';
 import { sharedServer } from '../servers/shared-server.ts';
 import { workspace } from './workspace.ts';
 
@@ -320,6 +321,9 @@ describe.each(PLACES)('on $name', ({ name: kind, open }) => {
 
     await deleteRuns(place, { selection: { runs: [at.id('a')] } });
     await deleteExperiments(place, { selection: { experiments: [experiment] } });
+    const whole = join(directory, 'whole');
+    await copyBetween(place, whole, { selection });
+    expect(await verify(place, whole, { selection })).toMatchObject({ items: [], exit_status: 0 });
     const backup = join(directory, 'backup.tar');
     await copyBetween(place, backup, { selection });
     const restored = join(directory, 'restored');
