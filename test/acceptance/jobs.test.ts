@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import type { SeenRequest } from '../faults/proxy.ts';
 import { rest } from '../places/server/rest.ts';
 import { sharedServer } from '../servers/shared-server.ts';
 import { startMlferry } from './background-mlferry.ts';
 import { copyReport, runMlferry } from './run-mlferry.ts';
-import { startWatchedProxy, type WatchedProxy, type WatchedRequest } from './watched-proxy.ts';
+import { startWatchedProxy, type WatchedProxy } from './watched-proxy.ts';
 
 /** Ten runs in three experiments. */
 const SOURCE = fileURLToPath(new URL('../../samples/mlruns', import.meta.url));
@@ -93,7 +94,7 @@ const eachOnce = (copies: Map<string, string[]>) => {
   expect(copies.size).toBe(RUNS);
 };
 
-const isCreate = ({ route }: WatchedRequest) => route === 'POST runs/create';
+const isCreate = ({ route }: SeenRequest) => route === 'POST runs/create';
 
 /** Starts a job, and holds its first `runs/create` before the server hears of it. */
 async function heldAtFirstCreate(args: readonly string[]) {
