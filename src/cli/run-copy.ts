@@ -33,7 +33,7 @@ export async function runCopy(from: string, to: string, values: unknown, io: Io)
       signal: io.signal,
       onProgress: progress.show,
       onJob: ({ job_id, resumed, done, started }) => {
-        if (!resumed || quiet) return;
+        if (!resumed || done === 0 || quiet) return;
         const since = new Date(started).toISOString();
         io.stderr.write(
           `Resuming job ${job_id} of ${since}: ${formatCount(done)} runs were written before.\n`,

@@ -211,7 +211,7 @@ describe('the history of one run', () => {
       () => ({ json: { metrics: [{ key: 'a', step: 1.5, timestamp: 1, value: 1 }] } }),
       'NOT_MLFLOW',
     ],
-    ['HTML', () => status(200, '<html>'), 'NOT_MLFLOW'],
+    ['HTML, from something in front of the server', () => status(200, '<html>'), 'UNAVAILABLE'],
     [
       'a missing run',
       () => status(404, '{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"no"}'),
