@@ -150,7 +150,8 @@ describe('bad input', () => {
     test('no password, a wrong one, the right one', async () => {
       const { url, username = '', password = '' } = await server();
       const target = join(directory, 'out.tar');
-      await expectRefusal(['backup', url, target], 6, 'DENIED');
+      // A home without credentials: nothing is planted then, and nothing is sent.
+      await expectRefusal(['backup', url, target], 6, 'DENIED', { HOME: '/nonexistent' });
       const wrong = { MLFERRY_FROM_USERNAME: username, MLFERRY_FROM_PASSWORD: 'wrong-secret' };
       const message = await expectRefusal(['backup', url, target], 6, 'DENIED', wrong);
       expect(message).not.toContain('wrong-secret');
