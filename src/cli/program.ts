@@ -44,10 +44,10 @@ export function createProgram(io: Io): Command {
   addExportCommand(program, io);
   addImportCommand(program, io);
   addInspectCommand(program, io);
+  addVerifyCommand(program, io);
   addRunsCommand(program, io);
   addExperimentsCommand(program, io);
   addJobsCommand(program, io);
-  addVerifyCommand(program, io);
   addSchemaCommand(program, io);
   for (const command of withSubcommands(program)) {
     command.exitOverride().configureOutput({

@@ -53,7 +53,7 @@ function runSummary(runs: Report['runs']): string {
     [runs.unchanged, 'unchanged'],
     [runs.left, 'deleted on the target and left so'],
     [runs.failed, 'failed'],
-    [runs.left_out, 'deleted runs left out (--view all takes them along)'],
+    [runs.left_out, 'deleted left out (--view all takes them along)'],
   ];
   const said = parts.filter(([count]) => count > 0).map(([count, what]) => `${formatCount(count)} ${what}`);
   return said.length > 0 ? said.join(', ') : 'none';

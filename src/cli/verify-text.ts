@@ -77,7 +77,7 @@ function summary(report: VerifyReport): string {
     ...(runs.others > 0
       ? [`${formatCount(runs.others)} runs of the target are no copies of this source's`]
       : []),
-    ...(runs.unselected > 0 ? [`${formatCount(runs.unselected)} copies of runs that are not selected`] : []),
+    ...(runs.unselected > 0 ? [`copies that the selection leaves out: ${formatCount(runs.unselected)}`] : []),
   ];
   const amount = `${formatCount(checked.artifacts)} artifacts${quick ? '' : ` (${formatBytes(checked.artifact_bytes)})`}`;
   const points = quick && to !== undefined ? 'latest points' : `${formatCount(checked.points)} points`;
