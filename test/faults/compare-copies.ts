@@ -12,14 +12,14 @@ export function differencesOfCopies(
   prefixes: Iterable<string>,
 ): string[] {
   return [...prefixes].flatMap((prefix) =>
-    differences(source, partOf(target, prefix), { renamed: (name) => `${prefix}${name}` }).map(
-      (difference) => `${prefix} ${difference}`,
-    ),
+    differences(source, partOf(target, prefix)).map((difference) => `${prefix} ${difference}`),
   );
 }
 
 function partOf(snapshot: Snapshot, prefix: string): Snapshot {
-  const experiments = snapshot.experiments.filter(({ name }) => name.startsWith(prefix));
+  const experiments = snapshot.experiments
+    .filter(({ name }) => name.startsWith(prefix))
+    .map((experiment) => ({ ...experiment, name: experiment.name.slice(prefix.length) }));
   const ids = new Set(experiments.map(({ experiment_id }) => experiment_id));
   const runs = snapshot.runs.filter((run) => ids.has(run.experiment_id) && !isRemovedTwin(run));
   return { ...snapshot, experiments, runs };
