@@ -29,8 +29,11 @@ const ATTEMPTS = 20;
  * messages. Throws CONFLICT when another process holds it, or one of another machine.
  */
 export async function takeLock(path: string, object: string, giveUp = `remove ${path}`): Promise<FileLock> {
-  const text = JSON.stringify({ ...ownIdentity(), started: Date.now() } satisfies LockHolder);
-  const fresh = `${path}.${randomUUID()}`;
+  const id = randomUUID();
+  const holder: LockHolder = { ...ownIdentity(), started: Date.now() };
+  // The id tells two locks of one process apart.
+  const text = JSON.stringify({ ...holder, id });
+  const fresh = `${path}.${id}`;
   try {
     await writeFile(fresh, text, { flag: 'wx' });
     for (let attempt = 0; !(await isPlaced(fresh, path, text)); attempt++) {
