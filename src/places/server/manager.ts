@@ -7,7 +7,7 @@ import { createChildren } from './children.ts';
 import { connect, type ServerLocation } from './client.ts';
 import { databricksBulk } from './databricks-bulk.ts';
 import { serverReader } from './reader.ts';
-import { targetRoutes } from './target-routes.ts';
+import { targetRoutes, unlessMissing } from './target-routes.ts';
 
 /** Tags in one log-batch. */
 const BATCH = 100;
@@ -41,7 +41,7 @@ export async function openServerManager(place: ServerLocation, options: PlaceOpt
       await routes.logBatch(run_id, batch, true);
     }
     for (const [key, value] of Object.entries(tags)) {
-      if (value === null) await unlessAbsent(routes.deleteTag(run_id, key));
+      if (value === null) await unlessMissing(routes.deleteTag(run_id, key));
     }
   }
 
@@ -60,14 +60,14 @@ export async function openServerManager(place: ServerLocation, options: PlaceOpt
     },
     async restoreRun(run) {
       await routes.restoreRun(run.run_id);
-      await unlessAbsent(routes.deleteTag(run.run_id, DELETED_TIME_TAG));
+      await unlessMissing(routes.deleteTag(run.run_id, DELETED_TIME_TAG));
     },
     setTags,
     renameRun: ({ run_id }, run_name) => routes.updateRun(run_id, { run_name }),
     // Of an experiment in that stage already the server says that there is none.
-    deleteExperiment: (experiment_id) => unlessAbsent(routes.deleteExperiment(experiment_id)),
+    deleteExperiment: (experiment_id) => unlessMissing(routes.deleteExperiment(experiment_id)),
     async restoreExperiment(experiment_id, deleted) {
-      await unlessAbsent(routes.restoreExperiment(experiment_id));
+      await unlessMissing(routes.restoreExperiment(experiment_id));
       // The server has revived them all. Their tag tells the first deletion, so it stays as it is.
       await mapConcurrent(deleted, options.concurrency, (run_id) => routes.deleteRun(run_id));
     },
@@ -86,19 +86,10 @@ export async function openServerManager(place: ServerLocation, options: PlaceOpt
   /** MLflow before 3.0 cannot remove an experiment's tag: it becomes empty there. */
   async function removeExperimentTag(experiment_id: string, key: string): Promise<void> {
     try {
-      await unlessAbsent(routes.deleteExperimentTag(experiment_id, key));
+      await unlessMissing(routes.deleteExperimentTag(experiment_id, key));
     } catch (error) {
       if (!(error instanceof MlferryError) || error.code !== 'UNSUPPORTED') throw error;
       await routes.setExperimentTag(experiment_id, key, '');
     }
-  }
-}
-
-/** What is not there need not be removed. */
-async function unlessAbsent(removal: Promise<void>): Promise<void> {
-  try {
-    await removal;
-  } catch (error) {
-    if (!(error instanceof MlferryError) || error.code !== 'NOT_FOUND') throw error;
   }
 }

@@ -55,9 +55,11 @@ export function serverReader(client: TrackingClient, options: PlaceOptions): Rea
   const reported = new Set<string>();
   const missing: Missing = (object, reason, hint = errorCodes.NOT_FOUND.hint) =>
     findings.failure({ code: 'NOT_FOUND', object, message: `${client.location}: ${reason}`, hint });
-  const search = createRunSearch(client, missing, (reason) =>
-    findings.loss({ code: 'FILTERED_HERE', detail: `${reason}. mlferry looks through more runs itself` }),
-  );
+  const announce = (runs: readonly Run[], keys: readonly string[] | undefined) =>
+    prefetch.announce(runs.map((run) => withKeys(run, keys)));
+  const refused = (reason: string) =>
+    findings.loss({ code: 'FILTERED_HERE', detail: `${reason}. mlferry looks through more runs itself` });
+  const search = createRunSearch(client, missing, refused, announce);
 
   const reportExperiment = async (experiment: Experiment) => {
     if (reported.has(experiment.experiment_id)) return;
@@ -78,6 +80,13 @@ export function serverReader(client: TrackingClient, options: PlaceOptions): Rea
     open: (artifact) => openArtifact(client, found.run, artifact, findings),
   });
 
+  /** The experiments of a selection without run ids: those that its filter sorts out are not searched along. */
+  const wantedExperiments = async (selection: Selection) => {
+    const { experiment_filter: fits } = searchOf(selection);
+    const experiments = await selectExperiments(client, selection, missing);
+    return experiments.filter((experiment) => fits === undefined || evaluateExperiment(fits, experiment));
+  };
+
   /** The runs of an experiment that a selection names by id or by view. */
   const runsOf = ({ experiment_id }: Experiment, { runs, view }: Selection) =>
     runs.length === 0
@@ -89,7 +98,7 @@ export function serverReader(client: TrackingClient, options: PlaceOptions): Rea
     holding: serverHolding(client),
     experiments: async function* (selection) {
       if (selection.runs.length === 0) {
-        const experiments = await selectExperiments(client, selection, missing);
+        const experiments = await wantedExperiments(selection);
         search.expect(experiments);
         yield* experiments;
         return;
@@ -129,15 +138,15 @@ export function serverReader(client: TrackingClient, options: PlaceOptions): Rea
       return { streams: streams.map(candidatesOf), sorted };
     },
     explain: async (selection) => {
-      const searched = searchOf(selection);
-      const { experiment_filter: fits } = searched;
-      const experiments = (await selectExperiments(client, selection, missing)).filter(
-        (experiment) => fits === undefined || evaluateExperiment(fits, experiment),
-      );
-      const explained = await search.explain(experiments, selection, searched);
+      const experiments = await wantedExperiments(selection);
+      const explained = await search.explain(experiments, selection, searchOf(selection));
       return { place: serverPlace(client), ...explained };
     },
-    prefetch: (readers, keys) => prefetch.announce(readers.map(({ run }) => withKeys(run, keys))),
+    prefetch: (readers, keys) =>
+      announce(
+        readers.map(({ run }) => run),
+        keys,
+      ),
     hiddenRuns: async ({ experiment_id }, { view, runs }) => {
       if (view === 'all' || runs.length > 0) return 0;
       return countRuns(

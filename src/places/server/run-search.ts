@@ -1,10 +1,11 @@
 import pLimit from 'p-limit';
-import type { Experiment } from '../../model/records.ts';
+import type { Experiment, Run } from '../../model/records.ts';
 import type { Selection } from '../../model/selection.ts';
 import { needsHistory } from '../../search/aggregates.ts';
 import { type Dialect, weaker } from '../../search/dialects.ts';
 import type { Expression } from '../../search/expression.ts';
 import { formatExpression, formatOrder } from '../../search/format-expression.ts';
+import { judgeRecord } from '../../search/judge-record.ts';
 import { type PushDown, pushDown, pushOrder } from '../../search/push-down.ts';
 import type { Search } from '../../search/search-of.ts';
 import { MlferryError } from '../../util/errors.ts';
@@ -69,12 +70,13 @@ interface Group {
 
 /**
  * Searches through the server's own language. A filter that it refuses is asked again in a weaker dialect, in the end
- * without any; `refused` hears of it once.
+ * without any; `refused` hears of it once. `announce` hears of runs, at most 100 at once, whose histories will be asked for.
  */
 export function createRunSearch(
   client: TrackingClient,
   missing: Missing,
   refused: (reason: string) => void,
+  announce: (runs: readonly Run[], keys: readonly string[]) => void,
 ): RunSearch {
   const limit = pLimit(PARALLEL);
   const accepted = new Map<string, Promise<Accepted>>();
@@ -123,7 +125,12 @@ export function createRunSearch(
   };
 
   /** The runs of the experiment where one search over it and its neighbours finds few enough to hold. */
-  const groupOf = async (experiment_id: string, query: RunQuery, most: number) => {
+  const groupOf = async (
+    experiment_id: string,
+    query: RunQuery,
+    recheck: Expression | undefined,
+    most: number,
+  ) => {
     const place = places.get(experiment_id);
     if (place === undefined) return undefined;
     const start = place - (place % most);
@@ -134,11 +141,21 @@ export function createRunSearch(
       const few = searchFew(client, { ...query, experiment_ids: ids });
       group = {
         key,
-        runs: few.then((runs) => runs && Map.groupBy(runs, ({ run }) => run.experiment_id)),
+        runs: few.then((runs) => {
+          if (runs !== undefined && recheck !== undefined) announceOpen(runs, recheck);
+          return runs && Map.groupBy(runs, ({ run }) => run.experiment_id);
+        }),
       };
     }
     const runs = await group.runs;
     return runs && (runs.get(experiment_id) ?? []);
+  };
+
+  /** Histories of runs that their records do not decide; of all experiments of the group in the same requests. */
+  const announceOpen = (found: readonly ServerRun[], recheck: Expression) => {
+    const keys = [...needsHistory(recheck)];
+    const open = found.map(({ run }) => run).filter((run) => judgeRecord(recheck, run) === undefined);
+    for (const chunk of chunks(open, IDS)) announce(chunk, keys);
   };
 
   async function* find(
@@ -153,7 +170,9 @@ export function createRunSearch(
       filter: split.filter,
     };
     const few =
-      split.filter === undefined ? undefined : await groupOf(experiment_id, query, dialect.experiments);
+      split.filter === undefined
+        ? undefined
+        : await groupOf(experiment_id, query, split.recheck, dialect.experiments);
     for await (const found of few ?? searchRuns(client, query)) yield { found, recheck: split.recheck };
   }
 
