@@ -126,9 +126,6 @@ async function copyInJob(
       selection,
       parts,
       toolVersion: TOOL_VERSION,
-      ...(job === undefined || journal === undefined
-        ? {}
-        : { job: { directory: job.directory, resumed: journal.resumed } }),
     });
     const result = await copy(reader, writer, {
       selection,

@@ -48,7 +48,7 @@ export async function showJob(stateDir: string, beginning: string): Promise<JobS
 }
 
 /**
- * Removes a job's journal, lock and checkpoints; nothing of its target. Throws CONFLICT while a process of this machine
+ * Removes a job's journal and lock; nothing of its target. Throws CONFLICT while a process of this machine
  * is at work on it.
  */
 export async function forgetJob(stateDir: string, beginning: string): Promise<JobSummary> {

@@ -1,11 +1,10 @@
-import { open, readdir, rename, rm } from 'node:fs/promises';
+import { open, rename } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type AppendLog, openAppendLog } from '../util/append-log.ts';
 import { asMlferryError } from '../util/errors.ts';
 import { TOOL_VERSION } from '../util/tool-version.ts';
 import type { JobIdentity } from './job-identity.ts';
-import { LOCK_FILE } from './job-lock.ts';
 import { JOURNAL_FORMAT, type JournalLine, type JournalState, readJournal } from './journal-lines.ts';
 
 /** The journal's file in a job's directory. */
@@ -17,8 +16,8 @@ export const JOURNAL_FILE = 'journal.ndjson';
  */
 export interface Journal {
   readonly resumed: boolean;
-  /** Runs that earlier processes of the job wrote, and when the first one began (ms since the epoch). */
-  readonly earlier: { readonly done: number; readonly started: number };
+  /** Runs that earlier processes of the job wrote or may have written, and when the first one began (ms since the epoch). */
+  readonly earlier: { readonly done: number; readonly doubtful: number; readonly started: number };
   /** Whether an earlier process may have created a copy of this run without learning of it. */
   isDoubtful(run_id: string): boolean;
   experiment(experiment_id: string, target_experiment_id: string): Promise<void>;
@@ -33,7 +32,7 @@ export interface Journal {
 
 /**
  * Opens the journal of a job whose lock is held. It goes on from a process that did not finish (exit status 0) if the
- * source and mlferry's version are the same; else it begins anew and empties the directory.
+ * source and mlferry's version are the same; else it begins anew.
  */
 export async function openJournal(
   directory: string,
@@ -58,14 +57,18 @@ export async function openJournal(
   const doubtful = unfinished ? state.doubtful : new Set<string>();
   const log = resumed
     ? await goOn(path, state, ownStart)
-    : await beginAnew(directory, path, [
+    : await beginAnew(path, [
         ownStart,
         ...[...doubtful].map((run_id): JournalLine => ({ kind: 'intent', run_id })),
       ]);
   const note = (line: JournalLine, durable = false) => log.append(JSON.stringify(line), durable);
   return {
     resumed,
-    earlier: resumed ? { done: state.done, started: state.first_started ?? now } : { done: 0, started: now },
+    earlier: {
+      done: resumed ? state.done : 0,
+      doubtful: doubtful.size,
+      started: (resumed ? state.first_started : undefined) ?? now,
+    },
     isDoubtful: (run_id) => doubtful.has(run_id),
     experiment: (experiment_id, target_experiment_id) =>
       note({ kind: 'experiment', experiment_id, target_experiment_id }),
@@ -83,15 +86,11 @@ async function goOn(path: string, { length }: JournalState, start: JournalLine):
   return log;
 }
 
-/** The directory is emptied first: a checkpoint of another source must never stand beside a journal that fits it. */
-async function beginAnew(directory: string, path: string, lines: readonly JournalLine[]): Promise<AppendLog> {
+/** The old journal stays until the new one is on the disk. */
+async function beginAnew(path: string, lines: readonly JournalLine[]): Promise<AppendLog> {
   const bytes = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
   const fresh = `${path}.new`;
   try {
-    for (const name of await readdir(directory)) {
-      if (name !== LOCK_FILE && name !== JOURNAL_FILE)
-        await rm(join(directory, name), { recursive: true, force: true });
-    }
     const handle = await open(fresh, 'w', 0o600);
     try {
       await handle.writeFile(bytes);

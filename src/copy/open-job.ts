@@ -8,7 +8,6 @@ import { type Journal, openJournal } from './journal.ts';
 /** A job that this process alone works on. */
 export interface Job {
   readonly job_id: string;
-  readonly directory: string;
   /** Its journal, once the source has told its fingerprint. */
   begin(fingerprint: string): Promise<Journal>;
   /** Closes the journal and gives the lock back. */
@@ -39,7 +38,6 @@ export async function openJob(from: string, to: string, options: JobOptions): Pr
   let journal: Journal | undefined;
   return {
     job_id,
-    directory,
     async begin(fingerprint) {
       journal = await openJournal(directory, job_id, identity, fingerprint);
       return journal;

@@ -46,6 +46,8 @@ export interface JobProgress {
   readonly resumed: boolean;
   /** Runs that earlier processes wrote; `started`: when the first one began (ms since the epoch). */
   readonly done: number;
+  /** Runs that earlier processes were about to write and may have written. */
+  readonly doubtful: number;
   readonly started: number;
 }
 

@@ -256,17 +256,4 @@ export interface WriterOptions extends PlaceOptions {
   /** What of the runs is carried, all unless told: a file begun with other parts is not gone on with. */
   readonly parts?: { readonly metrics: boolean; readonly artifacts: boolean };
   readonly toolVersion: string;
-  /** The job that this pass is part of; absent in dry runs, without a state directory, and when a side is a pipe. */
-  readonly job?: JobPlace;
-}
-
-/** Where a job keeps what outlives its process. The caller holds the job's lock. */
-export interface JobPlace {
-  /** The job's own directory: a writer may keep a checkpoint below it. It is emptied when the job begins anew. */
-  readonly directory: string;
-  /**
-   * Whether an earlier process began this very job (places, selection, options, source fingerprint, mlferry version)
-   * and did not finish it. `false`: the directory holds nothing of an earlier one.
-   */
-  readonly resumed: boolean;
 }

@@ -145,9 +145,10 @@ describe('one job, two processes', () => {
     await release();
     expect(await onlyJob()).toMatchObject({ state: 'unfinished' });
     const again = await runMlferry(args);
-    expect(again.status).toBe(0);
-    // Nothing was written before, so nothing is resumed.
-    expect(again.stderr).not.toContain('Resuming');
+    expect(again).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining(`Resuming job ${running.job_id} `),
+    });
     eachOnce(await copies());
     expect(await onlyJob()).toMatchObject({ state: 'done', exit_status: 0 });
     const gone = await runMlferry(['jobs', 'forget', running.job_id.slice(0, 5), '--state-dir', stateDir]);
