@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { PlaceInfo } from '../places/place.ts';
 import { splitLines } from '../places/recorded/record-lines.ts';
 import { asMlferryError, MlferryError, systemCode } from '../util/errors.ts';
+import { syncDirectory } from '../util/sync-directory.ts';
 import { TOOL_VERSION } from '../util/tool-version.ts';
 import { experimentState, type Plan, runState } from './changes.ts';
 
@@ -85,12 +86,13 @@ export async function writeUndoFile(
     if (await isThere(path)) throw new MlferryError('CONFLICT', `The undo file ${path} is there already`);
     const file = await open(partial, 'w', 0o600);
     try {
-      await file.writev(lines.map((line) => Buffer.from(line)));
+      await file.writeFile(lines.join(''));
       await file.sync();
     } finally {
       await file.close();
     }
     await rename(partial, path);
+    await syncDirectory(dirname(path));
   } catch (error) {
     await rm(partial, { force: true }).catch(() => undefined);
     throw asMlferryError(error, 'USAGE', `The undo file ${path} cannot be written`);
@@ -113,11 +115,14 @@ export async function readUndoFile(path: string): Promise<Undo> {
     for await (const bytes of splitLines(createReadStream(path), path)) {
       number += 1;
       const value = parseLine(Buffer.from(bytes).toString());
-      if (header === undefined) header = take(undoHeader, value);
-      else if (kindOf(value) === 'experiment') experiments.push(take(undoExperiment, value));
+      if (header === undefined) {
+        // Before anything else: a newer head may have other fields.
+        const version = z.looseObject({ version: z.int() }).safeParse(value).data?.version ?? 0;
+        if (version > UNDO_VERSION)
+          throw new MlferryError('FORMAT', `${path} was written by a newer mlferry`);
+        header = take(undoHeader, value);
+      } else if (kindOf(value) === 'experiment') experiments.push(take(undoExperiment, value));
       else runs.push(take(undoRun, value));
-      if (header.version > UNDO_VERSION)
-        throw new MlferryError('FORMAT', `${path} was written by a newer mlferry`);
     }
   } catch (error) {
     throw asMlferryError(error, 'USAGE', `The undo file ${path} cannot be read`);

@@ -2,12 +2,8 @@ import { createHash } from 'node:crypto';
 import type { Location } from '../location.ts';
 import type { Writer, WriterOptions } from '../place.ts';
 import { openOutputFile } from '../recorded/output.ts';
-import {
-  openPartialDirectory,
-  type PartialDirectory,
-  refuseExisting,
-} from '../recorded/partial-directory.ts';
-import { openPartialJournal, type PartialJournal } from '../recorded/partial-journal.ts';
+import { type PartialDirectory, refuseExisting } from '../recorded/partial-directory.ts';
+import { openPartial, type PartialJournal } from '../recorded/partial-journal.ts';
 import { createTally, type Tally } from '../recorded/record-tally.ts';
 import { type RecordSink, recordWriter } from '../recorded/record-writer.ts';
 import { blobStore, type WriteEntry } from './blob-store.ts';
@@ -28,20 +24,11 @@ type ArchiveLocation = Extract<Location, { kind: 'archive' }>;
 export async function openArchiveWriter(place: ArchiveLocation, options: WriterOptions): Promise<Writer> {
   if (options.dryRun) await refuseExisting(place.path, options.overwrite ?? false);
   const info = { kind: 'archive' as const, location: place.path, fingerprint: options.source.fingerprint };
-  return recordWriter(info, (key) => openSink(place, key, options), true, options);
-}
-
-async function openSink(place: ArchiveLocation, key: string, options: WriterOptions): Promise<RecordSink> {
-  const partial = await openPartialDirectory(place.path, options.overwrite ?? false);
-  let journal: PartialJournal | undefined;
-  try {
-    journal = await openPartialJournal(partial);
-    return await sinkIn(partial, journal, place, key, options);
-  } catch (error) {
-    await journal?.close();
-    await partial.leave(!partial.isNew);
-    throw error;
-  }
+  const open = (key: string) =>
+    openPartial(place.path, options.overwrite ?? false, (partial, journal) =>
+      sinkIn(partial, journal, place, key, options),
+    );
+  return recordWriter(info, open, true, options);
 }
 
 async function sinkIn(

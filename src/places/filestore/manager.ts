@@ -2,6 +2,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DELETED_TIME_TAG, PARENT_TAG } from '../../model/canonical.ts';
 import { asMlferryError, MlferryError } from '../../util/errors.ts';
+import { syncDirectory } from '../../util/sync-directory.ts';
 import type { Location } from '../location.ts';
 import type { ChildRun, Manager, PlaceOptions, RunKey, TagChanges } from '../place.ts';
 import { createKeySpace, listKeyFiles } from './key-paths.ts';
@@ -18,7 +19,7 @@ import { experimentMetaFields, runMetaFields } from './meta-fields.ts';
 import { type ExperimentMeta, type RunMeta, toExperimentMeta, toRunMeta } from './meta-records.ts';
 import { formatMetaYaml, readMetaYaml } from './meta-yaml.ts';
 import { openFileStoreReader } from './reader.ts';
-import { createStaging, syncDirectory } from './staging.ts';
+import { createStaging } from './staging.ts';
 import { readTag } from './target-runs.ts';
 
 /** MLflow's own file store refuses to delete it (mlflow/store/tracking/file_store.py). */

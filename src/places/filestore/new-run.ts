@@ -2,6 +2,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DIGEST_TAG, ORIGIN_TAG } from '../../model/canonical.ts';
 import type { StringMap } from '../../model/string-map.ts';
+import { syncDirectory } from '../../util/sync-directory.ts';
 import type { RunTarget, WrittenRun } from '../place.ts';
 import { checkRun } from './check-run.ts';
 import { META_FILE } from './layout.ts';
@@ -11,7 +12,6 @@ import { createMetricWriter } from './metric-writer.ts';
 import { createOversizeFile } from './oversize.ts';
 import { holdable, holdableName, type RunJob } from './run-context.ts';
 import { placeInputs, placeOversize, splitSeries, writeArtifacts, writeFiles } from './run-parts.ts';
-import { syncDirectory } from './staging.ts';
 
 /** The tags a run gets, with mlferry's own. */
 export function tagsOf(tags: StringMap, { origin, digest }: RunTarget): StringMap {

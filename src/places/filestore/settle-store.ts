@@ -2,6 +2,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DIGEST_TAG } from '../../model/canonical.ts';
 import { toInt64 } from '../../model/int64.ts';
+import { syncDirectory } from '../../util/sync-directory.ts';
 import type { Settlement } from '../place.ts';
 import { createKeySpace, listKeyFiles } from './key-paths.ts';
 import { listRunDirs, META_FILE, TRASH } from './layout.ts';
@@ -9,7 +10,6 @@ import { experimentMetaFields, runMetaFields } from './meta-fields.ts';
 import { toExperimentMeta, toRunMeta } from './meta-records.ts';
 import { formatMetaYaml, readMetaYaml } from './meta-yaml.ts';
 import type { StoreContext } from './run-context.ts';
-import { syncDirectory } from './staging.ts';
 import { type HeldExperiment, isInTrash, type TargetExperiments } from './target-experiments.ts';
 import { readTag } from './target-runs.ts';
 

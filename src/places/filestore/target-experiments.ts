@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Experiment } from '../../model/records.ts';
 import { ownValue } from '../../model/string-map.ts';
 import { MlferryError } from '../../util/errors.ts';
+import { syncDirectory } from '../../util/sync-directory.ts';
 import type { TargetExperiment } from '../place.ts';
 import { createTagCheck, leftOut } from './experiment-tags.ts';
 import { fileUri } from './file-uri.ts';
@@ -14,7 +15,6 @@ import { loadExperiment } from './read-experiments.ts';
 import { asItemError } from './read-run.ts';
 import type { StoreContext } from './run-context.ts';
 import { writeFiles } from './run-parts.ts';
-import { syncDirectory } from './staging.ts';
 
 /** An experiment that runs are written to. */
 export interface HeldExperiment {

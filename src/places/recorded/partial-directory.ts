@@ -1,7 +1,8 @@
-import { lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { asMlferryError, MlferryError, systemCode } from '../../util/errors.ts';
 import { type FileLock, takeLock } from '../../util/lock-file.ts';
+import { syncDirectory } from '../../util/sync-directory.ts';
 
 /** The file of a partial directory that gets the final name. */
 export const DATA = 'data';
@@ -127,22 +128,5 @@ async function syncOrUndo(path: string, before: string): Promise<void> {
   } catch (error) {
     await rename(path, before).catch(() => undefined);
     throw error;
-  }
-}
-
-/** Makes renames in a directory durable, where the system can do that. */
-export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r').catch((error: unknown) => {
-    // Windows opens no directories.
-    if (['EISDIR', 'EPERM', 'EACCES'].includes(systemCode(error) ?? '')) return undefined;
-    throw error;
-  });
-  if (directory === undefined) return;
-  try {
-    await directory.sync();
-  } catch (error) {
-    if (!['EINVAL', 'ENOTSUP', 'EPERM', 'EISDIR'].includes(systemCode(error) ?? '')) throw error;
-  } finally {
-    await directory.close();
   }
 }

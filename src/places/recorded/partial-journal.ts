@@ -3,7 +3,7 @@ import { constants, type FileHandle, open } from 'node:fs/promises';
 import { z } from 'zod';
 import { writeAll } from '../../util/byte-spool.ts';
 import { asMlferryError } from '../../util/errors.ts';
-import type { PartialDirectory } from './partial-directory.ts';
+import { openPartialDirectory, type PartialDirectory } from './partial-directory.ts';
 import { splitLines } from './record-lines.ts';
 
 const hex = z.string().regex(/^[0-9a-f]{64}$/);
@@ -54,8 +54,29 @@ export interface PartialJournal {
   close(): Promise<void>;
 }
 
+/**
+ * Opens the partial directory and the journal of the file `path` and hands them to `use`; if that fails they are closed,
+ * and what an earlier attempt left stays. Throws as {@link openPartialDirectory}.
+ */
+export async function openPartial<T>(
+  path: string,
+  overwrite: boolean,
+  use: (partial: PartialDirectory, journal: PartialJournal) => Promise<T>,
+): Promise<T> {
+  const partial = await openPartialDirectory(path, overwrite);
+  let journal: PartialJournal | undefined;
+  try {
+    journal = await openPartialJournal(partial);
+    return await use(partial, journal);
+  } catch (error) {
+    await journal?.close();
+    await partial.leave(!partial.isNew);
+    throw error;
+  }
+}
+
 /** Opens the journal of a partial directory. Throws LOCATION when it cannot be made, NO_SPACE. */
-export async function openPartialJournal(partial: PartialDirectory): Promise<PartialJournal> {
+async function openPartialJournal(partial: PartialDirectory): Promise<PartialJournal> {
   const path = partial.file('journal.ndjson');
   const failed = (error: unknown) => asMlferryError(error, 'LOCATION', `${path} cannot be written`);
   const file: FileHandle = await open(path, constants.O_RDWR | constants.O_CREAT).catch((error: unknown) => {

@@ -7,9 +7,9 @@ import type { Readable } from 'node:stream';
 import { writeAll } from '../../util/byte-spool.ts';
 import { asMlferryError, MlferryError, systemCode } from '../../util/errors.ts';
 import { whereabouts } from '../../util/process-identity.ts';
+import { syncDirectory } from '../../util/sync-directory.ts';
 import { blobPath } from '../recorded/blob-path.ts';
 import { checkedBody } from '../recorded/checked-body.ts';
-import { syncDirectory } from '../recorded/partial-directory.ts';
 import type { BodyStore } from '../recorded/record-writer.ts';
 import type { StoredBody } from '../recorded/run-spool.ts';
 

@@ -1,19 +1,14 @@
 import { open } from 'node:fs/promises';
 import { MlferryError, systemCode } from '../../util/errors.ts';
 import { readRange } from '../../util/read-range.ts';
-import type { Location } from '../location.ts';
+import type { Compression, Location } from '../location.ts';
 import type { Writer, WriterOptions } from '../place.ts';
 import { type KeptLines, readKeptLines } from '../recorded/kept-records.ts';
 import { openOutputFile, openOutputPipe } from '../recorded/output.ts';
-import {
-  DATA,
-  openPartialDirectory,
-  type PartialDirectory,
-  refuseExisting,
-} from '../recorded/partial-directory.ts';
+import { DATA, type PartialDirectory, refuseExisting } from '../recorded/partial-directory.ts';
 import {
   type CommitLine,
-  openPartialJournal,
+  openPartial,
   type PartialJournal,
   type ReadLine,
 } from '../recorded/partial-journal.ts';
@@ -22,7 +17,6 @@ import { type RecordSink, recordWriter } from '../recorded/record-writer.ts';
 import { artifactsDirectory, isStored, removeLeftovers } from './artifacts-directory.ts';
 
 type StreamLocation = Extract<Location, { kind: 'stream' }>;
-type FileLocation = StreamLocation & { readonly path: string };
 
 /**
  * Opens an NDJSON stream for writing: a file (under its name only when it is whole) or `options.stdout`. Artifact bytes
@@ -31,11 +25,15 @@ type FileLocation = StreamLocation & { readonly path: string };
  * cannot be made.
  */
 export async function openStreamWriter(place: StreamLocation, options: WriterOptions): Promise<Writer> {
-  const { path } = place;
+  const { path, compression } = place;
   if (!options.dryRun && options.artifactsDir !== undefined) await removeLeftovers(options.artifactsDir);
   if (options.dryRun && path !== undefined) await refuseExisting(path, options.overwrite ?? false);
   const open = (key: string) =>
-    path === undefined ? pipeSink(options) : openFileSink({ ...place, path }, key, options);
+    path === undefined
+      ? pipeSink(options)
+      : openPartial(path, options.overwrite ?? false, (partial, journal) =>
+          sinkIn(partial, journal, compression, key, options),
+        );
   const info = {
     kind: 'stream' as const,
     location: path ?? '-',
@@ -65,23 +63,10 @@ async function pipeSink(options: WriterOptions): Promise<RecordSink> {
   };
 }
 
-async function openFileSink(place: FileLocation, key: string, options: WriterOptions): Promise<RecordSink> {
-  const partial = await openPartialDirectory(place.path, options.overwrite ?? false);
-  let journal: PartialJournal | undefined;
-  try {
-    journal = await openPartialJournal(partial);
-    return await sinkIn(partial, journal, place, key, options);
-  } catch (error) {
-    await journal?.close();
-    await partial.leave(!partial.isNew);
-    throw error;
-  }
-}
-
 async function sinkIn(
   partial: PartialDirectory,
   journal: PartialJournal,
-  { compression }: FileLocation,
+  compression: Compression,
   key: string,
   options: WriterOptions,
 ): Promise<RecordSink> {
