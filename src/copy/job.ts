@@ -4,6 +4,7 @@ import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
 import { openReader, openWriter } from '../places/open.ts';
 import type { PlaceOptions, TlsOptions } from '../places/place.ts';
 import { searchOf } from '../search/search-of.ts';
+import { asMlferryError } from '../util/errors.ts';
 import { makeTempDir } from '../util/temp-dir.ts';
 import { TOOL_VERSION } from '../util/tool-version.ts';
 import { type CopyResult, copy } from './copy.ts';
@@ -126,6 +127,9 @@ async function copyInJob(
       selection,
       parts,
       toolVersion: TOOL_VERSION,
+    }).catch(async (error: unknown) => {
+      await journal?.end(asMlferryError(error).meaning.exit);
+      throw error;
     });
     const result = await copy(reader, writer, {
       selection,

@@ -35,10 +35,13 @@ export interface JobSummary {
   readonly holder?: LockHolder;
 }
 
-/** All jobs of a state directory, the latest first. */
+/** All jobs of a state directory, the latest first. One that ended before its source was open has left nothing to tell. */
 export async function listJobs(stateDir: string): Promise<JobSummary[]> {
   const jobs: JobSummary[] = [];
-  for (const job_id of await jobIds(stateDir)) jobs.push(await summaryOf(stateDir, job_id));
+  for (const job_id of await jobIds(stateDir)) {
+    const job = await summaryOf(stateDir, job_id);
+    if (job.started !== undefined || job.holder !== undefined) jobs.push(job);
+  }
   return jobs.sort((a, b) => (b.started ?? 0) - (a.started ?? 0));
 }
 
