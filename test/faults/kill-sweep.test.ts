@@ -55,10 +55,14 @@ function places(fill: (server: { url: string; python: string }) => Promise<unkno
     await rm(directory, { recursive: true, force: true });
   });
 
+  const file = (name: string) => join(directory, name);
   return {
-    everything,
-    sourceUrl: () => from.url,
-    file: (name: string) => join(directory, name),
+    file,
+    hashOf: async (name: string) =>
+      createHash('sha256')
+        .update(await readFile(file(name)))
+        .digest('hex'),
+    backup: (name: string) => ['backup', from.url, file(name), ...everything],
     run: (args: readonly string[], point?: KillPoint) => runKilled(args, [from, to], point, environment),
     /** The command that copies everything to experiments of this prefix. */
     command(kind: Kind, prefix: string): string[] {
@@ -87,9 +91,7 @@ function pointsOf(requests: number): KillPoint[] {
 
 /** Each copy gets experiments of its own on one target, so that MLflow's own client looks at all of them at once. */
 describe('a command killed at any request, and run again, leaves each thing once', () => {
-  const { run, command, differences, everything, sourceUrl, file } = places(({ url }) =>
-    makeSmallWorkspace(url),
-  );
+  const { run, command, backup, hashOf, differences, file } = places(({ url }) => makeSmallWorkspace(url));
 
   test.for(KINDS)('%s', async (kind) => {
     const name = kind.split(' ')[0];
@@ -108,30 +110,32 @@ describe('a command killed at any request, and run again, leaves each thing once
   });
 
   test('server → archive: the same bytes as an unbroken run', async () => {
-    const hashOf = async (path: string) =>
-      createHash('sha256')
-        .update(await readFile(path))
-        .digest('hex');
-    const backup = (path: string) => ['backup', sourceUrl(), path, ...everything];
-    const whole = await run(backup(file('unbroken.tar')));
+    const whole = await run(backup('unbroken.tar'));
     expect(whole).toMatchObject({ status: 0 });
-    const expected = await hashOf(file('unbroken.tar'));
+    const expected = await hashOf('unbroken.tar');
     for (const point of pointsOf(whole.requests)) {
-      const archive = file(`backup-${point.number}-${point.moment}.tar`);
+      const archive = `backup-${point.number}-${point.moment}.tar`;
       const killed = await run(backup(archive), point);
       if (killed.at !== undefined) {
         expect(killed.status, killed.at).toBeNull();
-        await expect(readFile(archive), 'a file of the final name').rejects.toMatchObject({ code: 'ENOENT' });
+        await expect(hashOf(archive), 'a file of the final name').rejects.toMatchObject({ code: 'ENOENT' });
         expect(await run(backup(archive)), `killed at ${killed.at}`).toMatchObject({ status: 0 });
       }
       expect(await hashOf(archive), `killed at ${killed.at}`).toBe(expected);
-      await rm(archive);
+      await rm(file(archive));
     }
   });
 });
 
 describe('a larger copy killed again and again at random requests ends with everything once', () => {
-  const { run, command, differences } = places((server) => makeWorkspace(server, 'small'));
+  const { run, command, backup, hashOf, differences, file } = places((server) =>
+    makeWorkspace(server, 'small'),
+  );
+  /** Short ones and long ones; the first requests of each pass only look at the servers. */
+  const randomPoint = (random: () => number): KillPoint => ({
+    number: 8 + Math.floor(random() ** 2 * 120),
+    moment: random() < 0.5 ? 'before' : 'after',
+  });
 
   test.for(KINDS)('%s', async (kind) => {
     const name = kind.split(' ')[0];
@@ -141,15 +145,31 @@ describe('a larger copy killed again and again at random requests ends with ever
       const prefix = `${name}-random-${prefixes.length}/`;
       prefixes.push(prefix);
       for (let pass = 0; pass < KILLS_OF_A_COPY; pass++) {
-        // Short ones and long ones; the first requests of each pass only look at the servers.
-        const number = 8 + Math.floor(random() ** 2 * 120);
-        const moment = random() < 0.5 ? 'before' : 'after';
-        const { at, status, stderr } = await run(command(kind, prefix), { number, moment });
+        const { at, status, stderr } = await run(command(kind, prefix), randomPoint(random));
         expect([null, 0], stderr).toContain(status);
         if (at !== undefined) kills++;
       }
       expect(await run(command(kind, prefix))).toMatchObject({ status: 0 });
     }
     expect(await differences(prefixes)).toEqual([]);
+  });
+
+  test('server → archive: the same bytes as an unbroken run', async () => {
+    expect(await run(backup('unbroken.tar'))).toMatchObject({ status: 0 });
+    const expected = await hashOf('unbroken.tar');
+    const random = seeded(KINDS.length + 1);
+    for (let kills = 0; kills < RANDOM_KILLS; ) {
+      const archive = `backup-${kills}.tar`;
+      let status: number | null = null;
+      for (let pass = 0; pass < KILLS_OF_A_COPY && status === null; pass++) {
+        const killed = await run(backup(archive), randomPoint(random));
+        status = killed.status;
+        expect([null, 0], killed.stderr).toContain(status);
+        if (killed.at !== undefined) kills++;
+      }
+      if (status === null) expect(await run(backup(archive))).toMatchObject({ status: 0 });
+      expect(await hashOf(archive), `after ${kills} kills`).toBe(expected);
+      await rm(file(archive));
+    }
   });
 });
