@@ -43,7 +43,7 @@ export interface RunReader {
   artifacts(): AsyncIterable<ArtifactEntry>;
   /**
    * The bytes of a file. The stream fails with SHORT_BODY when they are fewer or more than the entry's size, and with
-   * CORRUPT when they do not have its sha256. `undefined` when the place knows of the file but does not carry it.
+   * SOURCE_ITEM when they do not have its sha256. `undefined` when the place knows of the file but does not carry it.
    */
   open(artifact: ArtifactEntry): Promise<Readable | undefined>;
 }

@@ -3,8 +3,8 @@ import { Readable } from 'node:stream';
 import { asMlferryError, MlferryError } from '../../util/errors.ts';
 
 /**
- * A byte stream that fails with SHORT_BODY when it has not the expected size, and with CORRUPT when it has not the
- * expected sha256. `name` stands in the message.
+ * A byte stream that fails with SHORT_BODY when it has not the expected size, and with SOURCE_ITEM when it has not
+ * the expected sha256. `name` stands in the message.
  */
 export function checkedBody(
   chunks: AsyncIterable<Uint8Array>,
@@ -29,7 +29,7 @@ export function checkedBody(
       throw new MlferryError('SHORT_BODY', `${name} should have ${expected.size} bytes and has ${found}`);
     }
     if (hash.digest('hex') !== expected.sha256) {
-      throw new MlferryError('CORRUPT', `${name} does not have the sha256 ${expected.sha256}`);
+      throw new MlferryError('SOURCE_ITEM', `${name} does not have the sha256 ${expected.sha256}`);
     }
   };
   return Readable.from(checked(), { objectMode: false });

@@ -127,7 +127,7 @@ async function storeBody(
     throw new MlferryError('SHORT_BODY', `${file} should have ${entry.size} bytes and gave ${stored.size}`);
   }
   if (entry.sha256 !== undefined && entry.sha256 !== stored.sha256) {
-    throw new MlferryError('CORRUPT', `${file} does not have the sha256 ${entry.sha256}`);
+    throw new MlferryError('SOURCE_ITEM', `${file} does not have the sha256 ${entry.sha256}`);
   }
   return { size: stored.size, sha256: stored.sha256 };
 }

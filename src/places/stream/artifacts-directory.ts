@@ -77,7 +77,7 @@ async function keep(file: FileHandle, partial: string, path: string, size: numbe
 }
 
 /**
- * The bytes with this sha256 from such a directory, checked while they are read (SHORT_BODY, CORRUPT). Throws
+ * The bytes with this sha256 from such a directory, checked while they are read (SHORT_BODY, SOURCE_ITEM). Throws
  * SOURCE_ITEM when they are not there; `name` is the artifact's, for messages.
  */
 export async function openStored(
