@@ -45,9 +45,7 @@ async function makeStore(root: string): Promise<void> {
   }
 }
 
-test('a long run that is killed twice on its way goes on where it was: no point goes over the wire again', {
-  timeout: long ? 7_200_000 : 600_000,
-}, async () => {
+test('a long run that is killed twice on its way goes on where it was: no point goes over the wire again', async () => {
   await using server = await startServer();
   const proxy = await startWatchedProxy(server.url);
   const directory = await mkdtemp(join(tmpdir(), 'mlferry-long-run-'));

@@ -223,48 +223,44 @@ describe('a signal', () => {
   test.for([
     ['SIGINT', 130, long ? 40 : 3],
     ['SIGTERM', 143, long ? 10 : 1],
-  ] as const)(
-    '%s ends the job cleanly wherever it is',
-    { timeout: long ? 7_200_000 : 600_000 },
-    async ([signal, status, times]) => {
-      const whole = await newJob();
-      expect(await copyReport(whole.args)).toMatchObject({ exit_status: 0 });
-      const total = proxy.requests.length;
-      for (let time = 0; time < times; time++) {
-        const { args, copies } = await newJob();
-        const at = Math.floor((total * (time + 0.5)) / times);
-        proxy.reset();
-        let begunAfter = 0;
-        let signalled = false;
-        proxy.watch(async ({ number }, moment) => {
-          if (moment !== 'before') return;
-          if (signalled) begunAfter++;
-          if (number !== at) return;
-          child.process.kill(signal);
-          await child.said('Stopping');
-          signalled = true;
+  ] as const)('%s ends the job cleanly wherever it is', async ([signal, status, times]) => {
+    const whole = await newJob();
+    expect(await copyReport(whole.args)).toMatchObject({ exit_status: 0 });
+    const total = proxy.requests.length;
+    for (let time = 0; time < times; time++) {
+      const { args, copies } = await newJob();
+      const at = Math.floor((total * (time + 0.5)) / times);
+      proxy.reset();
+      let begunAfter = 0;
+      let signalled = false;
+      proxy.watch(async ({ number }, moment) => {
+        if (moment !== 'before') return;
+        if (signalled) begunAfter++;
+        if (number !== at) return;
+        child.process.kill(signal);
+        await child.said('Stopping');
+        signalled = true;
+      });
+      const child = startMlferry([...args, '--json', '-c', '2']);
+      const ended = await child.ended;
+      expect(ended, `signalled at request ${at}`).toMatchObject({ status, signal: null });
+      if (ended.stdout === '') {
+        expect(ended.stderr, 'before the copy began').toContain('error INTERRUPTED');
+        for (const job of await listJobs())
+          expect(job).toMatchObject({ state: 'unfinished', exit_status: 130, runs_done: 0 });
+      } else {
+        expect(JSON.parse(ended.stdout)).toMatchObject({
+          exit_status: status,
+          error: { code: 'INTERRUPTED' },
         });
-        const child = startMlferry([...args, '--json', '-c', '2']);
-        const ended = await child.ended;
-        expect(ended, `signalled at request ${at}`).toMatchObject({ status, signal: null });
-        if (ended.stdout === '') {
-          expect(ended.stderr, 'before the copy began').toContain('error INTERRUPTED');
-          for (const job of await listJobs())
-            expect(job).toMatchObject({ state: 'unfinished', exit_status: 130, runs_done: 0 });
-        } else {
-          expect(JSON.parse(ended.stdout)).toMatchObject({
-            exit_status: status,
-            error: { code: 'INTERRUPTED' },
-          });
-          expect(await onlyJob()).toMatchObject({ state: 'unfinished', exit_status: 130 });
-        }
-        expect(begunAfter, 'were under way').toBeLessThanOrEqual(UNDER_WAY);
-        proxy.reset();
-        expect(await copyReport(args)).toMatchObject({ exit_status: 0, failures: [], loss_counts: {} });
-        eachOnce(await copies());
+        expect(await onlyJob()).toMatchObject({ state: 'unfinished', exit_status: 130 });
       }
-    },
-  );
+      expect(begunAfter, 'were under way').toBeLessThanOrEqual(UNDER_WAY);
+      proxy.reset();
+      expect(await copyReport(args)).toMatchObject({ exit_status: 0, failures: [], loss_counts: {} });
+      eachOnce(await copies());
+    }
+  });
 
   test('ends a job whose server does not answer any more', async () => {
     const { args, copies } = await newJob();

@@ -37,9 +37,7 @@ async function contentOf(root: string): Promise<Record<string, string>> {
   return Object.fromEntries(files.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-test('a copy into a directory that is killed at any change of a file, and run again, is as if it was never killed', {
-  timeout: long ? 7_200_000 : 600_000,
-}, async () => {
+test('a copy into a directory that is killed at any change of a file, and run again, is as if it was never killed', async () => {
   const whole = join(directory, 'whole');
   const counted = join(directory, 'count');
   const environment = { NODE_OPTIONS: `--import=${PRELOAD}`, NODE_NO_WARNINGS: '1' };

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { copyBetween } from '../../src/copy/job.ts';
 import type { Report } from '../../src/copy/report.ts';
 import { MlferryError } from '../../src/util/errors.ts';
@@ -15,8 +15,6 @@ import { makeSmallWorkspace } from './small-workspace.ts';
 
 /** `MLFERRY_TEST_LONG=1`: each fault at each hit of each route, in a copy of its own; otherwise at all routes in one copy. */
 const long = process.env.MLFERRY_TEST_LONG === '1';
-// The whole sweeps take their time.
-if (long) vi.setConfig({ testTimeout: 4 * 3_600_000 });
 
 /** Repeats come at once. */
 const QUICK = { MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR: '0.001', MLFLOW_HTTP_REQUEST_BACKOFF_JITTER: '0.001' };

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runMlferry } from '../acceptance/run-mlferry.ts';
 import { makeWorkspace, takeSnapshot } from '../servers/mlflow-client.ts';
 import { sharedServer } from '../servers/shared-server.ts';
@@ -15,8 +15,6 @@ import { makeSmallWorkspace } from './small-workspace.ts';
 
 /** `MLFERRY_TEST_LONG=1`: a kill before and after every request, and 200 random ones; otherwise a few of them. */
 const long = process.env.MLFERRY_TEST_LONG === '1';
-// The whole sweeps take their time.
-if (long) vi.setConfig({ testTimeout: 4 * 3_600_000 });
 const SAMPLE = 6;
 const KILLS_OF_A_COPY = 4;
 const RANDOM_KILLS = long ? 200 : 4;
