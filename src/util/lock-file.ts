@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { asMlferryError, MlferryError, systemCode } from './errors.ts';
 import { ownIdentity, whereabouts } from './process-identity.ts';
@@ -33,7 +35,7 @@ export async function takeLock(path: string, object: string, giveUp = `remove ${
   const holder: LockHolder = { ...ownIdentity(), started: Date.now() };
   // The id tells two locks of one process apart.
   const text = JSON.stringify({ ...holder, id });
-  const fresh = `${path}.${id}`;
+  const fresh = `${path}.${process.pid}-${id}`;
   try {
     await writeFile(fresh, text, { flag: 'wx' });
     for (let attempt = 0; !(await isPlaced(fresh, path, text)); attempt++) {
@@ -47,6 +49,8 @@ export async function takeLock(path: string, object: string, giveUp = `remove ${
   } finally {
     await rm(fresh, { force: true });
   }
+  // What is left behind now does no harm.
+  await removeLeftovers(path).catch(() => undefined);
   let held = true;
   return {
     release: async () => {
@@ -93,6 +97,19 @@ async function takeOver(fresh: string, path: string, text: string): Promise<bool
     return true;
   } finally {
     await rm(guard, { force: true });
+  }
+}
+
+/** Removes what processes of this machine left that died on their way to the lock, which this process holds. */
+async function removeLeftovers(path: string): Promise<void> {
+  for (const name of await readdir(dirname(path))) {
+    const rest = name.startsWith(`${basename(path)}.`) ? name.slice(basename(path).length + 1) : undefined;
+    if (rest === undefined) continue;
+    const file = join(dirname(path), name);
+    // One that died while it wrote left its number in the name only.
+    const pid = Number(/^(\d+)-/.exec(rest)?.[1] ?? process.pid);
+    const holder = (await findLockHolder(file)) ?? { pid, host: hostname() };
+    if (whereabouts(holder) === 'gone') await rm(file, { force: true });
   }
 }
 

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { copyBetween } from '../../src/copy/job.ts';
 import { openReader, openWriter } from '../../src/places/open.ts';
@@ -81,18 +82,18 @@ describe.each(['a.tar', 'a.tar.gz', 'a.tar.zst', 'a.ndjson', 'a.ndjson.gz', 'a.n
   it('is refused when a bit is flipped, and nothing is sent', async () => {
     const good = /^(TRUNCATED|CORRUPT|HOSTILE|EDITED|FORMAT)$/;
     const wrong: string[] = [];
-    let unharmed = 0;
+    const unpack = name.endsWith('.gz') ? gunzipSync : name.endsWith('.zst') ? zstdDecompressSync : undefined;
+    const content = unpack?.(bytes);
     // One bit of each byte, another one from byte to byte.
     const step = LONG ? 1 : 8 * strides(bytes.length) + 1;
     for (let bit = 0; bit < bytes.length * 8; bit += step) {
       const flipped = Buffer.from(bytes);
       flipped.writeUInt8(flipped.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
       const code = await outcome(join(dir, name), flipped);
-      if (code === 'whole') unharmed += 1;
-      else if (!good.test(code)) wrong.push(`bit ${bit}: ${code}`);
+      // Some bits of a compressed file say nothing of its content, like the time in a gzip header.
+      const isUnharmed = code === 'whole' && content !== undefined && unpack?.(flipped).equals(content);
+      if (!isUnharmed && !good.test(code)) wrong.push(`bit ${bit}: ${code}`);
     }
     expect(wrong).toEqual([]);
-    // A gzip header has a time, a system and hints for the decoder, 7 bytes that say nothing of the content.
-    expect(unharmed).toBeLessThanOrEqual(name.endsWith('.gz') ? 7 * 8 : name.endsWith('.zst') ? 16 : 0);
   });
 });

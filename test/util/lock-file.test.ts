@@ -59,6 +59,27 @@ describe('takeLock', () => {
     expect(await readdir(dir)).toEqual([]);
   });
 
+  it('removes what the dead left on their way to it, and nothing else', async () => {
+    const path = newPath();
+    const dead = await deadPid();
+    const lockOf = (pid: number, host: string) => JSON.stringify({ pid, host, started });
+    const left = {
+      [`${dead}-1`]: lockOf(dead, hostname()),
+      [`${dead}-2`]: '',
+      takeover: lockOf(dead, hostname()),
+      [`${process.ppid}-3`]: lockOf(process.ppid, hostname()),
+      [`${process.ppid}-4`]: '{"pid":',
+      [`${dead}-5`]: lockOf(dead, 'another.example'),
+      other: 'text',
+    };
+    for (const [name, text] of Object.entries(left)) await writeFile(`${path}.${name}`, text);
+    await (await takeLock(path, 'the thing')).release();
+    expect((await readdir(dir)).map((name) => name.replace(/.*\./, '')).sort()).toEqual(
+      [`${process.ppid}-3`, `${process.ppid}-4`, `${dead}-5`, 'other'].sort(),
+    );
+    for (const name of await readdir(dir)) await rm(join(dir, name));
+  });
+
   it('does not touch the lock of another machine', async () => {
     const path = newPath();
     await writeFile(path, JSON.stringify({ pid: 1, host: 'another.example', started }));
