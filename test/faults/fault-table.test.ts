@@ -242,6 +242,13 @@ describe('a copy through faults is the same, or ends with exit 7 or a list and g
     expect(wrong).toEqual([]);
   });
 
+  test('every create done late, one of them in an experiment that is deleted in the end', async () => {
+    const hits = targetRoutes.find(([name]) => name === 'POST runs/create')?.[1] ?? 0;
+    const action: Action = { do: 'commit late', reply: 'reset', after: 'POST runs/update', requests: 1 };
+    expect(await survive({ to: [{ route: 'POST runs/create', nth: 0, times: hits, action }] })).toEqual([]);
+    expect(to.lateRequests()).toBe(hits);
+  });
+
   test('a server that is gone for good from any point on: exit 7, and it goes on', async () => {
     const total = targetRoutes.reduce((sum, [, hits]) => sum + hits, 0);
     const wrong: string[] = [];

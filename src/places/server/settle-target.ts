@@ -78,8 +78,9 @@ export async function settle(
 
   for (const experiment_id of settlement.deleted_experiments) {
     await orListed(context, `experiment ${experiment_id}`, async () => {
-      if (!experiments.get(experiment_id).deleted)
-        await unlessMissing(routes.deleteExperiment(experiment_id));
+      const experiment = experiments.get(experiment_id);
+      if (!experiment.deleted) await unlessMissing(routes.deleteExperiment(experiment_id));
+      experiment.deleted = true;
       readBack.amendExperiment(experiment_id);
     });
   }

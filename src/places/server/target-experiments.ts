@@ -74,6 +74,7 @@ export function targetExperiments(context: ExperimentContext): TargetExperiments
         // Not found: an earlier try, whose answer was lost, has restored it.
         revived ??= unlessMissing(routes.restoreExperiment(state.experiment_id)).then(() => {
           state.deleted = false;
+          revived = undefined;
         });
         await revived;
       },
