@@ -225,7 +225,7 @@ describe('a signal', () => {
     ['SIGTERM', 143, long ? 10 : 1],
   ] as const)('%s ends the job cleanly wherever it is', async ([signal, status, times]) => {
     const whole = await newJob();
-    expect(await copyReport(whole.args)).toMatchObject({ exit_status: 0 });
+    expect(await copyReport([...whole.args, '-c', '2'])).toMatchObject({ exit_status: 0 });
     const total = proxy.requests.length;
     for (let time = 0; time < times; time++) {
       const { args, copies } = await newJob();
@@ -243,6 +243,8 @@ describe('a signal', () => {
       });
       const child = startMlferry([...args, '--json', '-c', '2']);
       const ended = await child.ended;
+      // A copy may need a request fewer than another one: then its last one never comes.
+      if (!signalled && at > total - 5) continue;
       expect(ended, `signalled at request ${at}`).toMatchObject({ status, signal: null });
       if (ended.stdout === '') {
         expect(ended.stderr, 'before the copy began').toContain('error INTERRUPTED');
