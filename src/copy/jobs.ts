@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asMlferryError, MlferryError, systemCode } from '../util/errors.ts';
@@ -40,7 +41,7 @@ export async function listJobs(stateDir: string): Promise<JobSummary[]> {
   const jobs: JobSummary[] = [];
   for (const job_id of await jobIds(stateDir)) {
     const job = await summaryOf(stateDir, job_id);
-    if (job.started !== undefined || job.holder !== undefined) jobs.push(job);
+    if (job.holder !== undefined || existsSync(join(job.directory, JOURNAL_FILE))) jobs.push(job);
   }
   return jobs.sort((a, b) => (b.started ?? 0) - (a.started ?? 0));
 }

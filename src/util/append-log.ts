@@ -17,7 +17,12 @@ export async function openAppendLog(path: string, length: number): Promise<Appen
   const handle = await open(path, 'a', 0o600).catch((error: unknown) => {
     throw asMlferryError(error, 'DENIED', `The journal ${path} cannot be written`);
   });
-  await handle.truncate(length);
+  try {
+    await handle.truncate(length);
+  } catch (error) {
+    await handle.close();
+    throw asMlferryError(error, 'DENIED', `The journal ${path} cannot be written`);
+  }
   let end = length;
   let waiting: string[] = [];
   let isDurable = false;

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { asMlferryError, MlferryError, systemCode } from './errors.ts';
-import { ownIdentity, whereabouts } from './process-identity.ts';
+import { ownIdentity, type ProcessIdentity, whereabouts } from './process-identity.ts';
 
 /** A lock that this process holds. */
 export interface FileLock {
@@ -102,15 +102,19 @@ async function takeOver(fresh: string, path: string, text: string): Promise<bool
 
 /** Removes what processes of this machine left that died on their way to the lock, which this process holds. */
 async function removeLeftovers(path: string): Promise<void> {
+  const start = `${basename(path)}.`;
   for (const name of await readdir(dirname(path))) {
-    const rest = name.startsWith(`${basename(path)}.`) ? name.slice(basename(path).length + 1) : undefined;
-    if (rest === undefined) continue;
+    if (!name.startsWith(start)) continue;
     const file = join(dirname(path), name);
-    // One that died while it wrote left its number in the name only.
-    const pid = Number(/^(\d+)-/.exec(rest)?.[1] ?? process.pid);
-    const holder = (await findLockHolder(file)) ?? { pid, host: hostname() };
-    if (whereabouts(holder) === 'gone') await rm(file, { force: true });
+    const holder = (await findLockHolder(file)) ?? namedHolder(name.slice(start.length));
+    if (holder !== undefined && whereabouts(holder) === 'gone') await rm(file, { force: true });
   }
+}
+
+/** A process that died while it wrote left its number in the name only. */
+function namedHolder(name: string): ProcessIdentity | undefined {
+  const pid = /^(\d+)-/.exec(name)?.[1];
+  return pid === undefined ? undefined : { pid: Number(pid), host: hostname() };
 }
 
 async function readLock(path: string): Promise<string | undefined> {

@@ -244,6 +244,7 @@ describe('a copy through faults is the same, or ends with exit 7 or a list and g
 
   test('every create done late, one of them in an experiment that is deleted in the end', async () => {
     const hits = targetRoutes.find(([name]) => name === 'POST runs/create')?.[1] ?? 0;
+    expect(hits).toBeGreaterThan(2);
     const action: Action = { do: 'commit late', reply: 'reset', after: 'POST runs/update', requests: 1 };
     expect(await survive({ to: [{ route: 'POST runs/create', nth: 0, times: hits, action }] })).toEqual([]);
     expect(to.lateRequests()).toBe(hits);

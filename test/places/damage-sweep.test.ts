@@ -84,6 +84,7 @@ describe.each(['a.tar', 'a.tar.gz', 'a.tar.zst', 'a.ndjson', 'a.ndjson.gz', 'a.n
     const wrong: string[] = [];
     const unpack = name.endsWith('.gz') ? gunzipSync : name.endsWith('.zst') ? zstdDecompressSync : undefined;
     const content = unpack?.(bytes);
+    let unharmed = 0;
     // One bit of each byte, another one from byte to byte.
     const step = LONG ? 1 : 8 * strides(bytes.length) + 1;
     for (let bit = 0; bit < bytes.length * 8; bit += step) {
@@ -91,9 +92,12 @@ describe.each(['a.tar', 'a.tar.gz', 'a.tar.zst', 'a.ndjson', 'a.ndjson.gz', 'a.n
       flipped.writeUInt8(flipped.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
       const code = await outcome(join(dir, name), flipped);
       // Some bits of a compressed file say nothing of its content, like the time in a gzip header.
-      const isUnharmed = code === 'whole' && content !== undefined && unpack?.(flipped).equals(content);
-      if (!isUnharmed && !good.test(code)) wrong.push(`bit ${bit}: ${code}`);
+      if (code === 'whole' && content !== undefined && unpack?.(flipped).equals(content)) unharmed += 1;
+      else if (!good.test(code)) wrong.push(`bit ${bit}: ${code}`);
     }
     expect(wrong).toEqual([]);
+    // A gzip header has 7 bytes of them; all bits of all bytes were 82 at most when they were counted.
+    const most = LONG ? 82 : name.endsWith('.gz') ? 7 * 8 : 16;
+    expect(unharmed).toBeLessThanOrEqual(unpack === undefined ? 0 : most);
   });
 });

@@ -3,21 +3,29 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { describe, expect, test } from 'vitest';
+import { hasPostgresql } from './postgresql.ts';
 import { type ServerOptions, startServer } from './start-server.ts';
-import { NEWEST_MLFLOW } from './versions.ts';
+import { MLFLOW_VERSIONS, NEWEST_MLFLOW } from './versions.ts';
 
 const authorization = (server: { username?: string; password?: string }) =>
   `Basic ${Buffer.from(`${server.username}:${server.password}`).toString('base64')}`;
 
 describe('startServer', () => {
-  test.for([
-    ['newest', {}],
+  const kinds: Array<[name: string, options: ServerOptions]> = [
+    ...MLFLOW_VERSIONS.map((version): [string, ServerOptions] => [version, { version }]),
+    ['directory store', { store: 'filestore' }],
+    ['plain artifact root', { artifacts: 'plain' }],
     ['basic-auth', { auth: true }],
-  ] satisfies Array<[name: string, options: ServerOptions]>)('%s', async ([, options]) => {
+    ['workspaces', { workspaces: true }],
+    ['PostgreSQL', { store: 'postgresql' }],
+  ];
+  test.for(kinds)('%s', async ([, options], { skip }) => {
+    if (options.store === 'postgresql' && !(await hasPostgresql()))
+      skip('PostgreSQL is neither running nor installed');
     const server = await startServer(options);
-    const headers = 'auth' in options ? { authorization: authorization(server) } : {};
+    const headers = options.auth ? { authorization: authorization(server) } : {};
     const version = await fetch(`${server.url}/version`, { headers });
-    expect(await version.text()).toBe(NEWEST_MLFLOW);
+    expect(await version.text()).toBe(options.version ?? NEWEST_MLFLOW);
     const experiments = await fetch(`${server.url}/api/2.0/mlflow/experiments/search?max_results=5`, {
       headers,
     });

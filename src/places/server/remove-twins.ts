@@ -16,7 +16,9 @@ interface SecondCopy {
   readonly source_run_id: string;
   /** The copy that counts. */
   readonly kept: string;
-  readonly run: Run;
+  readonly run_id: string;
+  /** Whether nothing was written to it. */
+  readonly empty: boolean;
 }
 
 /**
@@ -32,28 +34,28 @@ export async function removeTwins(context: TargetContext, experiment: Experiment
   if (copies.length === 0) return;
   // Nothing can be written to what is deleted; deleting the experiment again deletes all its runs again.
   if (deleted) await experiment.revive();
-  for (const { source_run_id, kept, run } of copies) {
-    if (await isEmpty(context, run)) {
+  for (const { source_run_id, kept, run_id, empty } of copies) {
+    if (empty) {
       if (routes.changes) {
         const tags = [{ key: TWIN_TAG, value: kept }];
-        await routes.logBatch(run.run_id, { params: [], metrics: [], tags }, true);
-        await routes.deleteRun(run.run_id);
+        await routes.logBatch(run_id, { params: [], metrics: [], tags }, true);
+        await routes.deleteRun(run_id);
       }
       findings.loss({
         code: 'TWIN_DELETED',
         experiment_name: experiment.name,
         run_id: source_run_id,
-        detail: `a create whose answer was lost had made a second, empty copy, ${run.run_id}: it was deleted, ${kept} is the copy`,
+        detail: `a create whose answer was lost had made a second, empty copy, ${run_id}: it was deleted, ${kept} is the copy`,
       });
       continue;
     }
     const { code, hint } = new MlferryError('MISMATCH', '', {
-      hint: `Delete run ${run.run_id} on the target if nobody needs it.`,
+      hint: `Delete run ${run_id} on the target if nobody needs it.`,
     });
     findings.failure({
       code,
-      object: `run ${run.run_id} of experiment "${experiment.name}"`,
-      message: `Runs ${kept} and ${run.run_id} of the target are copies of the same run; only ${kept} is kept up to date`,
+      object: `run ${run_id} of experiment "${experiment.name}"`,
+      message: `Runs ${kept} and ${run_id} of the target are copies of the same run; only ${kept} is kept up to date`,
       hint,
     });
   }
@@ -81,8 +83,11 @@ async function secondCopies(context: TargetContext, experiment: ExperimentState)
     if (kept === undefined || kept === run.run_id) continue;
     // One that landed just before its experiment was deleted is deleted with it.
     const wentAlong = experiment.deleted && !Object.hasOwn(run.tags, TWIN_TAG);
-    if (run.lifecycle_stage === 'active' || (wentAlong && (await isEmpty(context, run))))
-      copies.push({ source_run_id, kept, run });
+    if (run.lifecycle_stage !== 'active' && !wentAlong) continue;
+    const empty = await isEmpty(context, run);
+    // What holds something and is deleted may have been deleted long before.
+    if (run.lifecycle_stage === 'active' || empty)
+      copies.push({ source_run_id, kept, run_id: run.run_id, empty });
   }
   return copies;
 }
