@@ -28,7 +28,7 @@ async function mlferry(args: readonly string[], stdin = '') {
     stdin: Readable.from(stdin === '' ? [] : [Buffer.from(stdin)]),
     stdout,
     stderr,
-    environment: {},
+    environment: { XDG_STATE_HOME: directory },
     signal: new AbortController().signal,
     exit: (code) => {
       status ??= code;
