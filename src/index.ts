@@ -2,13 +2,15 @@
  * mlferry as a library: the verbs of the command line. Every place is named by its location text.
  */
 export type { CopyResult } from './copy/copy.ts';
-export { explain } from './copy/explain.ts';
-export { type Counts, inspect, type Summary } from './copy/inspect.ts';
-export { copyBetween as copy, type JobOptions } from './copy/job.ts';
-export { forgetJob, type JobSummary, listJobs, showJob } from './copy/jobs.ts';
-export type { Progress } from './copy/pass.ts';
-export type { RenameRule } from './copy/rename.ts';
-export type { JobProgress, Report } from './copy/report.ts';
+export { copyBetween as copy } from './copy/copy-between.ts';
+export type { Report } from './copy/report.ts';
+export { explain } from './inspect/explain.ts';
+export { type Counts, inspect, type Summary } from './inspect/inspect.ts';
+export type { JobOptions } from './job/job-options.ts';
+export { forgetJob, type JobSummary, listJobs, showJob } from './job/jobs.ts';
+export type { JobProgress } from './job/journal.ts';
+export type { Progress } from './job/progress.ts';
+export type { RenameRule } from './job/rename.ts';
 export { type CsvOptions, type CsvResult, writeCsv } from './manage/csv.ts';
 export type { CsvLayout } from './manage/csv-layouts.ts';
 export { deleteExperiments, type ExperimentOptions } from './manage/delete-experiments.ts';

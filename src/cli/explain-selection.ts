@@ -1,5 +1,5 @@
-import { explain } from '../copy/explain.ts';
-import type { JobOptions } from '../copy/job.ts';
+import { explain } from '../inspect/explain.ts';
+import type { JobOptions } from '../job/job-options.ts';
 import type { Explanation } from '../places/place.ts';
 import { redact } from '../util/redact.ts';
 import { formatCount } from './format.ts';

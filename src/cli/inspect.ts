@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { inspect, type Summary } from '../copy/inspect.ts';
+import { inspect, type Summary } from '../inspect/inspect.ts';
 import { plainText } from '../util/plain-text.ts';
 import { redact } from '../util/redact.ts';
 import { explainSelection } from './explain-selection.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { forgetJob, type JobSummary, listJobs, showJob } from '../copy/jobs.ts';
+import { forgetJob, type JobSummary, listJobs, showJob } from '../job/jobs.ts';
 import { formatCount, formatTable } from './format.ts';
 import type { Io } from './io.ts';
 import { addStateDirOption, defaultStateDir } from './state-dir.ts';

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
-import type { JobOptions } from '../copy/job.ts';
-import { parseRename } from '../copy/rename.ts';
+import type { JobOptions } from '../job/job-options.ts';
+import { parseRename } from '../job/rename.ts';
 import type { TlsOptions } from '../places/place.ts';
 import { MlferryError } from '../util/errors.ts';
 import {

@@ -1,5 +1,5 @@
 import { createLogUpdate } from 'log-update';
-import type { Progress } from '../copy/pass.ts';
+import type { Progress } from '../job/progress.ts';
 import { plainText } from '../util/plain-text.ts';
 import { formatBytes, formatCount, formatDuration } from './format.ts';
 import type { Io } from './io.ts';

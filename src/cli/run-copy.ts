@@ -1,6 +1,6 @@
 import { rename, writeFile } from 'node:fs/promises';
 import type { CopyResult } from '../copy/copy.ts';
-import { copyBetween } from '../copy/job.ts';
+import { copyBetween } from '../copy/copy-between.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
 import { redact } from '../util/redact.ts';
 import { explainSelection } from './explain-selection.ts';

@@ -1,12 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { Parts } from '../job/parts.ts';
 import type { Run } from '../model/records.ts';
 import type { RunReader } from '../places/place.ts';
-
-/** What of a run is taken along. */
-export interface Parts {
-  readonly metrics: boolean;
-  readonly artifacts: boolean;
-}
 
 /** A source run reduced to the parts that are carried; `onRead` hears of points and bytes as they flow. */
 export function carriedRun(

@@ -1,9 +1,8 @@
+import { type RunIds, referenceKept, remapRun, runReferences, unresolvedTags } from '../kinds/remap.ts';
 import { runDigest } from '../model/canonical.ts';
 import { MlferryError } from '../util/errors.ts';
 import { carriedRun, partDigest } from './carried-run.ts';
 import type { Pass, Work } from './pass.ts';
-import { type RunIds, remapRun, runReferences, unresolvedTags } from './remap.ts';
-import { referenceKept } from './settle.ts';
 
 /**
  * Copies one run, and notes what the settlement has to do for it. `runIds`: the runs that it may refer to. What fails for

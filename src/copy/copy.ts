@@ -1,11 +1,12 @@
+import { exitStatus } from '../job/ledger.ts';
+import { runReferences } from '../kinds/remap.ts';
 import type { Reader, Writer } from '../places/place.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
 import { copyRun } from './copy-run.ts';
 import { type CopyOptions, type Pass, startPass, type Work } from './pass.ts';
-import { runReferences } from './remap.ts';
-import { exitStatus, type Report } from './report.ts';
-import { settlementOf, withOthers } from './settle.ts';
+import type { Report } from './report.ts';
+import { settlementOf, withOthers } from './second-pass.ts';
 import { staleRuns } from './stale-runs.ts';
 
 /** What a copy leaves: the report, and source id → target id of everything that is on the target now. */

@@ -1,21 +1,14 @@
+import type { Journal } from '../job/journal.ts';
+import { failureOf, type Ledger } from '../job/ledger.ts';
+import type { Parts } from '../job/parts.ts';
+import type { Progress } from '../job/progress.ts';
+import type { RenameRule } from '../job/rename.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import type { Selection } from '../model/selection.ts';
 import type { Reader, RunReader, TargetExperiment, Writer, WrittenRun } from '../places/place.ts';
 import { asMlferryError } from '../util/errors.ts';
-import type { Parts } from './carried-run.ts';
-import type { Journal } from './journal.ts';
-import type { RenameRule } from './rename.ts';
-import { failureOf, type Ledger, type Report } from './report.ts';
-import type { OpenReferences } from './settle.ts';
-
-/** Where a copy stands; sent after every change. */
-export interface Progress {
-  readonly experiment: string;
-  readonly experiments: { done: number; total: number };
-  readonly runs: { seen: number; done: number; failed: number };
-  readonly points: number;
-  readonly bytes: number;
-}
+import type { Report } from './report.ts';
+import type { OpenReferences } from './second-pass.ts';
 
 /** How to copy. */
 export interface CopyOptions {

@@ -1,3 +1,5 @@
+import { renamed } from '../job/rename.ts';
+import { PARENT_TAG } from '../kinds/remap.ts';
 import { runDigest, withoutDeletedRuns } from '../model/canonical.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import { wantsWholeExperiments } from '../model/selection.ts';
@@ -6,8 +8,6 @@ import type { TargetExperiment, WrittenRun } from '../places/place.ts';
 import { readAhead } from '../util/read-ahead.ts';
 import { partDigest } from './carried-run.ts';
 import type { Pass, Work } from './pass.ts';
-import { PARENT_TAG } from './remap.ts';
-import { renamed } from './rename.ts';
 
 /** Runs handed to the readers together, so that histories can be fetched together: MLflow's bulk route takes 100. */
 const CHUNK = 100;

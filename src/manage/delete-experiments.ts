@@ -1,4 +1,4 @@
-import type { JobOptions } from '../copy/job.ts';
+import type { JobOptions } from '../job/job-options.ts';
 import { type ExperimentChange, NO_PLAN } from './changes.ts';
 import { chosenExperiments, countRuns } from './chosen-experiments.ts';
 import { snapshotTags } from './deleted-runs.ts';

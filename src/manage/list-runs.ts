@@ -1,6 +1,6 @@
-import type { JobOptions } from '../copy/job.ts';
-import { placeOptions, withTempDir } from '../copy/job.ts';
-import { createLedger } from '../copy/report.ts';
+import type { JobOptions } from '../job/job-options.ts';
+import { placeOptions, withTempDir } from '../job/job-options.ts';
+import { createLedger } from '../job/ledger.ts';
 import type { Failure } from '../model/findings.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import { ALL_ACTIVE } from '../model/selection.ts';

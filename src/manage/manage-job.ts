@@ -1,6 +1,6 @@
-import type { JobOptions } from '../copy/job.ts';
-import { placeOptions, withTempDir } from '../copy/job.ts';
-import { createLedger, exitStatus, failureOf, type Ledger } from '../copy/report.ts';
+import type { JobOptions } from '../job/job-options.ts';
+import { placeOptions, withTempDir } from '../job/job-options.ts';
+import { createLedger, exitStatus, failureOf, type Ledger } from '../job/ledger.ts';
 import type { Failure } from '../model/findings.ts';
 import { openManager } from '../places/open.ts';
 import type { Manager, PlaceInfo } from '../places/place.ts';

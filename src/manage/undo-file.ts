@@ -3,7 +3,7 @@ import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { PlaceInfo } from '../places/place.ts';
-import { splitLines } from '../places/recorded/record-lines.ts';
+import { splitLines } from '../places/record-files/record-lines.ts';
 import { asMlferryError, MlferryError, systemCode } from '../util/errors.ts';
 import { syncDirectory } from '../util/sync-directory.ts';
 import { TOOL_VERSION } from '../util/tool-version.ts';

@@ -2,7 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Findings } from '../model/findings.ts';
 import type { Experiment, Point, Run } from '../model/records.ts';
 import type { Selection } from '../model/selection.ts';
-import type { Holding } from './holding.ts';
+import type { Holding } from './representation.ts';
 
 /** What a place is and where it stands. */
 export interface PlaceInfo {

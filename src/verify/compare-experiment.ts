@@ -1,7 +1,7 @@
 import { withoutDeletedRuns } from '../model/canonical.ts';
 import type { RunLoss } from '../model/fit-run.ts';
 import type { Experiment } from '../model/records.ts';
-import type { Holding } from '../places/holding.ts';
+import type { Holding } from '../places/representation.ts';
 import { type Difference, differenceOf, mapDifferences } from './difference.ts';
 
 /** How an experiment is compared. */

@@ -1,6 +1,6 @@
-import { runReferences } from '../copy/remap.ts';
-import { type RenameRule, renamed } from '../copy/rename.ts';
-import type { Ledger } from '../copy/report.ts';
+import type { Ledger } from '../job/ledger.ts';
+import { type RenameRule, renamed } from '../job/rename.ts';
+import { runReferences } from '../kinds/remap.ts';
 import { ORIGIN_TAG } from '../model/canonical.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import { type Selection, wantsWholeExperiments } from '../model/selection.ts';

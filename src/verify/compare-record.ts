@@ -1,7 +1,7 @@
 import { compareInt64 } from '../model/int64.ts';
 import type { DatasetInput, Point, Run } from '../model/records.ts';
 import { ownValue } from '../model/string-map.ts';
-import type { PointRules } from '../places/holding.ts';
+import type { PointRules } from '../places/representation.ts';
 import { type Difference, differenceOf, mapDifferences } from './difference.ts';
 import { comparedValue } from './point-balance.ts';
 

@@ -1,7 +1,7 @@
 import type { RunLoss } from '../model/fit-run.ts';
 import type { Run } from '../model/records.ts';
-import type { HeldRun, PointRules } from '../places/holding.ts';
 import type { PlaceInfo, RunReader } from '../places/place.ts';
+import type { HeldRun, PointRules } from '../places/representation.ts';
 import { compareArtifacts, missingOwnFile } from './compare-artifacts.ts';
 import { latestDifferences, recordDifferences } from './compare-record.ts';
 import { compareSeries, EXACT } from './compare-series.ts';

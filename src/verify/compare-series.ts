@@ -1,8 +1,8 @@
 import type { RunLoss } from '../model/fit-run.ts';
 import { compareInt64 } from '../model/int64.ts';
 import type { Point } from '../model/records.ts';
-import type { PointRules } from '../places/holding.ts';
 import type { MetricPoints, RunReader } from '../places/place.ts';
+import type { PointRules } from '../places/representation.ts';
 import {
   comparedValue,
   createPointBalance,

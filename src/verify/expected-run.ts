@@ -1,10 +1,17 @@
-import { PARENT_TAG, type RunIds, references, remapRun, remapTag, runReferences } from '../copy/remap.ts';
-import { referenceKept } from '../copy/settle.ts';
+import {
+  PARENT_TAG,
+  type RunIds,
+  referenceKept,
+  references,
+  remapRun,
+  remapTag,
+  runReferences,
+} from '../kinds/remap.ts';
 import { DELETED_TIME_TAG, DIGEST_TAG, ORIGIN_PARENT_TAG, ORIGIN_TAG } from '../model/canonical.ts';
 import type { RunLoss } from '../model/fit-run.ts';
 import type { Run } from '../model/records.ts';
 import { ownValue } from '../model/string-map.ts';
-import type { HeldRun, Holding } from '../places/holding.ts';
+import type { HeldRun, Holding } from '../places/representation.ts';
 
 /** What is known of a run's copy besides its record. */
 export interface CopyFrame {

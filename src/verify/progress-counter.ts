@@ -1,4 +1,4 @@
-import type { Progress } from '../copy/pass.ts';
+import type { Progress } from '../job/progress.ts';
 
 /** Where a verification stands, and what it has read. */
 export interface ProgressCounter {

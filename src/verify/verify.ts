@@ -1,5 +1,5 @@
-import { type JobOptions, placeOptions, withTempDir } from '../copy/job.ts';
-import { createLedger } from '../copy/report.ts';
+import { type JobOptions, placeOptions, withTempDir } from '../job/job-options.ts';
+import { createLedger } from '../job/ledger.ts';
 import type { Failure, Findings, Loss } from '../model/findings.ts';
 import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
 import { openReader } from '../places/open.ts';

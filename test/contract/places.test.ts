@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type CopyResult, copy } from '../../src/copy/copy.ts';
-import { createLedger } from '../../src/copy/report.ts';
+import { createLedger } from '../../src/job/ledger.ts';
 import { DIGEST_TAG } from '../../src/model/canonical.ts';
 import type { Point } from '../../src/model/records.ts';
 import { openReader, openWriter } from '../../src/places/open.ts';

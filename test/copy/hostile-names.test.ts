@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { copy } from '../../src/copy/copy.ts';
-import { copyBetween } from '../../src/copy/job.ts';
-import { createLedger } from '../../src/copy/report.ts';
+import { copyBetween } from '../../src/copy/copy-between.ts';
+import { createLedger } from '../../src/job/ledger.ts';
 import { openReader, openWriter } from '../../src/places/open.ts';
 import { memoryReader } from '../contract/memory-reader.ts';
 import {

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openFileStoreWriter } from '../../src/places/filestore/writer.ts';
+import { openFileStoreWriter } from '../../src/places/filestore/write/writer.ts';
 import {
   makeExperiment,
   makeRun,

@@ -12,7 +12,7 @@ import { expect, test } from 'vitest';
 import { choiceOf } from '../../src/cli/manage-options.ts';
 import { parseOptions } from '../../src/cli/options.ts';
 import { createProgram } from '../../src/cli/program.ts';
-import { inspect } from '../../src/copy/inspect.ts';
+import { inspect } from '../../src/inspect/inspect.ts';
 import { parseLocation } from '../../src/places/location.ts';
 import { errorCodes } from '../../src/util/errors.ts';
 import { cleanEnvironment } from '../servers/start-server.ts';

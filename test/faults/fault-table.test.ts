@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { copyBetween } from '../../src/copy/job.ts';
+import { copyBetween } from '../../src/copy/copy-between.ts';
 import type { Report } from '../../src/copy/report.ts';
 import { MlferryError } from '../../src/util/errors.ts';
 import { takeSnapshot } from '../servers/mlflow-client.ts';

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { copyBetween } from '../../src/copy/job.ts';
+import { copyBetween } from '../../src/copy/copy-between.ts';
 import { deleteExperiments } from '../../src/manage/delete-experiments.ts';
 import { deleteRuns } from '../../src/manage/delete-runs.ts';
 import { listRuns } from '../../src/manage/list-runs.ts';

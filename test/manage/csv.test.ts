@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { copyBetween } from '../../src/copy/job.ts';
+import { copyBetween } from '../../src/copy/copy-between.ts';
 import { type CsvOptions, writeCsv } from '../../src/manage/csv.ts';
 import { excelSafe } from '../../src/manage/csv-layouts.ts';
 import { type ListedRun, listRuns } from '../../src/manage/list-runs.ts';

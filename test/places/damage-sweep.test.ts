@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { copyBetween } from '../../src/copy/job.ts';
+import { copyBetween } from '../../src/copy/copy-between.ts';
 import { openReader, openWriter } from '../../src/places/open.ts';
 import { MlferryError } from '../../src/util/errors.ts';
 import { essenceOf } from '../contract/copies.ts';

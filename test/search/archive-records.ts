@@ -1,8 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { copyBetween, placeOptions } from '../../src/copy/job.ts';
-import { createLedger } from '../../src/copy/report.ts';
+import { copyBetween } from '../../src/copy/copy-between.ts';
+import { placeOptions } from '../../src/job/job-options.ts';
+import { createLedger } from '../../src/job/ledger.ts';
 import type { Experiment, Run } from '../../src/model/records.ts';
 import type { Selection } from '../../src/model/selection.ts';
 import { openReader } from '../../src/places/open.ts';

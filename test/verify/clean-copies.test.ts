@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { copyBetween } from '../../src/copy/job.ts';
+import { copyBetween } from '../../src/copy/copy-between.ts';
 import { verify } from '../../src/verify/verify.ts';
 import { makeWorkspace } from '../servers/mlflow-client.ts';
 import { sharedServer } from '../servers/shared-server.ts';

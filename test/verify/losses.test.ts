@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { copyBetween } from '../../src/copy/job.ts';
+import { copyBetween } from '../../src/copy/copy-between.ts';
 import { openWriter } from '../../src/places/open.ts';
 import { verify } from '../../src/verify/verify.ts';
 import { anyWorkspace } from '../places/arbitraries.ts';

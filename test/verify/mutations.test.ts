@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { copy } from '../../src/copy/copy.ts';
-import { createLedger } from '../../src/copy/report.ts';
+import { createLedger } from '../../src/job/ledger.ts';
 import { openWriter } from '../../src/places/open.ts';
 import { verify } from '../../src/verify/verify.ts';
 import { memoryReader } from '../contract/memory-reader.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createLedger } from '../../src/copy/report.ts';
+import { createLedger } from '../../src/job/ledger.ts';
 import { ALL_ACTIVE } from '../../src/model/selection.ts';
 import type { Reader, RunReader } from '../../src/places/place.ts';
 import { MlferryError } from '../../src/util/errors.ts';

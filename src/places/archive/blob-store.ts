@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { zstdCompress } from 'node:zlib';
 import { type ByteSpool, createByteSpool } from '../../util/byte-spool.ts';
-import { createCompressor } from '../recorded/compress.ts';
-import type { BodyStore } from '../recorded/record-writer.ts';
+import { createCompressor } from '../record-files/compress.ts';
+import type { BodyStore } from '../record-files/record-writer.ts';
 import { blobName } from './entry-names.ts';
 
 /** Writes an entry whose body has `size` bytes with this sha256 (hex). */

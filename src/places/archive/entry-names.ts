@@ -1,4 +1,4 @@
-import { blobPath } from '../recorded/blob-path.ts';
+import { blobPath } from '../record-files/blob-path.ts';
 
 /** First entry: the header line. */
 export const MANIFEST = 'manifest.json';

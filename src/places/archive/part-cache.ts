@@ -1,6 +1,6 @@
 import { MlferryError } from '../../util/errors.ts';
-import { decompress, INNER_WINDOW } from '../recorded/decompress.ts';
-import type { Input } from '../recorded/input-file.ts';
+import { decompress, INNER_WINDOW } from '../record-files/decompress.ts';
+import type { Input } from '../record-files/input-file.ts';
 import type { Part } from './check-archive.ts';
 
 const MOST_PARTS = 2;

@@ -2,10 +2,10 @@ import type { Readable } from 'node:stream';
 import { MlferryError } from '../../util/errors.ts';
 import type { Location } from '../location.ts';
 import type { PlaceOptions, Reader } from '../place.ts';
-import { checkedBody } from '../recorded/checked-body.ts';
-import { decompress, INNER_WINDOW } from '../recorded/decompress.ts';
-import { type Input, openInput } from '../recorded/input-file.ts';
-import { recordedReader } from '../recorded/recorded-reader.ts';
+import { checkedBody } from '../record-files/checked-body.ts';
+import { decompress, INNER_WINDOW } from '../record-files/decompress.ts';
+import { type Input, openInput } from '../record-files/input-file.ts';
+import { recordedReader } from '../record-files/recorded-reader.ts';
 import { type CheckedArchive, checkArchive } from './check-archive.ts';
 import { createPartCache } from './part-cache.ts';
 

@@ -1,5 +1,5 @@
 import { MlferryError } from '../../util/errors.ts';
-import type { Output } from '../recorded/output.ts';
+import type { Output } from '../record-files/output.ts';
 import { BLOCK, paddingOf, tarHeader } from './tar-header.ts';
 
 /** Writes tar entries one after another. */

@@ -1,5 +1,5 @@
 import { MlferryError } from '../../util/errors.ts';
-import type { Input } from '../recorded/input-file.ts';
+import type { Input } from '../record-files/input-file.ts';
 import { BLOCK, paddingOf, tarHeader } from './tar-header.ts';
 
 /** An entry of a tar: its body has `size` bytes from `offset`. */

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Location } from '../location.ts';
 import type { Writer, WriterOptions } from '../place.ts';
-import { openOutputFile } from '../recorded/output.ts';
-import { type PartialDirectory, refuseExisting } from '../recorded/partial-directory.ts';
-import { openPartial, type PartialJournal } from '../recorded/partial-journal.ts';
-import { createTally, type Tally } from '../recorded/record-tally.ts';
-import { type RecordSink, recordWriter } from '../recorded/record-writer.ts';
+import { openOutputFile } from '../record-files/output.ts';
+import { type PartialDirectory, refuseExisting } from '../record-files/partial-directory.ts';
+import { openPartial, type PartialJournal } from '../record-files/partial-journal.ts';
+import { createTally, type Tally } from '../record-files/record-tally.ts';
+import { type RecordSink, recordWriter } from '../record-files/record-writer.ts';
 import { blobStore, type WriteEntry } from './blob-store.ts';
 import { INDEX, indexLine, MANIFEST } from './entry-names.ts';
 import { readKeptArchive } from './kept-archive.ts';

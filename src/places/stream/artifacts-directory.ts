@@ -8,10 +8,10 @@ import { writeAll } from '../../util/byte-spool.ts';
 import { asMlferryError, MlferryError, systemCode } from '../../util/errors.ts';
 import { whereabouts } from '../../util/process-identity.ts';
 import { syncDirectory } from '../../util/sync-directory.ts';
-import { blobPath } from '../recorded/blob-path.ts';
-import { checkedBody } from '../recorded/checked-body.ts';
-import type { BodyStore } from '../recorded/record-writer.ts';
-import type { StoredBody } from '../recorded/run-spool.ts';
+import { blobPath } from '../record-files/blob-path.ts';
+import { checkedBody } from '../record-files/checked-body.ts';
+import type { BodyStore } from '../record-files/record-writer.ts';
+import type { StoredBody } from '../record-files/run-spool.ts';
 
 /**
  * Keeps artifact bytes in a directory beside a stream, each content once, as `sha256/ab/cdef…`. A file stands there

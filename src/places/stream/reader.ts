@@ -1,10 +1,10 @@
 import { MlferryError } from '../../util/errors.ts';
 import type { Location } from '../location.ts';
 import type { PlaceOptions, Reader } from '../place.ts';
-import { openInput } from '../recorded/input-file.ts';
-import { indexRecords } from '../recorded/record-index.ts';
-import { decodeRecords } from '../recorded/record-lines.ts';
-import { recordedReader } from '../recorded/recorded-reader.ts';
+import { openInput } from '../record-files/input-file.ts';
+import { indexRecords } from '../record-files/record-index.ts';
+import { decodeRecords } from '../record-files/record-lines.ts';
+import { recordedReader } from '../record-files/recorded-reader.ts';
 import { openStored } from './artifacts-directory.ts';
 
 /**

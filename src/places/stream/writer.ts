@@ -3,17 +3,17 @@ import { MlferryError, systemCode } from '../../util/errors.ts';
 import { readRange } from '../../util/read-range.ts';
 import type { Compression, Location } from '../location.ts';
 import type { Writer, WriterOptions } from '../place.ts';
-import { type KeptLines, readKeptLines } from '../recorded/kept-records.ts';
-import { openOutputFile, openOutputPipe } from '../recorded/output.ts';
-import { DATA, type PartialDirectory, refuseExisting } from '../recorded/partial-directory.ts';
+import { type KeptLines, readKeptLines } from '../record-files/kept-records.ts';
+import { openOutputFile, openOutputPipe } from '../record-files/output.ts';
+import { DATA, type PartialDirectory, refuseExisting } from '../record-files/partial-directory.ts';
 import {
   type CommitLine,
   openPartial,
   type PartialJournal,
   type ReadLine,
-} from '../recorded/partial-journal.ts';
-import { createTally, type Tally } from '../recorded/record-tally.ts';
-import { type RecordSink, recordWriter } from '../recorded/record-writer.ts';
+} from '../record-files/partial-journal.ts';
+import { createTally, type Tally } from '../record-files/record-tally.ts';
+import { type RecordSink, recordWriter } from '../record-files/record-writer.ts';
 import { artifactsDirectory, isStored, removeLeftovers } from './artifacts-directory.ts';
 
 type StreamLocation = Extract<Location, { kind: 'stream' }>;

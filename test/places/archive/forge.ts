@@ -5,7 +5,7 @@ import { canonicalLine } from '../../../src/model/canonical.ts';
 import { wireRecord } from '../../../src/model/records.ts';
 import { indexLine } from '../../../src/places/archive/entry-names.ts';
 import { entryHeader } from '../../../src/places/archive/tar-header.ts';
-import { createTally } from '../../../src/places/recorded/record-tally.ts';
+import { createTally } from '../../../src/places/record-files/record-tally.ts';
 
 /** Makes archives that mlferry would not: any entries, but with hashes, index and end record that fit them. */
 

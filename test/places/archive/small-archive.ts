@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openArchiveWriter } from '../../../src/places/archive/writer.ts';
-import type { Input } from '../../../src/places/recorded/input-file.ts';
+import type { Input } from '../../../src/places/record-files/input-file.ts';
 import { makeExperiment, makeRun, testOptions, type Workspace, writeWorkspace } from '../memory-workspace.ts';
 
 /** A workspace of one run with metrics and a raw, a compressed and an empty artifact. */

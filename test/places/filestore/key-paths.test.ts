@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fileUri } from '../../../src/places/filestore/file-uri.ts';
-import { createKeySpace } from '../../../src/places/filestore/key-paths.ts';
+import { fileUri } from '../../../src/places/filestore/layout/file-uri.ts';
+import { createKeySpace } from '../../../src/places/filestore/layout/key-paths.ts';
 
 describe('keys as files', () => {
   it('are taken as MLflow takes them', () => {

@@ -4,7 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { formatMetaYaml, parseMetaYaml, readMetaYaml } from '../../../src/places/filestore/meta-yaml.ts';
+import {
+  formatMetaYaml,
+  parseMetaYaml,
+  readMetaYaml,
+} from '../../../src/places/filestore/layout/meta-yaml.ts';
 import { NEWEST_MLFLOW, pythonOf } from '../../servers/versions.ts';
 
 let dir: string;

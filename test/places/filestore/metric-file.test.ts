@@ -8,12 +8,12 @@ import {
   formatMetricLine,
   parseMetricLine,
   readMetricFile,
-} from '../../../src/places/filestore/metric-file.ts';
+} from '../../../src/places/filestore/layout/metric-file.ts';
 import {
   createKnownPoints,
   createMetricWriter,
   dropTornEnd,
-} from '../../../src/places/filestore/metric-writer.ts';
+} from '../../../src/places/filestore/write/metric-writer.ts';
 import { anyPoint } from '../arbitraries.ts';
 
 let dir: string;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { openFileStoreWriter } from '../../../src/places/filestore/writer.ts';
+import { openFileStoreWriter } from '../../../src/places/filestore/write/writer.ts';
 import type { MlflowVersion } from '../../servers/versions.ts';
 import { makeExperiment, makeRun, testOptions, type Workspace, writeWorkspace } from '../memory-workspace.ts';
 import { type ClientView, clientView, runPython, viewOf } from './client-view.ts';

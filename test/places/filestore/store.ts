@@ -2,10 +2,10 @@ import { createReadStream } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { copy } from '../../../src/copy/copy.ts';
-import { createLedger } from '../../../src/copy/report.ts';
+import { createLedger } from '../../../src/job/ledger.ts';
 import { ALL_ACTIVE, type Selection, selectsExperiment, selectsRun } from '../../../src/model/selection.ts';
-import { openFileStoreReader } from '../../../src/places/filestore/reader.ts';
-import { openFileStoreWriter } from '../../../src/places/filestore/writer.ts';
+import { openFileStoreReader } from '../../../src/places/filestore/read/reader.ts';
+import { openFileStoreWriter } from '../../../src/places/filestore/write/writer.ts';
 import type { Reader } from '../../../src/places/place.ts';
 import {
   memoryRunReader,

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DIGEST_TAG, ORIGIN_TAG } from '../../../src/model/canonical.ts';
 import { toJson } from '../../../src/model/json.ts';
 import type { Experiment, Run } from '../../../src/model/records.ts';
-import { openFileStoreWriter } from '../../../src/places/filestore/writer.ts';
+import { openFileStoreWriter } from '../../../src/places/filestore/write/writer.ts';
 import { MlferryError } from '../../../src/util/errors.ts';
 import { anyWorkspace } from '../arbitraries.ts';
 import {

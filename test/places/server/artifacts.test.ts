@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Run } from '../../../src/model/records.ts';
 import { parseLocation } from '../../../src/places/location.ts';
 import type { ArtifactEntry } from '../../../src/places/place.ts';
-import { listArtifacts, openArtifact } from '../../../src/places/server/artifacts.ts';
-import { connect } from '../../../src/places/server/client.ts';
+import { connect } from '../../../src/places/server/connect/client.ts';
+import { listArtifacts, openArtifact } from '../../../src/places/server/read/artifacts.ts';
 import { type Answer, type SeenRequest, startFake, status } from './fake-server.ts';
 import { placeOptions } from './place-options.ts';
 

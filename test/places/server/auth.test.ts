@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { findCredentials } from '../../../src/places/server/auth.ts';
+import { findCredentials } from '../../../src/places/server/connect/auth.ts';
 import { placeOptions } from './place-options.ts';
 
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;

@@ -1,6 +1,6 @@
 import { parseLocation } from '../../../src/places/location.ts';
 import type { PlaceOptions } from '../../../src/places/place.ts';
-import { connect, type TrackingClient } from '../../../src/places/server/client.ts';
+import { connect, type TrackingClient } from '../../../src/places/server/connect/client.ts';
 import { placeOptions } from './place-options.ts';
 
 /** A client of the server at this location. */

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseLocation } from '../../../src/places/location.ts';
-import { findDatabricks } from '../../../src/places/server/databricks.ts';
+import { findDatabricks } from '../../../src/places/server/connect/databricks.ts';
 import { connectTo } from './connect-to.ts';
 import { startFake } from './fake-server.ts';
 import { placeOptions } from './place-options.ts';

@@ -5,7 +5,7 @@ import type { Experiment, Point, Run } from '../../../src/model/records.ts';
 import type { Selection } from '../../../src/model/selection.ts';
 import { parseLocation } from '../../../src/places/location.ts';
 import type { Reader, RunReader } from '../../../src/places/place.ts';
-import { openServerReader } from '../../../src/places/server/reader.ts';
+import { openServerReader } from '../../../src/places/server/read/reader.ts';
 import { placeOptions } from './place-options.ts';
 import { rest } from './rest.ts';
 

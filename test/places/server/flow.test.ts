@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { type Clock, createFlow, type Flow, REPEATS, type Slot } from '../../../src/places/server/flow.ts';
+import {
+  type Clock,
+  createFlow,
+  type Flow,
+  REPEATS,
+  type Slot,
+} from '../../../src/places/server/connect/flow.ts';
 
 /** A clock that jumps: a pause is over at once, and the time is later. Pauses of others at that moment end with it. */
 function fakeClock(): Clock & { time: number; readonly pauses: number[] } {

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { expect, it } from 'vitest';
-import { logInputs } from '../../../src/places/server/log-inputs.ts';
-import { targetRoutes } from '../../../src/places/server/target-routes.ts';
+import { logInputs } from '../../../src/places/server/write/log-inputs.ts';
+import { targetRoutes } from '../../../src/places/server/write/target-routes.ts';
 import { startServer } from '../../servers/start-server.ts';
 import { connectTo } from './connect-to.ts';
 

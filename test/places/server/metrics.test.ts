@@ -3,7 +3,7 @@ import type { Point } from '../../../src/model/records.ts';
 import { ALL_ACTIVE } from '../../../src/model/selection.ts';
 import { parseLocation } from '../../../src/places/location.ts';
 import type { Reader, RunReader } from '../../../src/places/place.ts';
-import { openServerReader } from '../../../src/places/server/reader.ts';
+import { openServerReader } from '../../../src/places/server/read/reader.ts';
 import { mapConcurrent } from '../../../src/util/map-concurrent.ts';
 import { fakeHistories, type Histories } from './fake-histories.ts';
 import { cut, status } from './fake-server.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fromServerJson } from '../../../src/model/json.ts';
 import type { Point } from '../../../src/model/records.ts';
-import { compareByTime, isSamePoint, parseMetric } from '../../../src/places/server/points.ts';
+import { compareByTime, isSamePoint, parseMetric } from '../../../src/places/server/read/points.ts';
 
 describe('parseMetric', () => {
   it.each<[string, Point]>([

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { parseLocation } from '../../../src/places/location.ts';
-import { connect } from '../../../src/places/server/client.ts';
-import { countRuns, searchExperiments, searchRuns } from '../../../src/places/server/searches.ts';
+import { connect } from '../../../src/places/server/connect/client.ts';
+import { countRuns, searchExperiments, searchRuns } from '../../../src/places/server/read/searches.ts';
 import { type Answer, type SeenRequest, startFake } from './fake-server.ts';
 import { placeOptions } from './place-options.ts';
 

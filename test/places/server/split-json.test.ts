@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fromServerJson } from '../../../src/model/json.ts';
-import { splitJsonList } from '../../../src/places/server/split-json.ts';
+import { splitJsonList } from '../../../src/places/server/read/split-json.ts';
 
 /** The elements and the rest of a body that comes in pieces cut at these offsets. */
 async function split(text: string, cuts: readonly number[] = []) {

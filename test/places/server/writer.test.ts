@@ -7,7 +7,7 @@ import { limitsOf } from '../../../src/model/limits.ts';
 import type { Point } from '../../../src/model/records.ts';
 import { parseLocation } from '../../../src/places/location.ts';
 import type { RunReader, WriterOptions, WrittenRun } from '../../../src/places/place.ts';
-import { openServerWriter } from '../../../src/places/server/writer.ts';
+import { openServerWriter } from '../../../src/places/server/write/writer.ts';
 import { type FaultProxy, startFaultProxy } from '../../faults/proxy.ts';
 import { type ServerOptions, startServer, type TestServer } from '../../servers/start-server.ts';
 import { type MemoryRun, memoryExperiment, memoryRun, targetOf, writerOptions } from './memory-source.ts';

@@ -1,0 +1,76 @@
+import { type JobOptions, placeOptions, withTempDir } from '../job/job-options.ts';
+import type { JobProgress } from '../job/journal.ts';
+import { createLedger } from '../job/ledger.ts';
+import { type Job, openJob } from '../job/open-job.ts';
+import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
+import { openReader, openWriter } from '../places/open.ts';
+import { searchOf } from '../search/search-of.ts';
+import { asMlferryError } from '../util/errors.ts';
+import { TOOL_VERSION } from '../util/tool-version.ts';
+import { type CopyResult, copy } from './copy.ts';
+
+/**
+ * Copies from one location to another: opens the source (archives and streams are checked whole first), then the
+ * target, copies, and closes both. Throws only what stops it before the copy begins, CONFLICT when another process works
+ * on the same job; see {@link copy} for the rest.
+ */
+export async function copyBetween(from: string, to: string, options: JobOptions = {}): Promise<CopyResult> {
+  searchOf(options.selection ?? {});
+  const job = await openJob(from, to, options);
+  try {
+    return await withTempDir(options.tempDir, (tempDir) => copyInJob(from, to, options, tempDir, job));
+  } finally {
+    await job?.release();
+  }
+}
+
+async function copyInJob(
+  from: string,
+  to: string,
+  options: JobOptions,
+  tempDir: string,
+  job: Job | undefined,
+): Promise<CopyResult> {
+  const selection: Selection = { ...ALL_ACTIVE, ...options.selection };
+  const dryRun = options.dryRun ?? false;
+  const ledger = createLedger();
+  const shared = placeOptions(options, tempDir, ledger, 'from');
+  const reader = await openReader(from, shared);
+  const parts = { metrics: options.metrics ?? true, artifacts: options.artifacts ?? true };
+  try {
+    const journal = await job?.begin(reader.info.fingerprint);
+    const progress: JobProgress | undefined =
+      job === undefined || journal === undefined
+        ? undefined
+        : { job_id: job.job_id, resumed: journal.resumed, ...journal.earlier };
+    if (progress !== undefined) options.onJob?.(progress);
+    const writer = await openWriter(to, {
+      ...placeOptions(options, tempDir, ledger, 'to'),
+      dryRun,
+      overwrite: options.overwrite ?? false,
+      source: reader.info,
+      selection,
+      parts,
+      toolVersion: TOOL_VERSION,
+    }).catch(async (error: unknown) => {
+      await journal?.end(asMlferryError(error).meaning.exit);
+      throw error;
+    });
+    const result = await copy(reader, writer, {
+      selection,
+      concurrency: shared.concurrency,
+      rename: options.rename ?? [],
+      into: options.into,
+      parts,
+      dryRun,
+      signal: shared.signal,
+      ledger,
+      journal,
+      onProgress: options.onProgress,
+    });
+    await journal?.end(result.report.exit_status);
+    return progress === undefined ? result : { ...result, report: { ...result.report, job: progress } };
+  } finally {
+    await reader.close();
+  }
+}

@@ -1,0 +1,118 @@
+import { type JobOptions, placeOptions, withTempDir } from '../job/job-options.ts';
+import { createLedger, failureOf } from '../job/ledger.ts';
+import type { Failure, Loss } from '../model/findings.ts';
+import type { Experiment } from '../model/records.ts';
+import { ALL_ACTIVE, type Selection, wantsWholeExperiments } from '../model/selection.ts';
+import { openReader } from '../places/open.ts';
+import type { PlaceInfo, Reader, RunReader } from '../places/place.ts';
+import { searchOf } from '../search/search-of.ts';
+import { asMlferryError } from '../util/errors.ts';
+import { mapConcurrent } from '../util/map-concurrent.ts';
+
+/** Counts of an experiment, or of all; what was not asked for is absent. Sizes in bytes. */
+export interface Counts {
+  runs: number;
+  statuses: Record<string, number>;
+  metric_keys: number;
+  points?: number;
+  artifacts?: number;
+  artifact_bytes?: number;
+}
+
+/** What a place holds. */
+export interface Summary {
+  readonly place: PlaceInfo;
+  readonly experiments: ReadonlyArray<
+    Counts & Pick<Experiment, 'experiment_id' | 'name' | 'lifecycle_stage'>
+  >;
+  readonly total: Counts;
+  readonly losses: readonly Loss[];
+  readonly failures: readonly Failure[];
+}
+
+const CHUNK = 100;
+
+/** Reads a place through and counts. Nothing is written. */
+export async function inspect(location: string, options: JobOptions = {}): Promise<Summary> {
+  const selection: Selection = { ...ALL_ACTIVE, ...options.selection };
+  searchOf(selection);
+  const metrics = options.metrics ?? true;
+  const artifacts = options.artifacts ?? true;
+  const ledger = createLedger();
+  const zero = (): Counts => ({
+    runs: 0,
+    statuses: {},
+    metric_keys: 0,
+    ...(metrics ? { points: 0 } : {}),
+    ...(artifacts ? { artifacts: 0, artifact_bytes: 0 } : {}),
+  });
+  return withTempDir(options.tempDir, async (tempDir) => {
+    const shared = placeOptions(options, tempDir, ledger, 'from');
+    const reader = await openReader(location, shared);
+    try {
+      const total = zero();
+      const experiments: Array<Summary['experiments'][number]> = [];
+      for await (const experiment of reader.experiments(selection)) {
+        const counts = zero();
+        const countRun = async (source: RunReader) => {
+          try {
+            await addRun(source, [counts, total], metrics, artifacts);
+          } catch (error) {
+            const known = asMlferryError(error);
+            if (known.meaning.scope === 'job') throw known;
+            ledger.failure(failureOf(`run ${source.run.run_id}`, known));
+          }
+        };
+        await mapConcurrent(prefetched(reader, experiment, selection, metrics), shared.concurrency, countRun);
+        if (counts.runs === 0 && !wantsWholeExperiments(selection)) continue;
+        const { experiment_id, name, lifecycle_stage } = experiment;
+        experiments.push({ experiment_id, name, lifecycle_stage, ...counts });
+      }
+      return { place: reader.info, experiments, total, losses: ledger.losses, failures: ledger.failures };
+    } finally {
+      await reader.close();
+    }
+  });
+}
+
+async function* prefetched(reader: Reader, experiment: Experiment, selection: Selection, metrics: boolean) {
+  let chunk: RunReader[] = [];
+  const ready = () => {
+    const full = chunk;
+    chunk = [];
+    if (metrics && full.length > 0) reader.prefetch?.(full);
+    return full;
+  };
+  for await (const run of reader.runs(experiment, selection)) {
+    chunk.push(run);
+    if (chunk.length >= CHUNK) yield* ready();
+  }
+  yield* ready();
+}
+
+async function addRun(
+  source: RunReader,
+  all: readonly Counts[],
+  metrics: boolean,
+  artifacts: boolean,
+): Promise<void> {
+  const { status, latest_metrics } = source.run;
+  let points = 0;
+  if (metrics) for await (const piece of source.metrics()) points += piece.points.length;
+  let files = 0;
+  let bytes = 0;
+  if (artifacts) {
+    for await (const entry of source.artifacts()) {
+      files += 1;
+      bytes += entry.size ?? 0;
+    }
+  }
+  for (const counts of all) {
+    counts.runs += 1;
+    counts.statuses[status] = (counts.statuses[status] ?? 0) + 1;
+    counts.metric_keys += Object.keys(latest_metrics).length;
+    if (counts.points !== undefined) counts.points += points;
+    if (counts.artifacts !== undefined) counts.artifacts += files;
+    if (counts.artifact_bytes !== undefined) counts.artifact_bytes += bytes;
+  }
+}

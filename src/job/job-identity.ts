@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import { realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { toJson } from '../model/json.ts';
+import type { Selection } from '../model/selection.ts';
+import { parseLocation } from '../places/location.ts';
+import { redact } from '../util/redact.ts';
+import type { Parts } from './parts.ts';
+import type { RenameRule } from './rename.ts';
+
+/** What makes two commands the same job: both places, and whatever changes the result. No credentials. */
+export interface JobIdentity {
+  readonly from: string;
+  readonly to: string;
+  readonly selection: Selection;
+  readonly rename: readonly RenameRule[];
+  readonly into: string | null;
+  readonly parts: Parts;
+  readonly artifacts_dir: string | null;
+}
+
+/** 12 hex digits that name a job. */
+export function jobId(identity: JobIdentity): string {
+  const sorted = (value: unknown): unknown =>
+    value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value;
+  const text = toJson(
+    Object.entries(identity)
+      .map(([name, value]) => [name, sorted(value)])
+      .sort(),
+  );
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
+}
+
+/**
+ * One text for one place, however it was written: URLs without credentials and slashes at the end, paths absolute and
+ * without links. `undefined` for a pipe, which nothing can be resumed from. Throws LOCATION.
+ */
+export function placeName(location: string): string | undefined {
+  const place = parseLocation(location);
+  if (place.kind === 'server') {
+    const { url, workspace } = place;
+    const end = workspace === undefined ? '' : `?workspace=${encodeURIComponent(workspace)}`;
+    return redact(`${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, '')}${end}`);
+  }
+  if (place.kind === 'databricks') return location;
+  return place.path === undefined ? undefined : realPath(resolve(place.path));
+}
+
+/** The path without links, as far as it is there. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const above = dirname(path);
+    return above === path ? path : join(realPath(above), basename(path));
+  }
+}

@@ -1,0 +1,5 @@
+/** What of a run is taken along. */
+export interface Parts {
+  readonly metrics: boolean;
+  readonly artifacts: boolean;
+}

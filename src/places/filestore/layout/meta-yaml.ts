@@ -1,0 +1,96 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseDocument, type ScalarTag } from 'yaml';
+import { MlferryError } from '../../../util/errors.ts';
+import { readSmallFile } from './regular-file.ts';
+import { decodeUtf8 } from './text-file.ts';
+
+/** What MLflow's `meta.yaml` files hold, as far as mlferry writes it. */
+export type MetaValue =
+  | string
+  | number
+  | bigint
+  | null
+  | readonly MetaValue[]
+  | { readonly [key: string]: MetaValue };
+
+const nullTag: ScalarTag = {
+  tag: 'tag:yaml.org,2002:null',
+  default: true,
+  test: /^(?:~|[Nn]ull|NULL)?$/,
+  resolve: () => null,
+};
+
+/**
+ * Parses a YAML 1.1 document in which every scalar stays its own text and only a plain null is `null`: which type a
+ * field has is known from its name. So integers stay exact, and texts that PyYAML writes without quotes although other
+ * YAML readers take them for numbers (a dataset digest `1234e567`) stay texts. Throws SOURCE_ITEM naming `path`.
+ */
+export function parseMetaYaml(text: string, path: string): unknown {
+  const document = parseDocument(text, {
+    version: '1.1',
+    schema: 'failsafe',
+    customTags: [nullTag],
+    logLevel: 'error',
+  });
+  const problem = document.errors[0];
+  if (problem !== undefined) {
+    throw new MlferryError('SOURCE_ITEM', `${path} is not valid YAML: ${problem.message.split('\n')[0]}`);
+  }
+  return document.toJS();
+}
+
+/**
+ * Reads and parses a YAML file. MLflow truncates a file before it rewrites it, so an empty one is read again, twice.
+ * Throws the system error when the file is not there.
+ */
+export async function readMetaYaml(path: string): Promise<unknown> {
+  for (let attempt = 1; ; attempt += 1) {
+    const text = decodeUtf8(await readSmallFile(path));
+    if (text === undefined) throw new MlferryError('SOURCE_ITEM', `${path} is not UTF-8`);
+    const value = parseMetaYaml(text, path);
+    if (value !== null) return value;
+    if (attempt === 3) throw new MlferryError('SOURCE_ITEM', `${path} is empty`);
+    await delay(100);
+  }
+}
+
+// Anything else PyYAML refuses raw, folds, or takes for a line break.
+const UNSAFE =
+  /["\\]|[^\u0020-\u007e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/gu;
+
+function quote(text: string): string {
+  const escaped = text.replace(UNSAFE, (char) => {
+    if (char === '"' || char === '\\') return `\\${char}`;
+    if (char === '\n') return '\\n';
+    return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+  return `"${escaped}"`;
+}
+
+function lines(value: MetaValue, indent: string): string {
+  if (value === null) return ' null\n';
+  if (typeof value === 'string') return ` ${quote(value)}\n`;
+  if (typeof value !== 'object') return ` ${value}\n`;
+  if (Array.isArray(value)) {
+    if (value.length === 0) return ' []\n';
+    return `\n${value.map((item) => `${indent}-${lines(item, `${indent}  `)}`).join('')}`;
+  }
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (entries.length === 0) return ' {}\n';
+  return `\n${entries.map(([key, item]) => entry(key, item, indent)).join('')}`;
+}
+
+function entry(key: string, value: MetaValue, indent: string): string {
+  const name =
+    /^[a-z_]+$/.test(key) && !/^(?:y|n|yes|no|on|off|true|false|null)$/.test(key) ? key : quote(key);
+  // A key of more than 1024 characters must be marked as one.
+  const head = name.length > 1000 ? `? ${name}\n${indent}:` : `${name}:`;
+  return `${indent}${head}${lines(value, `${indent}  `)}`;
+}
+
+/** YAML text that MLflow (PyYAML) and {@link parseMetaYaml} read back to the same values: keys sorted, texts quoted. */
+export function formatMetaYaml(fields: { readonly [key: string]: MetaValue }): string {
+  return lines(fields, '')
+    .replace(/^\n/, '')
+    .replace(/^ \{\}/, '{}');
+}

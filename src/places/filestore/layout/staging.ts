@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { systemCode } from '../../../util/errors.ts';
+import { type FileLock, takeLock } from '../../../util/lock-file.ts';
+import { NEW_STORE, PARTIAL } from './layout.ts';
+
+/**
+ * Where everything is written before it is renamed to its final name, on the same file system, so that MLflow (which
+ * takes any file in `tags/` for a tag) never sees half a file.
+ */
+export interface Staging {
+  /**
+   * Keeps other processes of mlferry from writing to the store, and removes what dead ones left. Throws CONFLICT when
+   * another one is at work.
+   */
+  open(): Promise<void>;
+  /** A path of its own that is not there yet. */
+  newPath(): Promise<string>;
+  /** Puts a file in place, replacing the one that is there; makes its directory. */
+  replaceFile(path: string, content: string): Promise<void>;
+  /** Removes all that is left of this session. */
+  close(): Promise<void>;
+}
+
+const LOCK = 'lock';
+
+/** The staging area below the root of a store. */
+export function createStaging(root: string): Staging {
+  const parent = join(root, PARTIAL);
+  const session = join(parent, randomUUID());
+  let lock: FileLock | undefined;
+  let madeRoot = false;
+  let count = 0;
+
+  const newPath = async () => {
+    if (count === 0) await mkdir(session, { recursive: true });
+    count += 1;
+    return join(session, String(count));
+  };
+
+  return {
+    async open() {
+      const made = await mkdir(parent, { recursive: true });
+      madeRoot = made !== undefined && made !== parent;
+      lock = await takeLock(join(parent, LOCK), root);
+      for (const name of await readdir(parent)) {
+        // What begins like the lock may be another process on its way to find it taken.
+        if (!name.startsWith(LOCK) && name !== NEW_STORE)
+          await rm(join(parent, name), { recursive: true, force: true });
+      }
+    },
+    newPath,
+    async replaceFile(path, content) {
+      const temporary = await newPath();
+      await writeFile(temporary, content, { flush: true });
+      await mkdir(dirname(path), { recursive: true });
+      await rename(temporary, path);
+    },
+    async close() {
+      if (lock === undefined) return;
+      await rm(session, { recursive: true, force: true });
+      await lock.release();
+      lock = undefined;
+      await removeEmpty(parent);
+      if (madeRoot) await removeEmpty(root);
+    },
+  };
+}
+
+async function removeEmpty(directory: string): Promise<void> {
+  try {
+    await rmdir(directory);
+  } catch (error) {
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(systemCode(error) ?? '')) throw error;
+  }
+}

@@ -1,0 +1,141 @@
+import { join } from 'node:path';
+import type { Loss } from '../../../model/findings.ts';
+import { latestPoints } from '../../../model/latest-points.ts';
+import type { Point, Run } from '../../../model/records.ts';
+import { ownValue } from '../../../model/string-map.ts';
+import { MlferryError } from '../../../util/errors.ts';
+import type { MetricPoints } from '../../place.ts';
+import { readInputs } from '../layout/dataset-files.ts';
+import { type KeyFile, listKeyFiles } from '../layout/key-paths.ts';
+import { listDirectories, META_FILE } from '../layout/layout.ts';
+import { toRunMeta } from '../layout/meta-records.ts';
+import { readMetaYaml } from '../layout/meta-yaml.ts';
+import { readMetricFile } from '../layout/metric-file.ts';
+import { readTextFile } from '../layout/text-file.ts';
+
+/** A note on a run; the caller adds which run and experiment it is. */
+export type RunLoss = Omit<Loss, 'run_id' | 'experiment_name'>;
+
+/** A run as its directory holds it, and what of it cannot be carried. */
+export interface LoadedRun {
+  readonly run: Run;
+  readonly losses: readonly RunLoss[];
+}
+
+/** Texts of all key files below a directory, keys in code-unit order. */
+export async function readTexts(
+  directory: string,
+  kind: string,
+  losses: RunLoss[],
+): Promise<(readonly [string, string])[]> {
+  const texts: (readonly [string, string])[] = [];
+  for (const file of await listKeyFiles(directory)) {
+    if (file.problem !== undefined) losses.push(unreadable(file, kind));
+    else {
+      const text = await readTextFile(file.path);
+      if (text !== undefined) texts.push([file.key, text]);
+      else
+        losses.push({
+          code: 'VALUE_NOT_ALLOWED',
+          key: file.key,
+          detail: `The ${kind} is not UTF-8 text and is left out`,
+        });
+    }
+  }
+  return texts;
+}
+
+function unreadable(file: KeyFile, kind: string): RunLoss {
+  return { code: 'KEY_NOT_ALLOWED', key: file.key, detail: `The ${kind} is left out: ${file.problem}` };
+}
+
+/**
+ * Reads all of a run but its series and bytes; the series are streamed once for `latest_metrics`. Throws SOURCE_ITEM
+ * when the run is damaged, or a system error.
+ */
+export async function loadRun(experimentDir: string, runDir: string): Promise<LoadedRun> {
+  const losses: RunLoss[] = [];
+  const path = join(runDir, META_FILE);
+  const { legacyTags, cutTimes, ...info } = toRunMeta(await readMetaYaml(path), path);
+  for (const field of cutTimes) {
+    losses.push({
+      code: 'TIMESTAMP_NOT_ALLOWED',
+      key: field,
+      detail: 'The fraction of a millisecond is cut off',
+    });
+  }
+  const params = await readTexts(join(runDir, 'params'), 'param', losses);
+  const tags = Object.fromEntries([...legacyTags, ...(await readTexts(join(runDir, 'tags'), 'tag', losses))]);
+  let datasets = 0;
+  async function* series(): AsyncGenerator<{ key: string; points: Point[] }> {
+    for (const file of await listKeyFiles(join(runDir, 'metrics'))) {
+      if (file.problem !== undefined) {
+        losses.push(unreadable(file, 'metric'));
+        continue;
+      }
+      let empty = true;
+      for await (const chunk of readMetricFile(file.path)) {
+        empty = false;
+        datasets += chunk.datasets;
+        yield { key: file.key, points: chunk.points };
+      }
+      if (empty)
+        losses.push({
+          code: 'METRICS_NOT_CARRIED',
+          key: file.key,
+          detail: 'The metric has no value: its file is empty',
+        });
+    }
+  }
+  const latest_metrics = await latestPoints(series());
+  const inputs = await readInputs(experimentDir, runDir);
+  for (const directory of inputs.missing) {
+    losses.push({
+      code: 'DATASET_DIFFERS',
+      detail: `An input names a dataset that is not there: ${directory}`,
+    });
+  }
+  const outputs = (await listDirectories(join(runDir, 'outputs'))).length;
+  if (inputs.models + outputs > 0) {
+    losses.push({
+      code: 'MODEL_LINKS',
+      count: inputs.models + outputs,
+      detail: 'Links to logged models are not carried',
+    });
+  }
+  if (datasets > 0) {
+    losses.push({
+      code: 'MODEL_LINKS',
+      count: datasets,
+      detail: 'Points name the dataset they were computed on; that link is not carried',
+    });
+  }
+  const run_name = info.run_name || (ownValue(tags, 'mlflow.runName') ?? '');
+  return {
+    run: {
+      kind: 'run',
+      ...info,
+      run_name,
+      params: Object.fromEntries(params),
+      tags,
+      dataset_inputs: inputs.datasets,
+      latest_metrics,
+    },
+    losses,
+  };
+}
+
+/** Streams the series of a run, of all keys or of some, in code-unit order, each in the order of its file. Throws SOURCE_ITEM. */
+export async function* readMetrics(runDir: string, keys?: readonly string[]): AsyncGenerator<MetricPoints> {
+  for (const { key, path, problem } of await listKeyFiles(join(runDir, 'metrics'))) {
+    if (problem !== undefined || keys?.includes(key) === false) continue;
+    for await (const { points } of readMetricFile(path)) yield { key, points };
+  }
+}
+
+/** Any error of one run as an MlferryError of scope `item`. */
+export function asItemError(error: unknown, object: string): MlferryError {
+  if (error instanceof MlferryError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new MlferryError('SOURCE_ITEM', `${object} cannot be read: ${reason}`, { cause: error });
+}

@@ -1,0 +1,261 @@
+import { join } from 'node:path';
+import type { Experiment, Run } from '../../../model/records.ts';
+import { type Selection, selectsExperiment, selectsRun } from '../../../model/selection.ts';
+import { MlferryError } from '../../../util/errors.ts';
+import type { Location } from '../../location.ts';
+import type { ArtifactEntry, PlaceInfo, PlaceOptions, Reader } from '../../place.ts';
+import { type RunSource, type SourceRun, selectingReader } from '../../selecting-reader.ts';
+import {
+  fingerprintOf,
+  isAbsent,
+  isDirectory,
+  listExperimentDirs,
+  META_FILE,
+  requireStore,
+} from '../layout/layout.ts';
+import { fileStoreHolding } from '../write/representation.ts';
+import { listArtifactFiles, locateArtifacts, openArtifactFile } from './artifact-files.ts';
+import { compareExperiments, type LoadedExperiment, loadExperiment } from './read-experiments.ts';
+import { asItemError, type LoadedRun, loadRun, type RunLoss, readMetrics } from './read-run.ts';
+import { type ScannedRun, scanRuns } from './scan-runs.ts';
+
+/** Runs whose files are read at once, ahead of the one that is handed out. */
+const READ_AHEAD = 8;
+
+/**
+ * Opens an `mlruns` directory (MLflow 0.x to 3.x), or the directory that contains one. Throws LOCATION when it is
+ * neither. Nothing is written.
+ */
+export async function openFileStoreReader(
+  place: Extract<Location, { kind: 'filestore' }>,
+  options: PlaceOptions,
+): Promise<Reader> {
+  const { findings, signal } = options;
+  const root = await requireStore(place.path);
+  const info: PlaceInfo = { kind: 'filestore', location: place.path, fingerprint: await fingerprintOf(root) };
+  const noted = new Set<string>();
+  const once = (key: string, note: () => void) => {
+    if (!noted.has(key)) note();
+    noted.add(key);
+  };
+  const fail = (object: string, thrown: unknown, run_id?: string) => {
+    const { code, message, hint } = asItemError(thrown, object);
+    const owner = run_id === undefined ? {} : { run_id };
+    once(`failure ${object}`, () => findings.failure({ code, object, ...owner, message, hint }));
+  };
+  const noteLosses = (losses: readonly RunLoss[], owner: { experiment_name: string; run_id?: string }) => {
+    for (const loss of losses) {
+      once(`${owner.run_id ?? owner.experiment_name} ${loss.code} ${loss.key ?? ''} ${loss.detail}`, () =>
+        findings.loss({ ...loss, ...owner }),
+      );
+    }
+  };
+  const directories = new Map<string, string>();
+  const scans = new Map<string, Promise<ScannedRun[]>>();
+
+  const loadExperiments = async (
+    selection: Selection,
+    trash: boolean,
+    quiet = false,
+  ): Promise<LoadedExperiment[]> => {
+    const loaded: LoadedExperiment[] = [];
+    for (const directory of await listExperimentDirs(root, trash)) {
+      signal.throwIfAborted();
+      const object = `experiment "${directory.name}"`;
+      try {
+        const item = await loadExperiment(directory);
+        const twin = loaded.find(
+          ({ experiment }) => experiment.experiment_id === item.experiment.experiment_id,
+        );
+        if (twin !== undefined)
+          throw new MlferryError('SOURCE_ITEM', `${directory.path} has the same id as ${twin.directory}`);
+        loaded.push(item);
+      } catch (error) {
+        if (
+          !quiet &&
+          (selection.experiments.length === 0 || selection.experiments.includes(directory.name))
+        ) {
+          const message = isAbsent(error)
+            ? new MlferryError('SOURCE_ITEM', `${directory.path} has no ${META_FILE}`)
+            : error;
+          fail(object, message);
+        }
+      }
+    }
+    return loaded.sort((a, b) => compareExperiments(a.experiment, b.experiment));
+  };
+
+  const scan = (experiment: Experiment, selection: Selection): Promise<ScannedRun[]> => {
+    const key = JSON.stringify([
+      experiment.experiment_id,
+      directories.get(experiment.experiment_id),
+      selection.runs,
+    ]);
+    const known = scans.get(key);
+    if (known !== undefined) return known;
+    const directory = directories.get(experiment.experiment_id) ?? join(root, experiment.experiment_id);
+    const job = scanRuns(directory, experiment, selection, signal, (name, error) =>
+      fail(runObject(name, experiment), error, name),
+    );
+    scans.set(key, job);
+    return job;
+  };
+
+  const runReader = (loaded: LoadedRun, scanned: ScannedRun, experiment: Experiment): SourceRun => {
+    const { run, losses } = loaded;
+    const owner = { experiment_name: experiment.name, run_id: run.run_id };
+    const artifactRoot = () => locateArtifacts(root, scanned.directory, run.run_id, run.artifact_uri);
+    return {
+      run,
+      report: () => noteLosses(losses, owner),
+      metrics: (keys) => wrapErrors(readMetrics(scanned.directory, keys), runObject(run.run_id, experiment)),
+      artifacts: () => wrapErrors(listArtifacts(), runObject(run.run_id, experiment)),
+      open: async (artifact) => {
+        const { path, away } = await artifactRoot();
+        if (away) throw new MlferryError('SOURCE_ITEM', `${path} is a symbolic link out of the store`);
+        return openArtifactFile(path, artifact);
+      },
+    };
+    async function* listArtifacts(): AsyncGenerator<ArtifactEntry> {
+      const { path, unreachable, away } = await artifactRoot();
+      if (unreachable) {
+        noteLosses(
+          [
+            {
+              code: 'ARTIFACTS_UNREACHABLE',
+              detail: `The artifacts are at ${run.artifact_uri}, which is not on this machine`,
+            },
+          ],
+          owner,
+        );
+      }
+      if (away) {
+        const detail = `The artifacts are left out: ${path} is a symbolic link out of the store`;
+        noteLosses([{ code: 'ARTIFACTS_NOT_CARRIED', detail }], owner);
+        return;
+      }
+      for await (const file of listArtifactFiles(path)) {
+        if ('entry' in file) yield file.entry;
+        else
+          noteLosses(
+            [{ code: file.code, key: file.path, detail: `The artifact is left out: ${file.problem}` }],
+            owner,
+          );
+      }
+    }
+  };
+
+  const noteUnmatched = async (
+    selection: Selection,
+    selected: readonly LoadedExperiment[],
+    all: readonly LoadedExperiment[],
+  ) => {
+    for (const wanted of new Set(selection.experiments)) {
+      const named = { ...selection, experiments: [wanted] };
+      if (selected.some(({ experiment }) => selectsExperiment(named, experiment))) continue;
+      if (noted.has(`failure experiment "${wanted}"`)) continue;
+      const other = all.some(({ experiment }) => selectsExperiment({ ...named, view: 'all' }, experiment));
+      const message = other
+        ? `Experiment "${wanted}" is deleted`
+        : `No experiment "${wanted}" in ${place.path}`;
+      fail(`experiment "${wanted}"`, notFound(message, other));
+    }
+    for (const wanted of new Set(selection.runs)) {
+      const found: Run['lifecycle_stage'][] = [];
+      let damaged = false;
+      for (const { experiment, directory } of selected) {
+        if (!/^[^/\\.][^/\\]*$/.test(wanted) || !(await isDirectory(join(directory, wanted)))) continue;
+        const runs = await scan(experiment, selection);
+        found.push(
+          ...runs.filter(({ run_id }) => run_id === wanted).map(({ lifecycle_stage }) => lifecycle_stage),
+        );
+        damaged ||= found.length === 0;
+      }
+      if (
+        damaged ||
+        found.some((lifecycle_stage) => selection.view === 'all' || lifecycle_stage === selection.view)
+      )
+        continue;
+      const other = found[0];
+      const message =
+        other === undefined
+          ? `No run "${wanted}" in the selected experiments`
+          : `Run "${wanted}" is ${other}`;
+      fail(`run ${wanted}`, notFound(message, other !== undefined));
+    }
+  };
+
+  const source: RunSource = {
+    info,
+    holding: fileStoreHolding(root),
+    async *experiments(selection) {
+      const named = selection.experiments.length + selection.runs.length > 0;
+      const loaded = await loadExperiments(selection, selection.view !== 'active');
+      const selected = loaded.filter(({ experiment }) => selectsExperiment(selection, experiment));
+      for (const { experiment, directory } of selected) directories.set(experiment.experiment_id, directory);
+      if (named)
+        await noteUnmatched(
+          selection,
+          selected,
+          selection.view === 'active' ? await loadExperiments(selection, true, true) : loaded,
+        );
+      for (const { experiment, losses } of selected) {
+        noteLosses(losses, { experiment_name: experiment.name });
+        yield experiment;
+      }
+    },
+    async *runs(experiment, selection) {
+      const wanted = (await scan(experiment, selection)).filter((run) => selectsRun(selection, run));
+      const directory = directories.get(experiment.experiment_id) ?? join(root, experiment.experiment_id);
+      for (let start = 0; start < wanted.length; start += READ_AHEAD) {
+        signal.throwIfAborted();
+        const chunk = wanted.slice(start, start + READ_AHEAD);
+        const loaded = await Promise.all(
+          chunk.map((scanned) =>
+            loadRun(directory, scanned.directory).then(
+              (run) => ({ run, scanned }),
+              (error: unknown) => ({ error, scanned }),
+            ),
+          ),
+        );
+        for (const item of loaded) {
+          if ('error' in item) {
+            fail(runObject(item.scanned.run_id, experiment), item.error, item.scanned.run_id);
+            continue;
+          }
+          yield runReader(item.run, item.scanned, experiment);
+        }
+      }
+    },
+    async hiddenRuns(experiment, selection) {
+      const runs = await scan(experiment, selection);
+      return runs.filter(
+        (run) => !selectsRun(selection, run) && selectsRun({ ...selection, view: 'all' }, run),
+      ).length;
+    },
+    async close() {
+      scans.clear();
+    },
+  };
+  return selectingReader(source, options);
+}
+
+function notFound(message: string, otherStage: boolean): MlferryError {
+  return new MlferryError(
+    'NOT_FOUND',
+    message,
+    otherStage ? { hint: 'Choose the stage with --view deleted or --view all.' } : {},
+  );
+}
+
+function runObject(runId: string, experiment: Experiment): string {
+  return `run ${runId} of experiment "${experiment.name}"`;
+}
+
+async function* wrapErrors<T>(items: AsyncIterable<T>, object: string): AsyncGenerator<T> {
+  try {
+    yield* items;
+  } catch (error) {
+    throw asItemError(error, object);
+  }
+}

@@ -1,0 +1,147 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DIGEST_TAG, ORIGIN_PARENT_TAG, PARENT_TAG } from '../../../model/canonical.ts';
+import { ownValue } from '../../../model/string-map.ts';
+import type { MetricPoints, WrittenRun } from '../../place.ts';
+import { readInputs } from '../layout/dataset-files.ts';
+import { listKeyFiles } from '../layout/key-paths.ts';
+import { META_FILE } from '../layout/layout.ts';
+import { runMetaFields } from '../layout/meta-fields.ts';
+import { type RunMeta, toRunMeta } from '../layout/meta-records.ts';
+import { formatMetaYaml, readMetaYaml } from '../layout/meta-yaml.ts';
+import { createOversizeFile } from '../layout/oversize.ts';
+import { readTexts } from '../read/read-run.ts';
+import { sizeOfFile } from './artifact-writer.ts';
+import { createKnownPoints, createMetricWriter, dropTornEnd, type KnownPoints } from './metric-writer.ts';
+import { tagsOf } from './new-run.ts';
+import { holdable, holdableName, type RunJob } from './run-context.ts';
+import { placeInputs, placeOversize, splitSeries, writeArtifacts } from './run-parts.ts';
+import { readTag } from './target-runs.ts';
+
+/** The copy of a run as it stands on the target, as far as `meta.yaml` and two tags tell. */
+export interface Copy {
+  readonly meta: RunMeta;
+  readonly digest: string | undefined;
+  readonly origin_parent: string | undefined;
+}
+
+/** Reads the copy in a run's directory. Throws SOURCE_ITEM when its `meta.yaml` is damaged. */
+export async function readCopy(runDir: string): Promise<Copy> {
+  const path = join(runDir, META_FILE);
+  return {
+    meta: toRunMeta(await readMetaYaml(path), path),
+    digest: await readTag(runDir, DIGEST_TAG),
+    origin_parent: await readTag(runDir, ORIGIN_PARENT_TAG),
+  };
+}
+
+/**
+ * Completes the copy of a run: what is there stays and is never written twice; the digest comes last. In a dry run the
+ * same is counted and nothing written.
+ */
+export async function growRun(job: RunJob, copy: Copy): Promise<WrittenRun> {
+  const { context, target, record, runDir, note } = job;
+  const { dryRun, staging } = context;
+  let changes = 0;
+  const put = async (path: string, content: string) => {
+    changes += 1;
+    if (!dryRun) await staging.replaceFile(path, content);
+  };
+  const spill = dryRun ? undefined : await staging.newPath();
+  const oversize = createOversizeFile(spill);
+  try {
+    const presentParams = new Map(await readTexts(join(runDir, 'params'), 'param', []));
+    for (const [key, value] of holdable('params', record.params, [...presentParams.keys()], job, oversize)) {
+      const present = presentParams.get(key);
+      if (present === undefined) await put(join(runDir, 'params', key), value);
+      else if (present !== value) {
+        note({
+          code: 'VALUE_CONFLICT',
+          key,
+          detail: 'the param has another value on the target, which was kept: params do not change',
+        });
+      }
+    }
+    const presentTags = new Map(await readTexts(join(runDir, 'tags'), 'tag', []));
+    const tags = holdable('tags', tagsOf(record.tags, target), [...presentTags.keys()], job, oversize);
+    for (const [key, value] of tags) {
+      if (key === DIGEST_TAG || presentTags.get(key) === value) continue;
+      // The settlement knows better: the parent was found in an earlier pass.
+      if (key === ORIGIN_PARENT_TAG && presentTags.has(PARENT_TAG)) continue;
+      await put(join(runDir, 'tags', key), value);
+    }
+    if (presentTags.has(ORIGIN_PARENT_TAG) && ownValue(record.tags, PARENT_TAG) !== undefined) {
+      changes += 1;
+      if (!dryRun) await rm(join(runDir, 'tags', ORIGIN_PARENT_TAG), { force: true });
+    }
+    const inputs = await readInputs(job.experimentDir, runDir);
+    for (const [path, content] of await placeInputs(job, inputs.datasets, oversize))
+      await put(join(runDir, path), content);
+
+    const points = await appendMissing(job, oversize);
+    const artifactDir = join(runDir, 'artifacts');
+    const isThere = async ({ path, size }: { path: string; size?: number }) => {
+      const present = await sizeOfFile(join(artifactDir, ...path.split('/')));
+      return present !== undefined && (size === undefined || size === present);
+    };
+    let { artifacts, bytes, hasOversize } = await writeArtifacts(job, artifactDir, isThere);
+    const run_name = holdableName('run_name', record.run_name, job, oversize);
+    const user_id = holdableName('user_id', record.user_id, job, oversize);
+    if (!oversize.isEmpty) {
+      const placed = await placeOversize(artifactDir, spill, await oversize.close(), hasOversize);
+      artifacts += placed.artifacts;
+      bytes += placed.bytes;
+    }
+    const deleted = record.lifecycle_stage === 'active' && copy.meta.lifecycle_stage === 'deleted';
+    const stage = deleted ? stageOf(copy.meta) : stageOf(record);
+    const { deleted_time: _, ...rest } = record;
+    const meta = formatMetaYaml(runMetaFields({ ...rest, run_name, user_id, ...stage }));
+    if (meta !== formatMetaYaml(runMetaFields(copy.meta))) await put(join(runDir, META_FILE), meta);
+    const digest = tags.find(([key]) => key === DIGEST_TAG)?.[1];
+    if (digest !== undefined && digest !== copy.digest) await put(join(runDir, 'tags', DIGEST_TAG), digest);
+    const unchanged = changes + points + artifacts === 0;
+    return {
+      run_id: record.run_id,
+      outcome: unchanged ? 'unchanged' : 'updated',
+      points,
+      artifacts,
+      bytes,
+      ...(copy.origin_parent === undefined ? {} : { origin_parent: copy.origin_parent }),
+    };
+  } finally {
+    await oversize.abandon();
+  }
+}
+
+function stageOf({ lifecycle_stage, deleted_time }: Pick<RunMeta, 'lifecycle_stage' | 'deleted_time'>) {
+  return { lifecycle_stage, ...(deleted_time === undefined ? {} : { deleted_time }) };
+}
+
+/** Appends the points that the copy does not have; their number. */
+async function appendMissing(job: RunJob, oversize: ReturnType<typeof createOversizeFile>): Promise<number> {
+  const directory = join(job.runDir, 'metrics');
+  const writer = createMetricWriter(directory);
+  const present = (await listKeyFiles(directory)).map(({ key }) => key);
+  let current: { key: string; known: KnownPoints; clean: boolean } | undefined;
+  let points = 0;
+  const take = async ({ key, points: piece }: MetricPoints) => {
+    if (current?.key !== key) {
+      await current?.known.close();
+      current = { key, known: createKnownPoints(join(directory, key)), clean: false };
+    }
+    const missing = await current.known.missing(piece);
+    if (missing.length === 0) return;
+    points += missing.length;
+    if (job.context.dryRun) return;
+    if (!current.clean) await dropTornEnd(join(directory, key));
+    current.clean = true;
+    await writer.append(key, missing);
+  };
+  try {
+    await splitSeries(job, present, oversize, take);
+    return points;
+  } finally {
+    await current?.known.close();
+    await writer.close();
+  }
+}

@@ -1,0 +1,92 @@
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DIGEST_TAG, ORIGIN_TAG } from '../../../model/canonical.ts';
+import type { StringMap } from '../../../model/string-map.ts';
+import { syncDirectory } from '../../../util/sync-directory.ts';
+import type { RunTarget, WrittenRun } from '../../place.ts';
+import { META_FILE } from '../layout/layout.ts';
+import { runMetaFields } from '../layout/meta-fields.ts';
+import { formatMetaYaml } from '../layout/meta-yaml.ts';
+import { createOversizeFile } from '../layout/oversize.ts';
+import { checkRun } from './check-run.ts';
+import { createMetricWriter } from './metric-writer.ts';
+import { holdable, holdableName, type RunJob } from './run-context.ts';
+import { placeInputs, placeOversize, splitSeries, writeArtifacts, writeFiles } from './run-parts.ts';
+
+/** The tags a run gets, with mlferry's own. */
+export function tagsOf(tags: StringMap, { origin, digest }: RunTarget): StringMap {
+  return Object.fromEntries([
+    ...Object.entries(tags),
+    [ORIGIN_TAG, origin],
+    ...(digest === undefined ? [] : [[DIGEST_TAG, digest]]),
+  ]);
+}
+
+/**
+ * Writes a run that the target has no copy of: all of it in the staging area, then one rename, so that there is never
+ * half a run. Throws MISMATCH when what stands there is not what was written.
+ */
+export async function writeNewRun(job: RunJob): Promise<WrittenRun> {
+  const { context, target, record } = job;
+  if (record.start_time === null) {
+    job.note({
+      code: 'START_TIME_UNSET',
+      detail: 'the run has no start time, and no MLflow reads such a run; it became 0',
+    });
+  }
+  if (context.dryRun) return writeParts(job, undefined);
+  const directory = await context.staging.newPath();
+  try {
+    const written = await writeParts(job, directory);
+    await rename(directory, job.runDir);
+    await syncDirectory(job.experimentDir);
+    return written;
+  } catch (error) {
+    await rm(directory, { recursive: true, force: true });
+    throw error;
+  }
+
+  async function writeParts(run: RunJob, runDirectory: string | undefined): Promise<WrittenRun> {
+    const spill = runDirectory === undefined ? undefined : await context.staging.newPath();
+    const oversize = createOversizeFile(spill);
+    const series = runDirectory === undefined ? undefined : createMetricWriter(join(runDirectory, 'metrics'));
+    try {
+      const params = holdable('params', record.params, [], run, oversize);
+      const tags = holdable('tags', tagsOf(record.tags, target), [], run, oversize);
+      const run_name = holdableName('run_name', record.run_name, run, oversize);
+      const user_id = holdableName('user_id', record.user_id, run, oversize);
+      const inputs = await placeInputs(run, [], oversize);
+      const meta = formatMetaYaml(runMetaFields({ ...record, run_name, user_id }));
+      if (runDirectory !== undefined) {
+        for (const name of ['metrics', 'params', 'artifacts', 'tags']) {
+          await mkdir(join(runDirectory, name), { recursive: true });
+        }
+        await writeFiles(join(runDirectory, 'params'), params);
+        await writeFiles(join(runDirectory, 'tags'), tags);
+        await writeFiles(runDirectory, inputs);
+      }
+      const points = new Map<string, number>();
+      await splitSeries(run, [], oversize, async ({ key, points: piece }) => {
+        points.set(key, (points.get(key) ?? 0) + piece.length);
+        await series?.append(key, piece);
+      });
+      await series?.close();
+      const artifactDir = join(runDirectory ?? run.runDir, 'artifacts');
+      let { artifacts, bytes, hasOversize } = await writeArtifacts(run, artifactDir, async () => false);
+      if (!oversize.isEmpty) {
+        const placed = await placeOversize(artifactDir, spill, await oversize.close(), hasOversize);
+        artifacts += placed.artifacts;
+        bytes += placed.bytes;
+      }
+      if (runDirectory !== undefined) {
+        await writeFile(join(runDirectory, META_FILE), meta, { flush: true });
+        await checkRun(runDirectory, { meta, params, tags, points, inputs: inputs.length, artifacts, bytes });
+      }
+      const total = [...points.values()].reduce((sum, count) => sum + count, 0);
+      return { run_id: record.run_id, outcome: 'created', points: total, artifacts, bytes };
+    } finally {
+      await series?.close();
+      await oversize.abandon();
+    }
+  }
+}

@@ -1,0 +1,80 @@
+import type { Findings } from '../../../model/findings.ts';
+import type { Run } from '../../../model/records.ts';
+import type { StringMap } from '../../../model/string-map.ts';
+import type { PlaceInfo, RunReader, RunTarget } from '../../place.ts';
+import { createKeySpace } from '../layout/key-paths.ts';
+import { OVERSIZE_PATH, type OversizeFile } from '../layout/oversize.ts';
+import type { Staging } from '../layout/staging.ts';
+import type { RunLoss } from '../read/read-run.ts';
+import type { TargetRuns } from './target-runs.ts';
+
+/** What all runs of a writer share. */
+export interface StoreContext {
+  readonly root: string;
+  readonly staging: Staging;
+  readonly runs: TargetRuns;
+  readonly findings: Findings;
+  readonly dryRun: boolean;
+  readonly source: PlaceInfo;
+}
+
+/** A run on its way into an experiment's directory. */
+export interface RunJob {
+  readonly context: StoreContext;
+  readonly source: RunReader;
+  readonly target: RunTarget;
+  readonly experimentDir: string;
+  readonly runDir: string;
+  /** The run in the target's ids. */
+  readonly record: Run;
+  note(loss: RunLoss): void;
+}
+
+/** What of params or tags can stand in files, keys in code-unit order; the rest goes to `oversize` and is noted. */
+export function holdable(
+  kind: 'params' | 'tags',
+  values: StringMap,
+  present: readonly string[],
+  job: Pick<RunJob, 'runDir' | 'note'>,
+  oversize: OversizeFile,
+): (readonly [string, string])[] {
+  const what = kind === 'params' ? 'param' : 'tag';
+  const problemOf = createKeySpace(`${job.runDir}/${kind}`, present);
+  const sorted = Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1));
+  return sorted.filter(([key, value]) => {
+    const problem = value.isWellFormed() ? problemOf(key) : undefined;
+    if (problem === undefined && value.isWellFormed()) return true;
+    if (problem === undefined) {
+      job.note({
+        code: 'VALUE_NOT_ALLOWED',
+        key,
+        detail: `the ${what} holds half a character, which no file can; it is in ${OVERSIZE_PATH}`,
+      });
+    } else {
+      job.note({
+        code: 'KEY_NOT_ALLOWED',
+        key,
+        detail: `a store cannot hold a ${what} of this key: ${problem}; it is in ${OVERSIZE_PATH}`,
+      });
+    }
+    oversize.value(kind, key, value);
+    return false;
+  });
+}
+
+/** `meta.yaml` text of a run's name or user, without half characters: those are noted, and the text kept in `oversize`. */
+export function holdableName(
+  field: 'run_name' | 'user_id',
+  value: string,
+  job: Pick<RunJob, 'note'>,
+  oversize: OversizeFile,
+): string {
+  if (value.isWellFormed()) return value;
+  job.note({
+    code: 'VALUE_NOT_ALLOWED',
+    key: field,
+    detail: `the ${field} holds half a character, which was replaced; it is in ${OVERSIZE_PATH}`,
+  });
+  oversize.name(field, value);
+  return value.toWellFormed();
+}

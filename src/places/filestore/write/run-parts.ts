@@ -1,0 +1,236 @@
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { DatasetInput } from '../../../model/records.ts';
+import { systemCode } from '../../../util/errors.ts';
+import { mapConcurrent } from '../../../util/map-concurrent.ts';
+import type { ArtifactEntry, MetricPoints, RunReader } from '../../place.ts';
+import { datasetId, datasetMeta, inputId, inputMeta, readDataset } from '../layout/dataset-files.ts';
+import { createKeySpace } from '../layout/key-paths.ts';
+import { isAbsent, META_FILE } from '../layout/layout.ts';
+import { formatMetaYaml } from '../layout/meta-yaml.ts';
+import { OVERSIZE_PATH, type OversizeFile } from '../layout/oversize.ts';
+import { artifactProblem, sizeOfFile, writeArtifact } from './artifact-writer.ts';
+import type { RunJob, StoreContext } from './run-context.ts';
+
+/** Parts of a run that a new and a grown run have in common. */
+
+/** Files written at once. */
+const PARALLEL = 8;
+
+/** Writes small files below a directory that MLflow does not see yet. */
+export async function writeFiles(
+  directory: string,
+  files: Iterable<readonly [path: string, content: string]>,
+): Promise<void> {
+  const made = new Map<string, Promise<unknown>>();
+  await mapConcurrent(files, PARALLEL, async ([name, content]) => {
+    const path = join(directory, name);
+    const parent = dirname(path);
+    const making = made.get(parent) ?? mkdir(parent, { recursive: true });
+    made.set(parent, making);
+    await making;
+    await writeFile(path, content);
+  });
+}
+
+/** Files of a run's inputs, relative to the run; their datasets are put into the experiment when they are not there. */
+export async function placeInputs(
+  job: RunJob,
+  present: readonly DatasetInput[],
+  oversize: OversizeFile,
+): Promise<(readonly [path: string, content: string])[]> {
+  const known = new Map(present.map((input) => [datasetId(input.dataset), input]));
+  const files: (readonly [string, string])[] = [];
+  for (const input of job.record.dataset_inputs) {
+    const id = datasetId(input.dataset);
+    const twin = known.get(id);
+    if (twin !== undefined) {
+      if (text(twin) !== text(input))
+        differs(job, input, oversize, 'the run has it already, with other tags or content');
+      continue;
+    }
+    if (
+      ![...Object.values(input.dataset), ...Object.entries(input.tags).flat()].every(
+        (part) => part?.isWellFormed() ?? true,
+      )
+    ) {
+      differs(job, input, oversize, 'it holds half a character, which no file can');
+      continue;
+    }
+    known.set(id, input);
+    if (!(await placeDataset(job.context, job.experimentDir, id, input.dataset))) {
+      differs(
+        job,
+        input,
+        oversize,
+        'the experiment has one of this name and digest with other content, which was kept',
+      );
+    }
+    files.push([
+      join('inputs', inputId(id, job.record.run_id), META_FILE),
+      formatMetaYaml(inputMeta(id, input.tags)),
+    ]);
+  }
+  return files;
+}
+
+function differs(job: RunJob, input: DatasetInput, oversize: OversizeFile, reason: string): void {
+  oversize.input(input);
+  job.note({
+    code: 'DATASET_DIFFERS',
+    key: input.dataset.name,
+    detail: `the dataset is in ${OVERSIZE_PATH}: ${reason}`,
+  });
+}
+
+function text({ dataset, tags }: DatasetInput): string {
+  return formatMetaYaml({ ...datasetMeta(dataset), tags });
+}
+
+/** Makes sure that the experiment has the dataset. False when it has another one of the same name and digest. */
+async function placeDataset(
+  { staging, dryRun }: StoreContext,
+  experimentDir: string,
+  id: string,
+  dataset: DatasetInput['dataset'],
+): Promise<boolean> {
+  const directory = join(experimentDir, 'datasets', id);
+  const wanted = formatMetaYaml(datasetMeta(dataset));
+  const same = async () => formatMetaYaml(datasetMeta(await readDataset(directory))) === wanted;
+  try {
+    return await same();
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
+  }
+  if (dryRun) return true;
+  const temporary = await staging.newPath();
+  await writeFiles(temporary, [[META_FILE, wanted]]);
+  await mkdir(dirname(directory), { recursive: true });
+  try {
+    await rename(temporary, directory);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+    return same();
+  }
+  return true;
+}
+
+/** Counts of artifacts written. */
+export interface ArtifactCounts {
+  readonly artifacts: number;
+  readonly bytes: number;
+  /** The source itself has an artifact of the name {@link OVERSIZE_PATH}. */
+  readonly hasOversize: boolean;
+}
+
+/**
+ * Writes the source's artifacts that `isThere` does not find, below `directory`. In a dry run they are only counted.
+ */
+export async function writeArtifacts(
+  { context, source, note }: RunJob,
+  directory: string,
+  isThere: (entry: ArtifactEntry) => Promise<boolean>,
+): Promise<ArtifactCounts> {
+  let artifacts = 0;
+  let bytes = 0;
+  let hasOversize = false;
+  for await (const entry of source.artifacts()) {
+    hasOversize ||= entry.path === OVERSIZE_PATH;
+    const problem = artifactProblem(entry.path);
+    if (problem !== undefined) {
+      note({ code: 'ARTIFACT_NAME', key: entry.path, detail: `the artifact is left out: ${problem}` });
+      continue;
+    }
+    if (await isThere(entry)) continue;
+    if (context.dryRun) {
+      if (!(await isCarried(context, source, entry))) {
+        note({
+          code: 'ARTIFACTS_NOT_CARRIED',
+          key: entry.path,
+          detail: 'the artifact is left out: the source does not hold its bytes',
+        });
+        continue;
+      }
+      artifacts += 1;
+      bytes += entry.size ?? 0;
+      continue;
+    }
+    const outcome = await writeArtifact(source, entry, directory, await context.staging.newPath());
+    if ('bytes' in outcome) {
+      artifacts += 1;
+      bytes += outcome.bytes;
+    } else
+      note({ code: outcome.code, key: entry.path, detail: `the artifact is left out: ${outcome.reason}` });
+  }
+  return { artifacts, bytes, hasOversize };
+}
+
+/** Asks a source that has its bytes at hand whether it has those of an artifact; a server always has them. */
+async function isCarried(
+  { source: { kind } }: StoreContext,
+  source: RunReader,
+  entry: ArtifactEntry,
+): Promise<boolean> {
+  if (kind === 'server' || kind === 'filestore') return true;
+  const body = await source.open(entry);
+  body?.destroy();
+  return body !== undefined;
+}
+
+/**
+ * Puts the completed oversize file at `temporary` among the artifacts, beside the source's own one if it has one.
+ * Counts 0 when it is there already.
+ */
+export async function placeOversize(
+  directory: string,
+  temporary: string | undefined,
+  size: number,
+  beside: boolean,
+): Promise<Pick<ArtifactCounts, 'artifacts' | 'bytes'>> {
+  const path = join(directory, beside ? OVERSIZE_PATH.replace('.json', '.filestore.json') : OVERSIZE_PATH);
+  const present = await sizeOfFile(path);
+  if (
+    temporary !== undefined &&
+    present === size &&
+    (await readFile(path)).equals(await readFile(temporary))
+  ) {
+    await rm(temporary);
+    return { artifacts: 0, bytes: 0 };
+  }
+  if (temporary === undefined && present === size) return { artifacts: 0, bytes: 0 };
+  if (temporary !== undefined) {
+    await mkdir(dirname(path), { recursive: true });
+    await rename(temporary, path);
+  }
+  return { artifacts: 1, bytes: size };
+}
+
+/** Sorts the points of a run's series: `take` gets those that can stand in a file, the rest goes to `oversize` and is noted. */
+export async function splitSeries(
+  { source, runDir, note }: RunJob,
+  present: readonly string[],
+  oversize: OversizeFile,
+  take: (piece: MetricPoints) => Promise<void>,
+): Promise<void> {
+  const problemOf = createKeySpace(join(runDir, 'metrics'), present);
+  const spilled = new Map<string, { problem: string; count: number }>();
+  for await (const piece of source.metrics()) {
+    const problem = problemOf(piece.key);
+    if (problem === undefined) {
+      await take(piece);
+      continue;
+    }
+    const count = (spilled.get(piece.key)?.count ?? 0) + piece.points.length;
+    spilled.set(piece.key, { problem, count });
+    await oversize.points(piece.key, piece.points);
+  }
+  for (const [key, { problem, count }] of spilled) {
+    note({
+      code: 'KEY_NOT_ALLOWED',
+      key,
+      count,
+      detail: `a store cannot hold a metric of this key: ${problem}; its points are in ${OVERSIZE_PATH}`,
+    });
+  }
+}

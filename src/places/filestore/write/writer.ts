@@ -1,0 +1,193 @@
+import { readdir } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import type { Run } from '../../../model/records.ts';
+import { asMlferryError, MlferryError } from '../../../util/errors.ts';
+import type { Location } from '../../location.ts';
+import type { PlaceInfo, TargetExperiment, Writer, WriterOptions, WrittenRun } from '../../place.ts';
+import { fileUri } from '../layout/file-uri.ts';
+import { findStore, fingerprintOf, isAbsent, NEW_STORE, PARTIAL } from '../layout/layout.ts';
+import { createStaging } from '../layout/staging.ts';
+import { type Copy, growRun, readCopy } from './grow-run.ts';
+import { writeNewRun } from './new-run.ts';
+import type { RunJob, StoreContext } from './run-context.ts';
+import { settleStore } from './second-pass.ts';
+import { createTargetExperiments, isInTrash } from './target-experiments.ts';
+import { createTargetRuns } from './target-runs.ts';
+
+/**
+ * Opens an `mlruns` directory (or the directory that contains one) for writing; one that is not there is made with the
+ * first experiment. Artifacts are always put beside the run's `meta.yaml`, wherever the experiment keeps others. Throws
+ * LOCATION when `place` is a directory of something else, CONFLICT when it is the source itself or another process of
+ * mlferry writes to it.
+ */
+export async function openFileStoreWriter(
+  place: Extract<Location, { kind: 'filestore' }>,
+  options: WriterOptions,
+): Promise<Writer> {
+  const { findings, dryRun, source, signal } = options;
+  const { root, isNew } = await storeToWrite(place.path);
+  const info: PlaceInfo = { kind: 'filestore', location: place.path, fingerprint: await fingerprintOf(root) };
+  if (source.kind === 'filestore' && source.fingerprint === info.fingerprint) {
+    throw new MlferryError('CONFLICT', `"${place.path}" is both source and target`);
+  }
+  const staging = createStaging(root);
+  try {
+    if (!dryRun) await staging.open();
+  } catch (error) {
+    throw asMlferryError(error, 'BUG', place.path);
+  }
+  const runs = createTargetRuns(root);
+  const context: StoreContext = { root, staging, runs, findings, dryRun, source };
+  const experiments = createTargetExperiments(context, isNew);
+  const written = new Map<string, { run_id: string; experiment_id: string; digest: string | undefined }>();
+
+  const guard = async <T>(object: string, work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw asMlferryError(error, 'BUG', object);
+    }
+  };
+
+  /** The copy of a source run in an experiment. */
+  const findCopy = async (run: Run, { experiment_id }: TargetExperiment) => {
+    const { directory, source: experiment } = experiments.held(experiment_id);
+    const run_id = (await runs.copies(directory)).get(run.run_id);
+    if (run_id === undefined) return undefined;
+    const runDir = join(directory, run_id);
+    const copy = await readCopy(runDir);
+    const settledDeleted = experiment.lifecycle_stage === 'deleted' && isInTrash(directory);
+    const left =
+      copy.meta.lifecycle_stage === 'deleted' && run.lifecycle_stage === 'active' && !settledDeleted;
+    return { run_id, runDir, copy, left, settledDeleted };
+  };
+
+  const nothingSent = (
+    run_id: string,
+    outcome: 'unchanged' | 'left',
+    { origin_parent }: Copy,
+  ): WrittenRun => ({
+    run_id,
+    outcome,
+    points: 0,
+    artifacts: 0,
+    bytes: 0,
+    ...(origin_parent === undefined ? {} : { origin_parent }),
+  });
+
+  return {
+    info,
+    ids: 'target',
+    experiment: (experiment, name) =>
+      guard(`experiment "${name}"`, () => experiments.ensure(experiment, name)),
+    isCurrent: (run, experiment, digest) =>
+      guard(`run ${run.run_id}`, async () => {
+        const found = await findCopy(run, experiment);
+        if (found === undefined) return undefined;
+        const { run_id, copy, left, settledDeleted } = found;
+        if (left) return nothingSent(run_id, 'left', copy);
+        // A run that still goes on may have points and files that its digest does not tell of.
+        if (run.status === 'RUNNING' || run.status === 'SCHEDULED') return undefined;
+        const { status, end_time, lifecycle_stage } = copy.meta;
+        const sameStage = lifecycle_stage === run.lifecycle_stage || settledDeleted;
+        const current =
+          copy.digest === digest && status === run.status && end_time === run.end_time && sameStage;
+        return current ? nothingSent(run_id, 'unchanged', copy) : undefined;
+      }),
+    run: (reader, target) =>
+      guard(`run ${reader.run.run_id}`, async () => {
+        signal.throwIfAborted();
+        const { experiment } = target;
+        const { directory: experimentDir, record } = experiments.held(experiment.experiment_id);
+        const found = await findCopy(reader.run, experiment);
+        if (found?.left === true) return nothingSent(found.run_id, 'left', found.copy);
+        const source_id = reader.run.run_id;
+        const run_id = found?.run_id ?? (await runs.takeId(source_id));
+        const note: RunJob['note'] = (loss) =>
+          findings.loss({ ...loss, experiment_name: experiment.name, run_id: source_id });
+        if (found === undefined && run_id !== source_id) {
+          note({
+            code: 'RUN_ID_TAKEN',
+            detail: `the store has another run of this id, or cannot hold it; the copy is ${run_id}`,
+          });
+        }
+        const artifact_uri = `${fileUri(root)}/${record.experiment_id}/${run_id}/artifacts`;
+        const job: RunJob = {
+          context,
+          source: reader,
+          target,
+          experimentDir,
+          runDir: join(experimentDir, run_id),
+          record: {
+            ...target.remap({ run_id, artifact_uri }),
+            run_id,
+            experiment_id: experiment.experiment_id,
+            artifact_uri,
+          },
+          note,
+        };
+        if (found !== undefined) {
+          const result = await growRun(job, found.copy);
+          if (result.outcome === 'updated')
+            written.set(run_id, { run_id, experiment_id: experiment.experiment_id, digest: target.digest });
+          return result;
+        }
+        try {
+          const result = await writeNewRun(job);
+          if (!dryRun) (await runs.copies(experimentDir)).set(source_id, run_id);
+          written.set(run_id, { run_id, experiment_id: experiment.experiment_id, digest: target.digest });
+          return result;
+        } catch (error) {
+          runs.releaseId(run_id);
+          throw error;
+        }
+      }),
+    findRuns: (sourceRunIds) => guard(place.path, () => runs.find(sourceRunIds)),
+    settle: (settlement) =>
+      guard(place.path, async () => {
+        if (!dryRun) await settleStore(context, experiments, settlement);
+      }),
+    finish: () =>
+      guard(place.path, async () => {
+        if (dryRun) return;
+        await experiments.ensureDefault();
+        for (const { run_id, experiment_id, digest } of written.values()) {
+          const copy = await readCopy(join(experiments.held(experiment_id).directory, run_id)).catch(
+            () => undefined,
+          );
+          const complete =
+            copy?.meta.experiment_id === experiment_id && (digest === undefined || copy.digest === digest);
+          if (complete && copy.meta.run_id === run_id) continue;
+          const { message, hint } = new MlferryError('MISMATCH', 'The run is no longer what was written');
+          findings.failure({ code: 'MISMATCH', object: `run ${run_id}`, message, hint });
+        }
+        await staging.close();
+      }),
+    abort: async () => {
+      if (!dryRun) await staging.close();
+    },
+  };
+}
+
+/** The store that a user means by a path, or the one to make there. */
+async function storeToWrite(path: string): Promise<{ root: string; isNew: boolean }> {
+  try {
+    const found = await findStore(path);
+    if (found !== undefined) {
+      const unfinished = await readdir(join(found, PARTIAL)).catch((): string[] => []);
+      return { root: found, isNew: unfinished.includes(NEW_STORE) };
+    }
+    const root = resolve(path);
+    const names = await readdir(root).catch((error: unknown) => {
+      if (isAbsent(error)) return [];
+      throw error;
+    });
+    if (names.every((name) => name === PARTIAL)) return { root, isNew: true };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new MlferryError('LOCATION', `"${path}" cannot be read: ${reason}`, { cause: error });
+  }
+  throw new MlferryError('LOCATION', `"${path}" holds other files than an mlruns directory`, {
+    hint: `Name a directory of its own, for example ${join(path, basename(path) === 'mlruns' ? 'new' : 'mlruns')}.`,
+  });
+}

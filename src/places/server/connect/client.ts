@@ -1,0 +1,199 @@
+import type { Readable } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import { z } from 'zod';
+import { sizedBody } from '../../../artifacts/sized-body.ts';
+import { fromServerJson, toJson } from '../../../model/json.ts';
+import { MlferryError } from '../../../util/errors.ts';
+import type { RetryPolicy } from '../../../util/retry.ts';
+import type { Location } from '../../location.ts';
+import type { PlaceOptions } from '../../place.ts';
+import { findCredentials } from './auth.ts';
+import { AnswerTooLarge, readBody, readStart } from './body.ts';
+import { type Capabilities, probeServer } from './capabilities.ts';
+import { findDatabricks } from './databricks.ts';
+import { createExchange, type Query } from './exchange.ts';
+import type { RequestContext } from './problems.ts';
+
+/** What a tracking server is named by. */
+export type ServerLocation = Extract<Location, { kind: 'server' | 'databricks' }>;
+
+/** One request whose answer is JSON. */
+export interface JsonRequest<T> {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+  /** Below the base URL, percent-encoded: `/api/2.0/mlflow/runs/get`. */
+  readonly path: string;
+  readonly query?: Query;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  readonly schema: z.ZodType<T>;
+  /**
+   * `false`: a create. Where the server may have done it without saying so (connection lost, 5xx), the error is
+   * thrown at once, retryable by its code, so that the caller can look the object up first. Default `true`.
+   */
+  readonly repeat?: boolean;
+  /** Most repeats, where fewer than the settings allow. */
+  readonly repeats?: number;
+}
+
+/** A connection to one tracking server: it carries credentials, limits, repeats and error codes. */
+export interface TrackingClient {
+  /** Base URL with its path prefix, without credentials. */
+  readonly base: URL;
+  /** The location for people: redacted, with `?workspace=`. */
+  readonly location: string;
+  readonly workspace: string | undefined;
+  readonly server: Capabilities;
+  /** How requests are repeated, for those that only the caller can repeat. */
+  readonly backoff: RetryPolicy;
+  /**
+   * One JSON request. Throws NOT_FOUND (the object is missing), UNSUPPORTED (the endpoint is), REFUSED, DENIED,
+   * NOT_MLFLOW (not the JSON of the schema), SERVER_ERROR, UNAVAILABLE; serverAnswer() tells more. An
+   * answer of more than 32 MiB is an error for which isTooLarge() is true.
+   */
+  call<T>(request: JsonRequest<T>): Promise<T>;
+  /**
+   * GET of bytes, streamed; `length` in bytes where the server tells it. The stream fails when the connection does.
+   * `repeats`: most repeats until the answer begins.
+   */
+  download(
+    path: string,
+    query?: Query,
+    repeats?: number,
+  ): Promise<{ body: Readable; length: number | undefined }>;
+  /**
+   * GET whose body `take` reads as it comes; called anew for each try. A SyntaxError of it, and a ZodError, mean an
+   * answer that is not MLflow's: NOT_MLFLOW.
+   */
+  stream<T>(path: string, query: Query, take: (body: Readable) => Promise<T>): Promise<T>;
+  /** PUT of `size` bytes; `open` gives a fresh stream for each try. An MlferryError of that stream is thrown as it is. */
+  upload(path: string, size: number, open: () => Promise<Readable>): Promise<void>;
+  /** Requests sent so far, repeats included. */
+  requests(): number;
+  close(): Promise<void>;
+}
+
+/**
+ * Connects to a tracking server: finds the credentials, asks what the server is and that it lets us in. Throws
+ * UNAVAILABLE soon when nothing answers at the address, NOT_MLFLOW when it is something else, UNSUPPORTED when a
+ * workspace is asked of a server without workspaces or Databricks wants another login than a token, DENIED, CREDENTIALS.
+ */
+export async function connect(place: ServerLocation, options: PlaceOptions): Promise<TrackingClient> {
+  const databricks = place.kind === 'databricks';
+  const { url, credentials } = databricks
+    ? await findDatabricks(place.profile, options.environment)
+    : { url: place.url, credentials: await findCredentials(place.url, options) };
+  const workspace = databricks ? undefined : place.workspace;
+  const exchange = createExchange({ url, workspace, credentials }, options);
+  const { base, location, backoff, requests, close } = exchange;
+  /** It has answered as an MLflow server does: this is the right address. */
+  let known = false;
+
+  async function call<T>(request: JsonRequest<T>): Promise<T> {
+    const { body, schema, query, ...rest } = request;
+    const headers = {
+      accept: 'application/json',
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    };
+    const text = body === undefined ? undefined : toJson(body);
+    return exchange.send(
+      {
+        ...rest,
+        query,
+        headers,
+        known,
+        ...(text === undefined ? {} : { body: async () => text }),
+      },
+      (response, context) => takeJson(response, context, schema),
+    );
+  }
+
+  async function download(path: string, query?: Query, repeats?: number) {
+    return exchange.send(
+      { method: 'GET', path, query, elsewhere: true, repeats },
+      async ({ body, headers }) => {
+        return { body, length: contentLength(headers['content-length']) };
+      },
+    );
+  }
+
+  async function stream<T>(path: string, query: Query, take: (body: Readable) => Promise<T>): Promise<T> {
+    return exchange.send({ method: 'GET', path, query, known }, async ({ body }, context) => {
+      try {
+        return await take(body);
+      } catch (error) {
+        body.destroy();
+        if (!(error instanceof SyntaxError || error instanceof z.ZodError)) throw error;
+        const message = `${context.name}: the server answered with something that is not MLflow’s JSON`;
+        throw new MlferryError('NOT_MLFLOW', message, { cause: error });
+      }
+    });
+  }
+
+  async function upload(path: string, size: number, open: () => Promise<Readable>): Promise<void> {
+    const headers = { 'content-length': String(size), 'content-type': 'application/octet-stream' };
+    // Of a body without a single byte undici says so in the header, and the server would store an empty file.
+    const whole = async () => sizedBody(await open(), size, `The body of PUT ${path}`);
+    await exchange.send({ method: 'PUT', path, headers, body: whole }, async ({ body }) => body.dump());
+  }
+
+  const text = (path: string, repeats: number) =>
+    exchange.send({ method: 'GET', path, repeats }, ({ body }) => readStart(body));
+
+  try {
+    const server = await probeServer({ call, text, location, workspace, databricks });
+    known = true;
+    return {
+      base,
+      location,
+      workspace,
+      server,
+      backoff,
+      call,
+      download,
+      stream,
+      upload,
+      requests,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Whether an error of `call` says that the answer was larger than the client takes: ask for less. */
+export function isTooLarge(error: unknown): boolean {
+  return error instanceof MlferryError && error.cause instanceof AnswerTooLarge;
+}
+
+async function takeJson<T>(
+  response: Dispatcher.ResponseData,
+  context: RequestContext,
+  schema: z.ZodType<T>,
+): Promise<T> {
+  const parsed = schema.safeParse(parseJson(await readBody(response.body, context.name), context));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const where =
+    issue === undefined || issue.path.length === 0 ? 'the answer' : issue.path.map(String).join('.');
+  const what = issue?.message ?? 'does not fit';
+  throw new MlferryError(
+    'NOT_MLFLOW',
+    `${context.name}: not the answer of an MLflow server: ${where}: ${what}`,
+  );
+}
+
+function parseJson(text: string, context: RequestContext): unknown {
+  try {
+    return fromServerJson(text);
+  } catch (error) {
+    const what = /^\s*</.test(text) ? 'HTML instead of JSON' : 'something that is not JSON';
+    throw new MlferryError('NOT_MLFLOW', `${context.name}: the server answered with ${what}`, {
+      cause: error,
+    });
+  }
+}
+
+function contentLength(header: string | string[] | undefined): number | undefined {
+  return typeof header === 'string' && /^\d{1,15}$/.test(header) ? Number(header) : undefined;
+}

@@ -1,0 +1,217 @@
+import type { Readable } from 'node:stream';
+import { artifactPathProblem } from '../../../artifacts/artifact-path.ts';
+import { openInDirectory } from '../../../artifacts/directory.ts';
+import { parseArtifactRoot } from '../../../artifacts/root.ts';
+import { sizedBody } from '../../../artifacts/sized-body.ts';
+import type { Findings } from '../../../model/findings.ts';
+import type { Run } from '../../../model/records.ts';
+import { errorCodes, MlferryError } from '../../../util/errors.ts';
+import type { ArtifactEntry } from '../../place.ts';
+import type { TrackingClient } from '../connect/client.ts';
+import { pageTokens } from '../connect/page-tokens.ts';
+import { artifactPage } from './schemas.ts';
+
+/** Directories that are listed ahead of the one being handed out. */
+const AHEAD = 4;
+/** Files of one directory that are held in memory, to be sorted. */
+const MOST_IN_DIRECTORY = 1_000_000;
+
+interface ListedEntry {
+  readonly path: string;
+  readonly isDirectory: boolean;
+  readonly size: number;
+}
+
+/**
+ * All files of a run in code-unit order of their paths, one request a directory. Names that could leave the run go to
+ * the findings as failures, names that MLflow's own path decoding makes unreachable as losses; neither is handed out.
+ */
+export async function* listArtifacts(
+  client: TrackingClient,
+  run: Run,
+  findings: Findings,
+): AsyncGenerator<ArtifactEntry> {
+  yield* walk('', listLevel(client, run, ''));
+
+  async function* walk(directory: string, level: Promise<ListedEntry[]>): AsyncGenerator<ArtifactEntry> {
+    const entries = (await level).filter((entry) => isUsable(run, directory, entry, findings));
+    const directories = entries.filter((entry) => entry.isDirectory).map(({ path }) => path);
+    const listings = new Map<string, Promise<ListedEntry[]>>();
+    for (const { path, isDirectory, size } of entries) {
+      if (!isDirectory) {
+        yield { path, size };
+        continue;
+      }
+      const at = directories.indexOf(path);
+      for (const next of directories.slice(at, at + AHEAD)) {
+        if (listings.has(next)) continue;
+        const listing = listLevel(client, run, next);
+        // Its error is thrown when its turn comes; until then it must not count as unhandled.
+        listing.catch(() => undefined);
+        listings.set(next, listing);
+      }
+      const listing = listings.get(path);
+      listings.delete(path);
+      if (listing !== undefined) yield* walk(path, listing);
+    }
+  }
+}
+
+async function listLevel(client: TrackingClient, run: Run, directory: string): Promise<ListedEntry[]> {
+  const entries = (await proxyLevel(client, run, directory)) ?? (await runLevel(client, run, directory));
+  const sortKey = ({ path, isDirectory }: ListedEntry) => (isDirectory ? `${path}/` : path);
+  return entries.sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+}
+
+/**
+ * A level as the server's artifact proxy lists it, by base names, in a third of the time: it need not look the run up.
+ * `undefined` when it cannot, and when it has nothing there: then the route of the run has the last word.
+ */
+async function proxyLevel(
+  client: TrackingClient,
+  run: Run,
+  directory: string,
+): Promise<ListedEntry[] | undefined> {
+  const root = proxiedRoot(client, run);
+  if (root === undefined) return undefined;
+  try {
+    const { files } = await client.call({
+      method: 'GET',
+      path: '/api/2.0/mlflow-artifacts/artifacts',
+      query: { path: directory === '' ? root : `${root}/${directory}` },
+      schema: artifactPage,
+      repeats: 0,
+    });
+    if (files.length === 0 || files.some(({ path }) => path.includes('/'))) return undefined;
+    const prefix = directory === '' ? '' : `${directory}/`;
+    return files.map(({ path, is_dir, file_size }) => ({
+      path: `${prefix}${path}`,
+      isDirectory: is_dir,
+      size: Number(file_size ?? 0),
+    }));
+  } catch (error) {
+    if (!(error instanceof MlferryError) || error.code === 'INTERRUPTED') throw error;
+    // The other route repeats what is worth it and has the last word, also on a server that serves no artifacts (503).
+    return undefined;
+  }
+}
+
+async function runLevel(client: TrackingClient, { run_id }: Run, directory: string): Promise<ListedEntry[]> {
+  const entries = new Map<string, ListedEntry>();
+  const name = `Artifacts of run ${run_id}`;
+  const follow = pageTokens(name);
+  let page_token: string | undefined;
+  do {
+    const before = entries.size;
+    const answer = await client.call({
+      method: 'GET',
+      path: '/api/2.0/mlflow/artifacts/list',
+      query: { run_id, path: directory === '' ? undefined : directory, page_token },
+      schema: artifactPage,
+    });
+    for (const { path, is_dir, file_size } of answer.files) {
+      // Some stores answer the listing of a file with the file itself.
+      if (path !== directory) entries.set(path, { path, isDirectory: is_dir, size: Number(file_size ?? 0) });
+    }
+    if (entries.size > MOST_IN_DIRECTORY) {
+      const where = directory === '' ? 'its root' : quote(directory);
+      throw new MlferryError('SERVER_ERROR', `${name}: ${where} has more than ${MOST_IN_DIRECTORY} files`);
+    }
+    page_token =
+      answer.files.length === 0 ? undefined : follow(answer.next_page_token, entries.size > before);
+  } while (page_token !== undefined);
+  return [...entries.values()];
+}
+
+function isUsable(
+  run: Run,
+  directory: string,
+  { path, isDirectory, size }: ListedEntry,
+  findings: Findings,
+): boolean {
+  const inside =
+    directory === '' ? path : path.startsWith(`${directory}/`) ? path.slice(directory.length + 1) : undefined;
+  const problem =
+    inside === undefined ? 'is not in the directory that was listed' : artifactPathProblem(path);
+  if (problem !== undefined || !Number.isSafeInteger(size)) {
+    findings.failure({
+      code: 'SOURCE_ITEM',
+      object: `artifact ${quote(path)} of run ${run.run_id}`,
+      message: `The server lists an artifact ${quote(path)} that ${problem ?? 'has no valid size'}; it was left out`,
+      hint: errorCodes.SOURCE_ITEM.hint,
+    });
+    return false;
+  }
+  if (!isChangedByServer(path)) return true;
+  findings.loss({
+    code: 'ARTIFACTS_UNREACHABLE',
+    run_id: run.run_id,
+    key: path,
+    detail: `The ${isDirectory ? 'directory' : 'file'} was left out: MLflow decodes its name and then looks for another one`,
+  });
+  return false;
+}
+
+/** Whether MLflow refuses the path or looks for another: it decodes %XX again and again, and takes it for a URL. */
+function isChangedByServer(path: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: MLflow 2.22 and newer escape them, so the file is not found.
+  return /%[0-9a-f]{2}|#|[\0-\x1f\x7f]|[?;]$/i.test(path) || /^[a-z+.-]*[A-Z][A-Za-z0-9+.-]*:/.test(path);
+}
+
+/**
+ * The bytes of a file, from where it is quickest: a directory that is reachable from here, the server's artifact proxy,
+ * else its `/get-artifact`, which reads any store that the server itself can. `undefined` with a loss when the server
+ * cannot reach the store. The stream fails with SHORT_BODY.
+ */
+export async function openArtifact(
+  client: TrackingClient,
+  run: Run,
+  { path, size }: ArtifactEntry,
+  findings: Findings,
+): Promise<Readable | undefined> {
+  const name = `Artifact ${quote(path)} of run ${run.run_id}`;
+  const problem = artifactPathProblem(path);
+  if (problem !== undefined) throw new MlferryError('SOURCE_ITEM', `${name} ${problem}`);
+  const root = parseArtifactRoot(run.artifact_uri);
+  const local = root.kind === 'directory' ? await openInDirectory(root.path, run.run_id, path) : undefined;
+  if (local !== undefined) return sizedBody(local, size, name);
+  try {
+    const { body, length } = await download(client, run, path);
+    if (length !== undefined && size !== undefined && length !== size) {
+      body.destroy();
+      throw new MlferryError(
+        'SHORT_BODY',
+        `${name} should have ${size} bytes, and the server announces ${length}`,
+      );
+    }
+    return sizedBody(body, size, name);
+  } catch (error) {
+    if (!(error instanceof MlferryError) || error.code !== 'UNSUPPORTED') throw error;
+    const detail = `The server cannot give files of ${root.kind === 'other' ? root.scheme : root.kind} roots: ${error.message}`;
+    findings.loss({ code: 'ARTIFACTS_UNREACHABLE', run_id: run.run_id, key: path, detail });
+    return undefined;
+  }
+}
+
+async function download(client: TrackingClient, run: Run, path: string) {
+  const root = proxiedRoot(client, run);
+  // MLflow 3.5 … 3.7 answers 500 for names that are not ASCII, because of a header.
+  if (root !== undefined && /^[\x20-\x7e]*$/.test(path)) {
+    const encoded = `${root}/${path}`.split('/').map(encodeURIComponent).join('/');
+    try {
+      return await client.download(`/api/2.0/mlflow-artifacts/artifacts/${encoded}`, {}, 0);
+    } catch (error) {
+      if (!(error instanceof MlferryError) || error.code === 'INTERRUPTED') throw error;
+    }
+  }
+  return client.download('/get-artifact', { run_id: run.run_id, path });
+}
+
+/** Path of the run's root at this server's artifact proxy, when it has one that stands for itself, encoded or not. */
+function proxiedRoot(client: TrackingClient, run: Run): string | undefined {
+  const root = parseArtifactRoot(run.artifact_uri);
+  if (root.kind !== 'proxied' || (root.host ?? client.base.host) !== client.base.host) return undefined;
+  return root.path === '' || /[%?#]/.test(root.path) ? undefined : root.path;
+}
+
+const quote = (text: string) => JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import type { Point } from '../../../model/records.ts';
+import { bytesOf } from '../connect/body.ts';
+import type { TrackingClient } from '../connect/client.ts';
+import { pageTokens } from '../connect/page-tokens.ts';
+import type { PointSequence } from './point-store.ts';
+import { compareByTime, parseMetric } from './points.ts';
+import { splitJsonList } from './split-json.ts';
+
+/** Points asked for in one request: what MLflow's own client sends, and the most that get-history-bulk answers. */
+export const PAGE_POINTS = 25_000;
+
+const frame = z.object({ next_page_token: z.string().optional() });
+
+/**
+ * Reads the whole history of one key of a run into `sequence`, a page at a time. MLflow up to 3.1 ignores the page size
+ * and sends everything, which is why answers are parsed as a stream; MLflow 3.2 … 3.13 sends nothing without
+ * `max_results`. Up to 25,000 points are put in (timestamp, step, value) order, as get-history-bulk has them; longer
+ * ones come in the server's order. Throws SERVER_ERROR on a page token that comes again.
+ */
+export async function readHistory(
+  client: TrackingClient,
+  run_id: string,
+  metric_key: string,
+  sequence: Pick<PointSequence, 'append' | 'mark' | 'cutBack'>,
+): Promise<void> {
+  /** The first points, until it is known whether there are few enough to sort. */
+  let head: Point[] | undefined = [];
+  const add = async (points: Point[]) => {
+    if (head !== undefined && head.length + points.length <= PAGE_POINTS) {
+      for (const point of points) head.push(point);
+      return;
+    }
+    if (head !== undefined) await sequence.append(head);
+    head = undefined;
+    await sequence.append(points);
+  };
+  const follow = pageTokens(`History of ${JSON.stringify(metric_key)} of run ${run_id}`);
+  let page_token: string | undefined;
+  do {
+    let news = false;
+    const before = { head: head === undefined ? undefined : [...head], mark: sequence.mark() };
+    const query = { run_id, metric_key, max_results: PAGE_POINTS, page_token };
+    page_token = await client.stream('/api/2.0/mlflow/metrics/get-history', query, async (body) => {
+      head = before.head === undefined ? undefined : [...before.head];
+      sequence.cutBack(before.mark);
+      const rest = await splitJsonList(bytesOf(body), (items) => {
+        news ||= items.length > 0;
+        return add(items.map((item) => parseMetric(item).point));
+      });
+      return frame.parse(rest).next_page_token || undefined;
+    });
+    page_token = follow(page_token, news);
+  } while (page_token !== undefined);
+  if (head !== undefined) await sequence.append(head.sort(compareByTime));
+}

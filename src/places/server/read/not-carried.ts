@@ -1,0 +1,97 @@
+import type { z } from 'zod';
+import type { Findings } from '../../../model/findings.ts';
+import type { Experiment } from '../../../model/records.ts';
+import { MlferryError } from '../../../util/errors.ts';
+import { isAtLeast } from '../connect/capabilities.ts';
+import type { JsonRequest, TrackingClient } from '../connect/client.ts';
+import { countedPage, type ServerRun } from './schemas.ts';
+
+/** What an experiment holds besides runs, which records have no kind for yet: reported, one cheap request each. */
+export async function reportNotCarried(
+  client: TrackingClient,
+  experiment: Experiment,
+  findings: Findings,
+): Promise<void> {
+  const { experiment_id, name: experiment_name } = experiment;
+  for (const { code, what, since, request } of kinds(experiment_id)) {
+    if (client.server.version !== undefined && !isAtLeast(client.server, since)) continue;
+    const found = await firstPage(client, request);
+    if (found === undefined || (typeof found === 'object' && found.count === 0)) continue;
+    if (typeof found === 'string') {
+      findings.loss({
+        code,
+        experiment_name,
+        detail: `${what} are not carried, and could not be counted: ${found}`,
+      });
+      continue;
+    }
+    const least = found.next_page_token ? 'at least ' : '';
+    findings.loss({
+      code,
+      experiment_name,
+      count: found.count,
+      detail: `${what} are not carried: ${least}${found.count}`,
+    });
+  }
+}
+
+/** Reports a run's links to logged models. */
+export function reportModelLinks(
+  { run, modelLinks }: ServerRun,
+  experiment_name: string,
+  findings: Findings,
+): void {
+  if (modelLinks === 0) return;
+  const detail = 'The run’s links to logged models (inputs, outputs) are not carried';
+  findings.loss({ code: 'MODEL_LINKS', experiment_name, run_id: run.run_id, count: modelLinks, detail });
+}
+
+type Page = { count: number; next_page_token: string | undefined };
+type Search = Omit<JsonRequest<Page>, 'schema'> & { readonly schema: z.ZodType<Page> };
+
+/** Logged models came with MLflow 3.0; traces with 2.14, and were moved to another route with 3.3. */
+function kinds(experiment_id: string) {
+  const models: Search = {
+    method: 'POST',
+    path: '/api/2.0/mlflow/logged-models/search',
+    body: { experiment_ids: [experiment_id], max_results: 50 },
+    schema: countedPage('models'),
+  };
+  const traces: Search = {
+    method: 'POST',
+    path: '/api/3.0/mlflow/traces/search',
+    body: {
+      locations: [{ type: 'MLFLOW_EXPERIMENT', mlflow_experiment: { experiment_id } }],
+      max_results: 100,
+    },
+    schema: countedPage('traces'),
+  };
+  const olderTraces: Search = {
+    method: 'GET',
+    path: '/api/2.0/mlflow/traces',
+    query: { experiment_ids: [experiment_id], max_results: 100 },
+    schema: countedPage('traces'),
+  };
+  return [
+    { code: 'LOGGED_MODELS' as const, what: 'Logged models', since: '3.0', request: [models] },
+    { code: 'TRACES' as const, what: 'Traces', since: '2.14', request: [traces, olderTraces] },
+  ];
+}
+
+/** The first page of the first route that is there; `undefined` when none is; a text is the reason of a failure. */
+async function firstPage(
+  client: TrackingClient,
+  requests: readonly Search[],
+): Promise<Page | string | undefined> {
+  for (const request of requests) {
+    try {
+      return await client.call({ ...request, repeats: 1 });
+    } catch (error) {
+      if (!(error instanceof MlferryError)) throw error;
+      if (error.code === 'UNSUPPORTED' || error.code === 'NOT_FOUND') continue;
+      if (error.meaning.scope === 'job') throw error;
+      return error.message;
+    }
+  }
+  return undefined;
+}

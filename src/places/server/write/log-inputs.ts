@@ -1,0 +1,28 @@
+import type { DatasetInput } from '../../../model/records.ts';
+import { pause, type RetryPolicy, retryDelay } from '../../../util/retry.ts';
+import { isDuplicate } from '../connect/problems.ts';
+import type { TargetContext } from './target-context.ts';
+
+const POLICY: RetryPolicy = { retries: 8, factor: 20, jitter: 200, cap: 2_000 };
+
+/**
+ * Links a run to its datasets. A dataset that is new to the experiment is made by the server on the way: when several
+ * requests bring it at once, all but one are refused by the database's unique key, or wait for each other until the
+ * server's connections run out (both seen with 3.17.2 on SQLite). So there is one at a time, and a refusal that another
+ * client caused is repeated, which is safe: the server keeps one link of a run to a dataset.
+ */
+export async function logInputs(
+  { routes, signal, inputsLimit }: Pick<TargetContext, 'routes' | 'signal' | 'inputsLimit'>,
+  run_id: string,
+  inputs: readonly DatasetInput[],
+): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await inputsLimit(() => routes.logInputs(run_id, inputs));
+      return;
+    } catch (error) {
+      if (!isDuplicate(error) || attempt > POLICY.retries) throw error;
+      await pause(retryDelay(POLICY, attempt, undefined), signal);
+    }
+  }
+}

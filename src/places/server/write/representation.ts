@@ -1,0 +1,156 @@
+import { openArtifactSink } from '../../../artifacts/upload.ts';
+import { type FittedRun, fitRun, RUN_NAME_TAG, type RunLoss } from '../../../model/fit-run.ts';
+import { fits, isKeyAllowed, limitsOf, withColumns } from '../../../model/limits.ts';
+import type { DatasetInput, Run } from '../../../model/records.ts';
+import { ownValue } from '../../../model/string-map.ts';
+import type { FittedTags, HeldRun, Holding } from '../../representation.ts';
+import { isAtLeast } from '../connect/capabilities.ts';
+import type { TrackingClient } from '../connect/client.ts';
+import { safeName } from './artifact-names.ts';
+import { fitExperimentTags } from './experiment-tags.ts';
+import { inputKey } from './run-changes.ts';
+
+/** What a copy on this server must look like; see write-run.ts, which makes it so. */
+export function serverHolding(client: TrackingClient): Holding {
+  const limits = limitsOf(client.server.version);
+  const store = client.server.store_type;
+
+  return {
+    keepsCreationTime: false,
+    refusedPoints: 'metrics',
+    experimentTags(tags, present) {
+      const fitted = fitExperimentTags(tags, limits);
+      const created = withCreatedTags(fitted, tags, present);
+      return isAtLeast(client.server, '3.17') ? created : withRefusedTags(created, present);
+    },
+    run(wanted, present) {
+      const plain = fitRun(wanted, limits, present.tags);
+      const narrow = fitRun(wanted, withColumns(limits), present.tags);
+      const forms = narrow.losses.length > plain.losses.length ? [narrow] : [];
+      return [asShown(plain, wanted, present), ...forms.map((form) => asShown(form, wanted, present))];
+    },
+    points: () => ({
+      merges: store !== 'FileStore',
+      exact: store === 'FileStore',
+      negativeTimestamps: false,
+      problemOf: (key) => (isKeyAllowed(key, limits) ? undefined : 'the target takes no metric of this key'),
+    }),
+    async artifacts({ artifact_uri, run_id }) {
+      const sink = await openArtifactSink(artifact_uri, run_id, client);
+      return (path) => {
+        if (sink === undefined) {
+          return {
+            loss: {
+              code: 'ARTIFACTS_UNREACHABLE',
+              detail: 'the artifact root on the target cannot be written from here',
+            },
+          };
+        }
+        if (sink.keepsName(path)) return { path };
+        const detail =
+          'the server would alter or refuse this name; the file is below mlferry/renamed, mlferry/renamed.json tells which';
+        return { path: safeName(path), loss: { code: 'ARTIFACT_NAME', key: path, detail } };
+      };
+    },
+  };
+}
+
+/** A tag with an unusual key that is there all the same is right: older servers take any in `experiments/create`. */
+function withCreatedTags({ tags, losses }: FittedTags, source: Run['tags'], present: Run['tags']) {
+  const created = Object.entries(source).filter(
+    ([key, value]) => ownValue(tags, key) === undefined && ownValue(present, key) === value,
+  );
+  return {
+    tags: Object.fromEntries([...Object.entries(tags), ...created]),
+    losses: losses.filter(({ key }) => !created.some(([made]) => made === key)),
+  };
+}
+
+/** Between 3.7 and 3.17 servers began to take longer tags than 5000; those that do not refuse them. */
+function withRefusedTags({ tags, losses }: FittedTags, present: Run['tags']): FittedTags {
+  const refused = Object.entries(tags).filter(
+    ([key, value]) => ownValue(present, key) === undefined && !fits(value, 5000),
+  );
+  const keys = new Set(refused.map(([key]) => key));
+  return {
+    tags: Object.fromEntries(Object.entries(tags).filter(([key]) => !keys.has(key))),
+    losses: [
+      ...losses,
+      ...refused.map(
+        ([key]): RunLoss => ({
+          code: 'VALUE_NOT_ALLOWED',
+          key,
+          detail: 'the target refused the experiment tag, and it is lost',
+        }),
+      ),
+    ],
+  };
+}
+
+/** A run that was sent in this form, as the server shows it afterwards. */
+function asShown(fitted: FittedRun, wanted: Run, present: Run): HeldRun {
+  const { run } = fitted;
+  const losses = [...fitted.losses];
+  const { deleted_time, ...rest } = run;
+  if (deleted_time !== undefined && present.deleted_time === undefined) {
+    losses.push({
+      code: 'DELETED_TIME',
+      detail: 'a server sets the time of deletion itself: that of the source is not kept',
+    });
+  }
+  if (run.start_time === null) {
+    losses.push({
+      code: 'START_TIME_UNSET',
+      key: 'start_time',
+      detail: 'the run has no start time; the target shows 1970',
+    });
+  }
+  const goesOn = run.status === 'RUNNING' || run.status === 'SCHEDULED';
+  if (run.end_time === null && present.end_time !== null && goesOn) {
+    losses.push({
+      code: 'END_TIME_KEPT',
+      key: 'end_time',
+      detail: 'the run goes on at the source; the target keeps its earlier end time until the next one',
+    });
+  }
+  const run_name = run.run_name === '' ? present.run_name : run.run_name;
+  const created = Object.entries(wanted.tags).filter(
+    ([key, value]) =>
+      key !== RUN_NAME_TAG && ownValue(run.tags, key) === undefined && ownValue(present.tags, key) === value,
+  );
+  return {
+    losses,
+    spills: fitted.oversize !== undefined,
+    run: {
+      ...rest,
+      ...(present.deleted_time === undefined ? {} : { deleted_time: present.deleted_time }),
+      run_name,
+      start_time: unset(run.start_time, present.start_time),
+      end_time: goesOn && run.end_time === null ? present.end_time : unset(run.end_time, present.end_time),
+      tags: Object.fromEntries([...Object.entries(run.tags), ...created, [RUN_NAME_TAG, run_name]]),
+      dataset_inputs: eachOnce(run.dataset_inputs, losses),
+    },
+  };
+}
+
+/** To a server no time and 0 are the same. */
+function unset(wanted: Run['start_time'], present: Run['start_time']): Run['start_time'] {
+  return (wanted ?? 0) === (present ?? 0) ? present : wanted;
+}
+
+/** A run has one input of each name and digest. */
+function eachOnce(inputs: readonly DatasetInput[], losses: RunLoss[]): DatasetInput[] {
+  const first = new Map<string, DatasetInput>();
+  for (const input of inputs) {
+    const key = inputKey(input);
+    if (!first.has(key)) first.set(key, input);
+    else if (JSON.stringify(first.get(key)) !== JSON.stringify(input)) {
+      losses.push({
+        code: 'DATASET_DIFFERS',
+        key: input.dataset.name,
+        detail: 'the run has two datasets of this name and digest, of which the target keeps one',
+      });
+    }
+  }
+  return [...first.values()];
+}

@@ -1,0 +1,276 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ArtifactSink } from '../../../artifacts/upload.ts';
+import { MlferryError } from '../../../util/errors.ts';
+import { mapConcurrent } from '../../../util/map-concurrent.ts';
+import type { ArtifactEntry, RunReader } from '../../place.ts';
+import { bytesOf } from '../connect/body.ts';
+import type { TrackingClient } from '../connect/client.ts';
+import { directoriesOf, freeName, parentOf, RENAMED_FILE, safeName } from './artifact-names.ts';
+import type { TargetRoutes } from './target-routes.ts';
+
+/** How files that the target has already are told from those it lacks: by size, or by their bytes where sizes are equal. */
+export type Comparison = 'nothing there' | 'size' | 'content';
+
+/** The run on the target. */
+export interface ArtifactTarget {
+  readonly run_id: string;
+  readonly sink: ArtifactSink | undefined;
+}
+
+/** What was sent for a run (in a dry run: would be), in all tries. Points, files and their bytes. */
+export interface SentCounts {
+  points: number;
+  artifacts: number;
+  bytes: number;
+}
+
+/** What the target could not take of a run's files. */
+export interface ArtifactsSent {
+  /** Files without a way to the target's artifact root. */
+  readonly unreachable: number;
+  /** Files whose bytes the source does not carry. */
+  readonly notCarried: number;
+  /** Paths that arrived under another name. */
+  readonly renamed: readonly string[];
+  /** The names that mlferry's own files may use: those that no file of the source has. */
+  ownName(path: string): string;
+}
+
+/** What sending artifacts needs. */
+export interface ArtifactContext {
+  readonly client: TrackingClient;
+  readonly routes: TargetRoutes;
+  readonly tempDir: string;
+  /** Whether an entry without sha256 has no bytes (archives and streams). */
+  readonly hashesTellBytes: boolean;
+}
+
+/** Files of one run on their way at once: the connections allow two for each run in flight. */
+const PARALLEL = 2;
+
+/**
+ * Sends the files of a run that the target lacks. A 200 is no proof of what was stored under which name, so every
+ * directory that was written to is listed afterwards, one request each, and names and sizes compared. Throws MISMATCH,
+ * SHORT_BODY and what the source's streams and the target throw.
+ */
+export async function sendArtifacts(
+  context: ArtifactContext,
+  source: RunReader,
+  target: ArtifactTarget,
+  comparison: Comparison,
+  sent: SentCounts,
+): Promise<ArtifactsSent> {
+  const { routes } = context;
+  const { run_id, sink } = target;
+  const taken = new Set<string>();
+  const entries: ArtifactEntry[] = [];
+  for await (const entry of source.artifacts()) {
+    entries.push(entry);
+    if (entry.path.startsWith('mlferry/')) taken.add(entry.path);
+  }
+  const ownName = (path: string) => freeName(path, taken);
+  const result = { unreachable: 0, notCarried: 0 };
+  const renamed = new Map<string, string>();
+  const nameOf = ({ path }: ArtifactEntry) => {
+    if (sink === undefined || sink.keepsName(path)) return path;
+    const name = safeName(path);
+    renamed.set(path, name);
+    return name;
+  };
+  const written = new Map<string, number>();
+  const paths = entries.map(nameOf);
+  const there =
+    comparison === 'nothing there' || sink === undefined
+      ? new Map<string, number>()
+      : await listFiles(routes, run_id, directoriesOf(paths));
+
+  if (sink === undefined) return { ...result, unreachable: entries.length, renamed: [], ownName };
+
+  const count = (path: string, size: number) => {
+    written.set(path, size);
+    sent.artifacts++;
+    sent.bytes += size;
+  };
+  const send = async (entry: ArtifactEntry) => {
+    const path = renamed.get(entry.path) ?? entry.path;
+    if (comparison === 'size' && entry.size !== undefined && there.get(path) === entry.size) return;
+    if (!routes.changes && entry.size !== undefined && there.get(path) !== entry.size) {
+      if (context.hashesTellBytes && entry.sha256 === undefined) result.notCarried++;
+      else count(path, entry.size);
+      return;
+    }
+    const sized = await withSize(source, entry, context.tempDir);
+    try {
+      if (sized === undefined) {
+        if (!there.has(path)) result.notCarried++;
+        return;
+      }
+      const { size, open } = sized;
+      if (
+        there.get(path) === size &&
+        (comparison === 'size' || (await sameContent(context.client, run_id, path, open, entry.sha256)))
+      )
+        return;
+      if (routes.changes && !(await putIfServed(sink, path, size, open))) {
+        result.unreachable++;
+        return;
+      }
+      count(path, size);
+    } finally {
+      await sized?.dispose();
+    }
+  };
+  await mapConcurrent(entries, PARALLEL, send);
+
+  if (sink !== undefined && [...renamed.values()].some((name) => written.has(name))) {
+    const map = Buffer.from(
+      JSON.stringify({ format: 'mlferry-renamed', version: 1, files: Object.fromEntries(renamed) }),
+    );
+    const name = ownName(RENAMED_FILE);
+    if (routes.changes) await sink.put(name, map.length, async () => Readable.from([map]));
+    written.set(name, map.length);
+  }
+  if (routes.changes) await checkArrived(routes, run_id, written);
+  return { ...result, renamed: [...renamed.keys()], ownName };
+}
+
+/** Writes one of mlferry's own files of a run and checks that it arrived. */
+export async function sendOwnFile(
+  { routes }: Pick<ArtifactContext, 'routes'>,
+  target: { run_id: string; sink: ArtifactSink },
+  path: string,
+  size: number,
+  open: () => Promise<Readable>,
+): Promise<void> {
+  if (!routes.changes) return;
+  await target.sink.put(path, size, open);
+  await checkArrived(routes, target.run_id, new Map([[path, size]]));
+}
+
+/**
+ * False when the server does not serve artifacts at all (`--no-serve-artifacts`). A short body may be a passing fault
+ * of the source: it is read once more.
+ */
+async function putIfServed(
+  sink: ArtifactSink,
+  path: string,
+  size: number,
+  open: () => Promise<Readable>,
+): Promise<boolean> {
+  try {
+    await sink.put(path, size, open);
+  } catch (error) {
+    if (!(error instanceof MlferryError)) throw error;
+    if (error.code === 'UNSUPPORTED') return false;
+    if (error.code !== 'SHORT_BODY') throw error;
+    await sink.put(path, size, open);
+  }
+  return true;
+}
+
+interface Sized {
+  readonly size: number;
+  open(): Promise<Readable>;
+  dispose(): Promise<void>;
+}
+
+/** A file with its size; bytes of unknown length are spooled first. `undefined`: the source does not carry them. */
+async function withSize(
+  source: RunReader,
+  entry: ArtifactEntry,
+  tempDir: string,
+): Promise<Sized | undefined> {
+  let first = await source.open(entry);
+  if (first === undefined) return undefined;
+  // Where the stream is not needed after all, nobody else hears its error.
+  first.on('error', () => undefined);
+  if (entry.size === undefined) {
+    const file = join(tempDir, `artifact-${randomUUID()}`);
+    const dispose = () => rm(file, { force: true });
+    try {
+      await pipeline(first, createWriteStream(file));
+      return { size: (await stat(file)).size, open: async () => createReadStream(file), dispose };
+    } catch (error) {
+      await dispose();
+      throw error;
+    }
+  }
+  return {
+    size: entry.size,
+    async open() {
+      const stream = first ?? (await source.open(entry));
+      first = undefined;
+      if (stream === undefined)
+        throw new MlferryError(
+          'SOURCE_ITEM',
+          `${entry.path} of run ${source.run.run_id} could be opened only once`,
+        );
+      return stream;
+    },
+    async dispose() {
+      first?.destroy();
+    },
+  };
+}
+
+async function sameContent(
+  client: TrackingClient,
+  run_id: string,
+  path: string,
+  open: () => Promise<Readable>,
+  sha256: string | undefined,
+): Promise<boolean> {
+  const { body } = await client.download('/get-artifact', { run_id, path });
+  const there = await hashOf(body);
+  return there === (sha256 ?? (await hashOf(await open())));
+}
+
+async function hashOf(body: Readable): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of bytesOf(body)) hash.update(chunk);
+  return hash.digest('hex');
+}
+
+/** The files in those of the wanted directories that exist: path → size. */
+async function listFiles(
+  routes: TargetRoutes,
+  run_id: string,
+  wanted: ReadonlySet<string>,
+): Promise<Map<string, number>> {
+  const files = new Map<string, number>();
+  const waiting = wanted.size === 0 ? [] : [''];
+  for (let directory = waiting.pop(); directory !== undefined; directory = waiting.pop()) {
+    for (const { path, size } of await routes.listArtifacts(run_id, directory)) {
+      if (size !== undefined) files.set(path, size);
+      else if (wanted.has(path)) waiting.push(path);
+    }
+  }
+  return files;
+}
+
+async function checkArrived(
+  routes: TargetRoutes,
+  run_id: string,
+  written: ReadonlyMap<string, number>,
+): Promise<void> {
+  const directories = new Set([...written.keys()].map(parentOf));
+  const arrived = new Map<string, number>();
+  for (const directory of directories) {
+    for (const { path, size } of await routes.listArtifacts(run_id, directory))
+      if (size !== undefined) arrived.set(path, size);
+  }
+  for (const [path, size] of written) {
+    const there = arrived.get(path);
+    if (there === size) continue;
+    const what = there === undefined ? 'is not there' : `has ${there} bytes instead of ${size}`;
+    throw new MlferryError(
+      'MISMATCH',
+      `Artifact ${JSON.stringify(path)} of run ${run_id} was accepted, but ${what}`,
+    );
+  }
+}

@@ -1,0 +1,127 @@
+import { Readable } from 'node:stream';
+import pLimit, { type LimitFunction } from 'p-limit';
+import { type ArtifactSink, openArtifactSink } from '../../../artifacts/upload.ts';
+import type { Findings } from '../../../model/findings.ts';
+import { limitsOf, type TargetLimits, withColumns } from '../../../model/limits.ts';
+import { createPointSet, type PointSet } from '../../../model/point-set.ts';
+import type { Point } from '../../../model/records.ts';
+import type { WriterOptions } from '../../place.ts';
+import { isAtLeast } from '../connect/capabilities.ts';
+import type { TrackingClient } from '../connect/client.ts';
+import { readHistory } from '../read/history.ts';
+import type { Patience } from './create-once.ts';
+import { BATCH_LIMITS, type BatchLimits } from './log-batches.ts';
+import type { KeyPoint } from './sift-points.ts';
+import type { ExperimentState } from './target-experiments.ts';
+import { type TargetRoutes, targetRoutes } from './target-routes.ts';
+
+/** What all parts of the writing side share, and what they learnt about the target. */
+export interface TargetContext extends Patience {
+  readonly client: TrackingClient;
+  readonly routes: TargetRoutes;
+  readonly findings: Findings;
+  readonly tempDir: string;
+  /** Whether an entry without sha256 has no bytes (archives and streams). */
+  readonly hashesTellBytes: boolean;
+  readonly batchLimits: BatchLimits;
+  /** Datasets go one request at a time: new ones are rows that concurrent requests would both insert. */
+  readonly inputsLimit: LimitFunction;
+  /** `SqlStore`, `FileStore` …; unknown before MLflow 3.10. */
+  readonly store: string | undefined;
+  limits(): TargetLimits;
+  /** From now on the limits of database columns hold, too. */
+  limitToColumns(): void;
+  /** The run's points of a key. */
+  pointsOf(run_id: string, key: string): Promise<PointSet>;
+  /** Whether the target keeps a ±Infinity or -0 as it is; asked once of a point that was just sent. */
+  keeps(kind: 'infinity' | 'negative zero', run_id: string, sample: KeyPoint): Promise<boolean>;
+  /** Where a run's artifacts go; `undefined` when they cannot be reached from here. */
+  sinkOf(
+    experiment: ExperimentState,
+    run: { run_id: string; artifact_uri: string },
+  ): Promise<ArtifactSink | undefined>;
+}
+
+/** A file that tells whether the server sees what is written here. */
+const PROBE = 'mlferry-probe';
+
+/** The context of a writer's pass. */
+export function targetContext(client: TrackingClient, options: WriterOptions): TargetContext {
+  const routes = targetRoutes(client, options.dryRun);
+  const store = client.server.store_type;
+  const kept = new Map<string, Promise<boolean>>();
+  const localRoots = new Map<string, Promise<boolean>>();
+  let limits = limitsOf(client.server.version);
+
+  async function eachPoint(run_id: string, key: string, use: (point: Point) => void): Promise<void> {
+    await readHistory(client, run_id, key, {
+      append: async (points) => points.forEach(use),
+      // A page that comes twice changes nothing here.
+      mark: () => 0,
+      cutBack: () => undefined,
+    });
+  }
+
+  async function readsBack(run_id: string, { key, point }: KeyPoint): Promise<boolean> {
+    let found = false;
+    await eachPoint(run_id, key, ([step, timestamp, value]) => {
+      found ||= step === point[0] && timestamp === point[1] && Object.is(value, point[2]);
+    });
+    return found;
+  }
+
+  /** Whether the server sees what is written to a local root here: it may be on another machine. */
+  async function isShared(sink: ArtifactSink, run_id: string): Promise<boolean> {
+    try {
+      await sink.put(PROBE, 0, async () => Readable.from([]));
+      return (await routes.listArtifacts(run_id, '')).some(({ path }) => path === PROBE);
+    } catch {
+      return false;
+    } finally {
+      await sink.remove?.(PROBE);
+    }
+  }
+
+  return {
+    client,
+    routes,
+    findings: options.findings,
+    signal: options.signal,
+    backoff: client.backoff,
+    tempDir: options.tempDir,
+    hashesTellBytes: options.source.kind === 'archive' || options.source.kind === 'stream',
+    batchLimits: {
+      ...BATCH_LIMITS,
+      keys: isAtLeast(client.server, '3.11') ? BATCH_LIMITS.metrics : BATCH_LIMITS.keys,
+    },
+    inputsLimit: pLimit(1),
+    store,
+    limits: () => limits,
+    limitToColumns() {
+      limits = withColumns(limits);
+    },
+    async pointsOf(run_id, key) {
+      const points = createPointSet();
+      await eachPoint(run_id, key, (point) => points.add(point));
+      return points;
+    },
+    async keeps(kind, run_id, sample) {
+      if (store === 'FileStore') return true;
+      if (store === 'SqlStore' && kind === 'infinity') return false;
+      if (!routes.changes) return false;
+      const answer = kept.get(kind) ?? readsBack(run_id, sample);
+      kept.set(kind, answer);
+      return answer;
+    },
+    async sinkOf(experiment, { run_id, artifact_uri }) {
+      const sink = await openArtifactSink(artifact_uri, run_id, client);
+      if (sink?.kind !== 'local' || !routes.changes) return sink;
+      const shared = localRoots.get(experiment.experiment_id) ?? isShared(sink, run_id);
+      localRoots.set(experiment.experiment_id, shared);
+      if (!(await shared)) return undefined;
+      // A process that was killed while it asked has left the file behind.
+      await sink.remove?.(PROBE);
+      return sink;
+    },
+  };
+}

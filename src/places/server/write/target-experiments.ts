@@ -1,0 +1,163 @@
+import type { Findings } from '../../../model/findings.ts';
+import type { TargetLimits } from '../../../model/limits.ts';
+import type { Experiment } from '../../../model/records.ts';
+import { ownValue, type StringMap } from '../../../model/string-map.ts';
+import { MlferryError } from '../../../util/errors.ts';
+import type { TargetExperiment } from '../../place.ts';
+import { createOnce, type Patience } from './create-once.ts';
+import { fitExperimentTags } from './experiment-tags.ts';
+import { type KnownRun, scanKnownRuns, type Twin } from './known-runs.ts';
+import { type TargetRoutes, unlessMissing } from './target-routes.ts';
+
+/** An experiment of the target during a pass. */
+export interface ExperimentState {
+  readonly experiment_id: string;
+  readonly name: string;
+  /** Root of its runs' artifacts; '' when not known (created in this pass). */
+  readonly artifact_location: string;
+  /** Whether an experiment of the source that goes here is deleted: then this one ends deleted, with its runs. */
+  sourceDeleted: boolean;
+  /** Whether it is deleted now. */
+  deleted: boolean;
+  /** Copied runs by source run_id; scanned when first asked for. */
+  known(): Promise<Map<string, KnownRun>>;
+  /** Second copies that the scan found. */
+  readonly twins: Twin[];
+  /** Source run_id → origin of runs that may have been created twice. */
+  readonly suspects: Map<string, string>;
+  /** Makes a deleted experiment writable; MLflow revives all its runs with it. */
+  revive(): Promise<void>;
+}
+
+/** The experiments of a target that a pass has to do with. */
+export interface TargetExperiments {
+  /** Finds an experiment by name or creates it, and brings its tags up to date. */
+  open(source: Experiment, name: string): Promise<TargetExperiment>;
+  get(experiment_id: string): ExperimentState;
+  all(): Iterable<ExperimentState>;
+}
+
+/** What opening experiments needs; `limits` is asked anew each time, because it can become stricter. */
+export interface ExperimentContext extends Patience {
+  readonly routes: TargetRoutes;
+  readonly findings: Findings;
+  limits(): TargetLimits;
+}
+
+/** See {@link TargetExperiments}. */
+export function targetExperiments(context: ExperimentContext): TargetExperiments {
+  const { routes, findings } = context;
+  const byName = new Map<string, ExperimentState>();
+  const byId = new Map<string, ExperimentState>();
+
+  function remember(
+    found: Pick<Experiment, 'experiment_id' | 'name' | 'artifact_location'>,
+    deleted: boolean,
+    fresh: boolean,
+  ): ExperimentState {
+    let known: Promise<Map<string, KnownRun>> | undefined = fresh ? Promise.resolve(new Map()) : undefined;
+    let revived: Promise<void> | undefined;
+    const state: ExperimentState = {
+      experiment_id: found.experiment_id,
+      name: found.name,
+      artifact_location: found.artifact_location,
+      sourceDeleted: false,
+      deleted,
+      twins: [],
+      suspects: new Map(),
+      known() {
+        known ??= scan();
+        return known;
+      },
+      async revive() {
+        if (!state.deleted) return;
+        // Not found: an earlier try, whose answer was lost, has restored it.
+        revived ??= unlessMissing(routes.restoreExperiment(state.experiment_id)).then(() => {
+          state.deleted = false;
+          revived = undefined;
+        });
+        await revived;
+      },
+    };
+    async function scan(): Promise<Map<string, KnownRun>> {
+      const scanned = await scanKnownRuns(routes, state.experiment_id);
+      state.twins.push(...scanned.twins);
+      return scanned.known;
+    }
+    byName.set(found.name, state);
+    byId.set(found.experiment_id, state);
+    return state;
+  }
+
+  async function create(
+    name: string,
+    tags: StringMap,
+  ): Promise<{ state: ExperimentState; present: StringMap }> {
+    const sent = fitTags(name, tags);
+    const find = async () => (await routes.experimentByName(name))?.experiment_id;
+    const experiment_id = routes.changes
+      ? await createOnce(() => routes.createExperiment(name, sent), find, context)
+      : `new experiment ${byId.size + 1}`;
+    return { state: remember({ experiment_id, name, artifact_location: '' }, false, true), present: tags };
+  }
+
+  /** The tags as the target takes them; what it does not take is reported. */
+  function fitTags(name: string, tags: StringMap): StringMap {
+    const fitted = fitExperimentTags(tags, context.limits());
+    for (const loss of fitted.losses) findings.loss({ ...loss, experiment_name: name });
+    return fitted.tags;
+  }
+
+  async function updateTags(state: ExperimentState, source: StringMap, present: StringMap): Promise<void> {
+    const differing = Object.entries(source).filter(([key, value]) => ownValue(present, key) !== value);
+    if (differing.length === 0) return;
+    const fitted = fitTags(state.name, Object.fromEntries(differing));
+    for (const [key, value] of Object.entries(fitted)) {
+      if (ownValue(present, key) === value) continue;
+      await state.revive();
+      try {
+        await routes.setExperimentTag(state.experiment_id, key, value);
+      } catch (error) {
+        if (!(error instanceof MlferryError) || error.code !== 'REFUSED') throw error;
+        const detail = `the target refused the experiment tag, and it is lost: ${error.message}`;
+        findings.loss({ code: 'VALUE_NOT_ALLOWED', experiment_name: state.name, key, detail });
+      }
+    }
+  }
+
+  return {
+    async open(source, name) {
+      const deleted = source.lifecycle_stage === 'deleted';
+      let state = byName.get(name);
+      let created = false;
+      let present: StringMap = {};
+      if (state === undefined) {
+        const found = await routes.experimentByName(name);
+        if (found?.lifecycle_stage === 'deleted' && !deleted) {
+          throw new MlferryError(
+            'REFUSED',
+            `Experiment ${JSON.stringify(name)} is deleted on the target (id ${found.experiment_id}), and active at the source`,
+            {
+              hint: 'Restore it on the target, or copy to another name with --rename.',
+            },
+          );
+        }
+        created = found === undefined;
+        if (found === undefined) ({ state, present } = await create(name, source.tags));
+        else {
+          state = remember(found, found.lifecycle_stage === 'deleted', false);
+          present = found.tags;
+        }
+      }
+      state.sourceDeleted ||= deleted;
+      await updateTags(state, source.tags, present);
+      return { experiment_id: state.experiment_id, name, created };
+    },
+    get(experiment_id) {
+      const state = byId.get(experiment_id);
+      if (state === undefined) throw new MlferryError('BUG', `Experiment ${experiment_id} was not opened`);
+      return state;
+    },
+    all: () => byId.values(),
+  };
+}

@@ -1,0 +1,224 @@
+import { Readable } from 'node:stream';
+import { DIGEST_TAG, ORIGIN_PARENT_TAG, ORIGIN_TAG, PARENT_TAG } from '../../../model/canonical.ts';
+import { fitRun, type RunLoss } from '../../../model/fit-run.ts';
+import { toJson } from '../../../model/json.ts';
+import { isKeyAllowed } from '../../../model/limits.ts';
+import type { Run } from '../../../model/records.ts';
+import { ownValue } from '../../../model/string-map.ts';
+import { createByteSpool } from '../../../util/byte-spool.ts';
+import type { MetricPoints, RunReader, RunTarget, WrittenRun } from '../../place.ts';
+import { OVERSIZE_FILE, REFUSED_METRICS_FILE } from './artifact-names.ts';
+import { createRun } from './create-run.ts';
+import { runsOfOrigin } from './find-copied-runs.ts';
+import { type KnownRun, knownRun } from './known-runs.ts';
+import { logInputs } from './log-inputs.ts';
+import { runChanges } from './run-changes.ts';
+import { artifactLosses, pointLosses } from './run-losses.ts';
+import { type SentCounts, sendArtifacts, sendOwnFile } from './send-artifacts.ts';
+import { sendData } from './send-data.ts';
+import { newTally } from './sift-points.ts';
+import type { TargetContext } from './target-context.ts';
+import type { ExperimentState } from './target-experiments.ts';
+import { unlessMissing } from './target-routes.ts';
+
+/** A run that was written, and what the target must show of it now; `undefined` when nothing was changed. */
+export interface RunOutcome {
+  readonly written: WrittenRun;
+  /** `latest_metrics` holds what was sent. */
+  readonly expected: { readonly created: boolean; readonly run: Run } | undefined;
+}
+
+/**
+ * Writes a run, or completes the copy that is there. One path for both: what the target has is compared with what the
+ * source has, and a run just created has nothing. A pass that breaks does no harm: `mlferry.digest`, without which a
+ * run is not complete, goes with the last points, after artifacts and inputs; status and end time follow.
+ */
+export async function writeRun(
+  context: TargetContext,
+  experiment: ExperimentState,
+  source: RunReader,
+  target: RunTarget,
+  sent: SentCounts,
+): Promise<RunOutcome> {
+  const { routes, findings } = context;
+  const known = await knownCopy(context, experiment, source.run.run_id, target);
+  const created = known === undefined;
+  const present =
+    known === undefined
+      ? await createRun(context, experiment, source.run, target.origin)
+      : await routes.getRun(known.run_id);
+  const { run_id, artifact_uri } = present;
+  /** The data were copied by an earlier pass, and the source did not change since. */
+  const complete = target.digest !== undefined && known?.digest === target.digest;
+  const goesOn = source.run.status === 'RUNNING' || source.run.status === 'SCHEDULED';
+  const losses: RunLoss[] = [];
+  let changed = created;
+  const beforeChange = async () => {
+    changed = true;
+    if (known === undefined || known.lifecycle_stage === 'active') return;
+    await experiment.revive();
+    await routes.restoreRun(run_id);
+    known.lifecycle_stage = 'active';
+  };
+
+  const wanted = target.remap({ run_id, artifact_uri });
+  const fitted = fitRun(wanted, context.limits(), present.tags);
+  const changes = runChanges(fitted.run, present);
+  const sink = await context.sinkOf(experiment, present);
+
+  const comparison = created ? 'nothing there' : complete ? 'size' : 'content';
+  // Artifacts of a run that goes on can grow without a trace in its record.
+  const artifacts =
+    complete && !goesOn
+      ? undefined
+      : await sendArtifacts(context, source, { run_id, sink }, comparison, sent);
+  if (artifacts !== undefined) losses.push(...artifactLosses(artifacts));
+  if (sent.artifacts > 0) changed = true;
+  const ownFile = async (name: string, size: number, open: () => Readable) => {
+    if (sink === undefined) {
+      losses.push({
+        code: 'ARTIFACTS_UNREACHABLE',
+        key: name,
+        detail: `${name} cannot be written to ${artifact_uri}: what it would hold is lost`,
+      });
+      return;
+    }
+    const own = { run_id, sink };
+    await sendOwnFile(context, own, artifacts?.ownName(name) ?? name, size, async () => open());
+  };
+
+  if (!complete) {
+    losses.push(...fitted.losses, ...changes.losses);
+    if (created && source.run.start_time === null) {
+      losses.push({
+        code: 'START_TIME_UNSET',
+        key: 'start_time',
+        detail: 'the run has no start time; the target shows 1970',
+      });
+    }
+    if (fitted.oversize !== undefined) {
+      const bytes = Buffer.from(toJson({ format: 'mlferry-oversize', version: 1, ...fitted.oversize }));
+      await ownFile(OVERSIZE_FILE, bytes.length, () => Readable.from([bytes]));
+    }
+  }
+  if (!created && changes.info?.run_name !== undefined) {
+    // Before the digest: a broken pass must not leave a run with the old name that counts as complete.
+    await beforeChange();
+    await routes.updateRun(run_id, { status: present.status, run_name: changes.info.run_name });
+  }
+  if (changes.inputs.length > 0) {
+    await beforeChange();
+    await logInputs(context, run_id, changes.inputs);
+  }
+  for (const key of staleTags(context, created, wanted, present)) {
+    await beforeChange();
+    await unlessMissing(routes.deleteTag(run_id, key));
+  }
+
+  const tally = newTally();
+  const refused = createByteSpool(context.tempDir);
+  try {
+    await sendData(
+      context,
+      {
+        present,
+        created,
+        wasComplete: known?.digest !== undefined,
+        latest: source.run.latest_metrics,
+        params: changes.params,
+        tags: changes.tags,
+        digest: complete ? undefined : target.digest,
+        sent,
+        points: complete ? nothing() : source.metrics(),
+        beforeChange,
+        spill: (piece) =>
+          refused.append(
+            Buffer.from(`${toJson({ kind: 'metrics', run_id: source.run.run_id, ...piece })}\n`),
+          ),
+        async beforeLast() {
+          if (refused.length() === 0) return;
+          await ownFile(REFUSED_METRICS_FILE, refused.length(), () =>
+            Readable.from(refused.read(0, refused.length())),
+          );
+        },
+      },
+      tally,
+    );
+  } finally {
+    await refused.remove();
+  }
+  losses.push(...(await pointLosses(context, run_id, tally)));
+  if (changes.info !== undefined) {
+    await beforeChange();
+    await routes.updateRun(run_id, changes.info);
+  }
+
+  for (const loss of losses)
+    findings.loss({ ...loss, run_id: source.run.run_id, experiment_name: experiment.name });
+  const stageDiffers =
+    known !== undefined && known.lifecycle_stage !== source.run.lifecycle_stage && !experiment.sourceDeleted;
+  const outcome = created ? 'created' : changed || stageDiffers ? 'updated' : 'unchanged';
+  const expected =
+    outcome === 'unchanged' || !routes.changes
+      ? undefined
+      : { created, run: expectedRun(fitted.run, present, target, tally.latest) };
+  return { written: { run_id, outcome, ...sent }, expected };
+}
+
+/** The copy that is there. The scan may have come before a create of an earlier process: where that is possible, another look. */
+async function knownCopy(
+  { routes }: TargetContext,
+  experiment: ExperimentState,
+  source_run_id: string,
+  { origin, doubtful }: RunTarget,
+): Promise<KnownRun | undefined> {
+  const all = await experiment.known();
+  if (doubtful === true) experiment.suspects.set(source_run_id, origin);
+  const known = all.get(source_run_id);
+  if (known !== undefined || doubtful !== true) return known;
+  const [found] = await runsOfOrigin(routes, experiment.experiment_id, origin);
+  if (found === undefined) return undefined;
+  const late = knownRun(found);
+  all.set(source_run_id, late);
+  return late;
+}
+
+async function* nothing(): AsyncGenerator<MetricPoints> {}
+
+/** Tags to take away: a parent's source id that is known by now, and what a create had to send in the source's ids. */
+function staleTags(context: TargetContext, created: boolean, wanted: Run, present: Run): string[] {
+  const stale: string[] = [];
+  if (Object.hasOwn(wanted.tags, PARENT_TAG) && Object.hasOwn(present.tags, ORIGIN_PARENT_TAG))
+    stale.push(ORIGIN_PARENT_TAG);
+  if (!created) return stale;
+  const differs = (key: string) =>
+    !isKeyAllowed(key, context.limits()) && ownValue(present.tags, key) !== ownValue(wanted.tags, key);
+  return [...stale, ...Object.keys(present.tags).filter(differs)];
+}
+
+/** What the target must show: what could not be changed is as it was. */
+function expectedRun(
+  fitted: Run,
+  present: Run,
+  target: RunTarget,
+  latest: ReadonlyMap<string, Run['latest_metrics'][string]>,
+): Run {
+  const kept = Object.entries(fitted.params).map(([key, value]) => [
+    key,
+    ownValue(present.params, key) ?? value,
+  ]);
+  return {
+    ...fitted,
+    start_time: present.start_time,
+    user_id: present.user_id,
+    run_name: fitted.run_name === '' ? present.run_name : fitted.run_name,
+    end_time: fitted.end_time ?? present.end_time,
+    params: Object.fromEntries(kept),
+    tags: {
+      ...fitted.tags,
+      [ORIGIN_TAG]: ownValue(present.tags, ORIGIN_TAG) ?? target.origin,
+      ...(target.digest === undefined ? {} : { [DIGEST_TAG]: target.digest }),
+    },
+    latest_metrics: Object.fromEntries(latest),
+  };
+}

@@ -1,0 +1,117 @@
+import { fitRun } from '../../../model/fit-run.ts';
+import { type TargetLimits, withColumns } from '../../../model/limits.ts';
+import type { Run } from '../../../model/records.ts';
+import { MlferryError } from '../../../util/errors.ts';
+import type { RunReader, RunTarget, Writer, WriterOptions, WrittenRun } from '../../place.ts';
+import { connect, type ServerLocation } from '../connect/client.ts';
+import { findCopiedRuns } from './find-copied-runs.ts';
+import type { KnownRun } from './known-runs.ts';
+import { createReadBack } from './read-back.ts';
+import { removeTwins } from './remove-duplicate-copies.ts';
+import { settle } from './second-pass.ts';
+import type { SentCounts } from './send-artifacts.ts';
+import { targetContext } from './target-context.ts';
+import { type ExperimentState, targetExperiments } from './target-experiments.ts';
+import { writeRun } from './write-run.ts';
+
+/**
+ * Opens a tracking server (MLflow 2.9 and newer) for writing. Connection errors are those of {@link connect}. Of a dry run
+ * no changing request is ever sent.
+ */
+export async function openServerWriter(place: ServerLocation, options: WriterOptions): Promise<Writer> {
+  const client = await connect(place, options);
+  const context = targetContext(client, options);
+  const { routes, findings } = context;
+  const experiments = targetExperiments({
+    ...context,
+  });
+  const readBack = createReadBack(options.tempDir);
+  const { version } = client.server;
+
+  /** PostgreSQL and MySQL columns are found out by their refusal: then the run is fitted to them and sent again. */
+  async function run(source: RunReader, target: RunTarget): Promise<WrittenRun> {
+    const experiment = experiments.get(target.experiment.experiment_id);
+    const limits = context.limits();
+    const sent = { points: 0, artifacts: 0, bytes: 0 };
+    const before = (await experiment.known()).get(source.run.run_id);
+    try {
+      return await write(experiment, source, target, sent);
+    } catch (error) {
+      if (!isRefusal(error) || limits.columns !== undefined || !exceedsColumns(source.run, limits))
+        throw error;
+      context.limitToColumns();
+      const written = await write(experiment, source, target, sent);
+      return before === undefined ? { ...written, outcome: 'created' } : written;
+    }
+  }
+
+  async function write(
+    experiment: ExperimentState,
+    source: RunReader,
+    target: RunTarget,
+    sent: SentCounts,
+  ): Promise<WrittenRun> {
+    const { written, expected } = await writeRun(context, experiment, source, target, sent);
+    if (expected !== undefined) await readBack.expect(source.run.run_id, expected);
+    return written;
+  }
+
+  async function end(): Promise<void> {
+    await readBack.close();
+    await client.close();
+  }
+
+  return {
+    info: {
+      kind: 'server',
+      location: client.location,
+      // A target is never the origin of anything.
+      fingerprint: '',
+      ...(version === undefined ? {} : { server_version: version }),
+    },
+    ids: 'target',
+    experiment: experiments.open,
+    async isCurrent(source, { experiment_id }, digest) {
+      const experiment = experiments.get(experiment_id);
+      const known = (await experiment.known()).get(source.run_id);
+      if (known === undefined || known.digest !== digest) return undefined;
+      return currentOutcome(source, known, experiment);
+    },
+    run,
+    findRuns: (source_run_ids) => findCopiedRuns(client, routes, source_run_ids),
+    settle: (settlement) =>
+      settle({ context, experiments, readBack, concurrency: options.concurrency }, settlement),
+    async finish() {
+      for (const experiment of experiments.all()) await removeTwins(context, experiment);
+      if (routes.changes) await readBack.compare(routes, findings);
+      await end();
+    },
+    abort: end,
+  };
+}
+
+function exceedsColumns(run: Run, limits: TargetLimits): boolean {
+  return fitRun(run, withColumns(limits)).losses.length > fitRun(run, limits).losses.length;
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof MlferryError && (error.code === 'REFUSED' || error.code === 'SERVER_ERROR');
+}
+
+/** A complete copy whose digest is the source's: nothing to do, or left deleted, or `undefined` where its info differs. */
+function currentOutcome(source: Run, known: KnownRun, experiment: ExperimentState): WrittenRun | undefined {
+  const nothing = {
+    run_id: known.run_id,
+    points: 0,
+    artifacts: 0,
+    bytes: 0,
+    ...(known.origin_parent === undefined ? {} : { origin_parent: known.origin_parent }),
+  };
+  const stageFits = known.lifecycle_stage === source.lifecycle_stage || experiment.sourceDeleted;
+  if (!stageFits) return known.lifecycle_stage === 'deleted' ? { ...nothing, outcome: 'left' } : undefined;
+  // A run that goes on can get artifacts without a trace in its record.
+  if (source.status === 'RUNNING' || source.status === 'SCHEDULED') return undefined;
+  if (known.status !== source.status) return undefined;
+  if (source.end_time !== null && known.end_time !== source.end_time) return undefined;
+  return { ...nothing, outcome: 'unchanged' };
+}

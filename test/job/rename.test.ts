@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { parseRename, renamed } from '../../src/job/rename.ts';
+
+describe('rename rules', () => {
+  it.each([
+    ['/Users/a/*=/Shared/a/*', '/Users/a/churn/v1', '/Shared/a/churn/v1'],
+    ['/Users/*/x-*=/Shared/*/*', '/Users/bo/x-1', '/Shared/bo/1'],
+    ['old=new', 'old', 'new'],
+    ['old=new', 'older', 'older'],
+    ['a.b=c', 'axb', 'axb'],
+    ['*=copy of *', 'line\nbreak', 'copy of line\nbreak'],
+    ['a*=b', 'abc', 'b'],
+    ['*=$1*', 'x', '$1x'],
+  ])('%s turns %j into %j', (rule, name, expected) => {
+    expect(renamed(name, [parseRename(rule)])).toBe(expected);
+  });
+
+  it('uses the first rule that matches', () => {
+    const rules = ['a*=first', '*=second'].map(parseRename);
+    expect(['ab', 'b'].map((name) => renamed(name, rules))).toEqual(['first', 'second']);
+  });
+
+  it.each(['', 'a', 'a=', '=b', 'a=b=c', 'a=*', '*=**'])('refuses %j', (text) => {
+    expect(() => parseRename(text)).toThrow(expect.objectContaining({ code: 'USAGE' }));
+  });
+});
