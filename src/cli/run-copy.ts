@@ -32,11 +32,11 @@ export async function runCopy(from: string, to: string, values: unknown, io: Io)
       stdout: io.stdout,
       signal: io.signal,
       onProgress: progress.show,
-      onJob: ({ job_id, resumed, done, doubtful, started }) => {
-        if (!resumed || done + doubtful === 0 || quiet) return;
+      onJob: ({ job_id, resumed, done, in_doubt, started }) => {
+        if (!resumed || done + in_doubt === 0 || quiet) return;
         const since = new Date(started).toISOString();
         io.stderr.write(
-          `Resuming job ${job_id} of ${since}: ${formatCount(done)} runs were written before, ${formatCount(doubtful)} may have been.\n`,
+          `Resuming job ${job_id} of ${since}: ${formatCount(done)} runs were written before, ${formatCount(in_doubt)} may have been.\n`,
         );
       },
     });

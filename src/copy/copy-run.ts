@@ -5,7 +5,7 @@ import { carriedRun, partDigest } from './carried-run.ts';
 import type { Pass, Work } from './pass.ts';
 
 /**
- * Copies one run, and notes what the settlement has to do for it. `runIds`: the runs that it may refer to. What fails for
+ * Copies one run, and notes what the second pass has to do for it. `runIds`: the runs that it may refer to. What fails for
  * the run alone is listed.
  */
 export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: RunIds): Promise<void> {
@@ -28,13 +28,13 @@ export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: 
     let own = { run_id, experiment_id, artifact_uri };
     // An archive keeps its own account of what it holds.
     const notes = keepsIds ? undefined : journal;
-    const doubtful = notes?.isDoubtful(run_id) ?? false;
+    const inDoubt = notes?.isInDoubt(run_id) ?? false;
     await notes?.intent(run_id);
     const written = await writer.run(carried, {
       experiment,
       origin: `${pass.reader.info.fingerprint}/${run_id}`,
       digest: tags.size === 0 ? digest : undefined,
-      doubtful,
+      inDoubt,
       remap(ids) {
         if (keepsIds) return run;
         own = { ...ids, experiment_id };

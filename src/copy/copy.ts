@@ -6,7 +6,7 @@ import { mapConcurrent } from '../util/map-concurrent.ts';
 import { copyRun } from './copy-run.ts';
 import { type CopyOptions, type Pass, startPass, type Work } from './pass.ts';
 import type { Report } from './report.ts';
-import { settlementOf, withOthers } from './second-pass.ts';
+import { secondPassOf, withOthers } from './second-pass.ts';
 import { staleRuns } from './stale-runs.ts';
 
 /** What a copy leaves: the report, and source id → target id of everything that is on the target now. */
@@ -33,7 +33,7 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
       );
     }
     await copyRuns(pass);
-    await settle(pass);
+    await secondPass(pass);
     await options.journal?.step('finish');
     await writer.finish();
   } catch (error) {
@@ -78,11 +78,11 @@ async function copyRuns(pass: Pass): Promise<void> {
 }
 
 /** The second pass: references to runs that were copied later, then what is deleted at the source. */
-async function settle(pass: Pass): Promise<void> {
+async function secondPass(pass: Pass): Promise<void> {
   const { writer, open, runIds, failed, deletedRuns, deletedExperiments } = pass;
   if (writer.ids === 'source') return;
   await pass.options.journal?.step('settle');
-  const { tags, losses } = await settlementOf(open, runIds, writer, failed);
+  const { tags, losses } = await secondPassOf(open, runIds, writer, failed);
   for (const loss of losses) pass.options.ledger.loss(loss);
-  await writer.settle({ tags, deleted_runs: deletedRuns, deleted_experiments: [...deletedExperiments] });
+  await writer.secondPass({ tags, deleted_runs: deletedRuns, deleted_experiments: [...deletedExperiments] });
 }

@@ -43,7 +43,7 @@ export interface Pass {
   /** Source id → target id of what is on the target now. */
   readonly runIds: Map<string, string>;
   readonly experimentIds: Map<string, string>;
-  /** What the settlement has to do. */
+  /** What the second pass has to do. */
   readonly open: OpenReferences[];
   /** Source ids of runs and experiments that failed. */
   readonly failed: Set<string>;

@@ -9,7 +9,7 @@ import {
 } from '../kinds/remap.ts';
 import { DIGEST_TAG, ORIGIN_PARENT_TAG } from '../model/canonical.ts';
 import type { Loss } from '../model/findings.ts';
-import type { Settlement, Writer } from '../places/place.ts';
+import type { SecondPass, Writer } from '../places/place.ts';
 
 /** Tags of a copied run that refer to runs which were not on the target when it was written. */
 export interface OpenReferences {
@@ -29,16 +29,16 @@ export interface OpenReferences {
  * `failed`: ids of what failed in this pass. A failed run is not looked up, another copy of it would be found; and a run
  * with a reference that a later pass may mend does not get its digest, so that it is looked at again.
  */
-export async function settlementOf(
+export async function secondPassOf(
   open: readonly OpenReferences[],
   runIds: RunIds,
   writer: Pick<Writer, 'findRuns'>,
   failed: ReadonlySet<string>,
-): Promise<{ tags: Settlement['tags']; losses: Loss[] }> {
+): Promise<{ tags: SecondPass['tags']; losses: Loss[] }> {
   const named = ({ tags }: OpenReferences) => [...tags].flatMap(([key, value]) => references(key, value));
   const wanted = open.flatMap(named).filter((id) => !failed.has(id));
   const ids = await withOthers(runIds, wanted, writer);
-  const tags: Array<Settlement['tags'][number]> = [];
+  const tags: Array<SecondPass['tags'][number]> = [];
   const losses: Loss[] = [];
   for (const run of open) {
     const { source, own, experiment_name, tags: openTags, digest } = run;

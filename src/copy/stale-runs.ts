@@ -91,7 +91,7 @@ async function stale(pass: Pass, chunk: readonly Work[]): Promise<Work[]> {
   return rest;
 }
 
-/** A parent that was not on the target in an earlier pass may be there now: the settlement looks. */
+/** A parent that was not on the target in an earlier pass may be there now: the second pass looks. */
 function keepOpenParent(pass: Pass, source: Run, experiment: TargetExperiment, written: WrittenRun): void {
   const parent = ownValue(source.tags, PARENT_TAG);
   if (written.origin_parent === undefined || written.origin_parent !== parent) return;

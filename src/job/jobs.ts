@@ -72,9 +72,7 @@ export async function forgetJob(stateDir: string, beginning: string): Promise<Jo
 
 async function summaryOf(stateDir: string, job_id: string): Promise<JobSummary> {
   const directory = jobDirectory(stateDir, job_id);
-  const { start, first_started, end, step, done, doubtful } = await readJournal(
-    join(directory, JOURNAL_FILE),
-  );
+  const { start, first_started, end, step, done, inDoubt } = await readJournal(join(directory, JOURNAL_FILE));
   const holder = await findLockHolder(join(directory, LOCK_FILE));
   const where = holder === undefined ? 'gone' : whereabouts(holder);
   const rest = end?.exit_status === 0 ? 'done' : 'unfinished';
@@ -89,7 +87,7 @@ async function summaryOf(stateDir: string, job_id: string): Promise<JobSummary> 
     ...(end === undefined ? {} : end),
     step,
     runs_done: done,
-    runs_open: doubtful.size,
+    runs_open: inDoubt.size,
     ...(holder === undefined || where === 'gone' ? {} : { holder }),
   };
 }

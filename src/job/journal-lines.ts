@@ -54,7 +54,7 @@ export interface JournalState {
   /** Runs that were written. */
   readonly done: number;
   /** Source run ids with an intent that was never done. */
-  readonly doubtful: ReadonlySet<string>;
+  readonly inDoubt: ReadonlySet<string>;
   /** Lines that are none of ours, left out. */
   readonly unreadable: number;
   /** Bytes up to the end of the last whole line. */
@@ -69,7 +69,7 @@ export async function readJournal(path: string): Promise<JournalState> {
     end: undefined as JournalState['end'],
     step: 'runs' as JournalState['step'],
     done: 0,
-    doubtful: new Set<string>(),
+    inDoubt: new Set<string>(),
     unreadable: 0,
     length: 0,
   };
@@ -87,10 +87,10 @@ export async function readJournal(path: string): Promise<JournalState> {
         state.step = 'runs';
         break;
       case 'intent':
-        state.doubtful.add(line.run_id);
+        state.inDoubt.add(line.run_id);
         break;
       case 'done':
-        state.doubtful.delete(line.run_id);
+        state.inDoubt.delete(line.run_id);
         state.done += 1;
         break;
       case 'step':

@@ -18,7 +18,7 @@ export interface JobProgress {
   /** Runs that earlier processes wrote; `started`: when the first one began (ms since the epoch). */
   readonly done: number;
   /** Runs that earlier processes were about to write and may have written. */
-  readonly doubtful: number;
+  readonly in_doubt: number;
   readonly started: number;
 }
 
@@ -29,9 +29,9 @@ export interface JobProgress {
 export interface Journal {
   readonly resumed: boolean;
   /** Runs that earlier processes of the job wrote or may have written, and when the first one began (ms since the epoch). */
-  readonly earlier: { readonly done: number; readonly doubtful: number; readonly started: number };
+  readonly earlier: { readonly done: number; readonly in_doubt: number; readonly started: number };
   /** Whether an earlier process may have created a copy of this run without learning of it. */
-  isDoubtful(run_id: string): boolean;
+  isInDoubt(run_id: string): boolean;
   experiment(experiment_id: string, target_experiment_id: string): Promise<void>;
   /** On the disk when it returns: only then may the run be written. */
   intent(run_id: string): Promise<void>;
@@ -66,22 +66,22 @@ export async function openJournal(
     ...{ job_id, from, to, fingerprint, options },
     ...{ pid: process.pid, host: hostname(), started: now },
   };
-  const doubtful = unfinished ? state.doubtful : new Set<string>();
+  const inDoubt = unfinished ? state.inDoubt : new Set<string>();
   const log = resumed
     ? await goOn(path, state, ownStart)
     : await beginAnew(path, [
         ownStart,
-        ...[...doubtful].map((run_id): JournalLine => ({ kind: 'intent', run_id })),
+        ...[...inDoubt].map((run_id): JournalLine => ({ kind: 'intent', run_id })),
       ]);
   const note = (line: JournalLine, durable = false) => log.append(JSON.stringify(line), durable);
   return {
     resumed,
     earlier: {
       done: resumed ? state.done : 0,
-      doubtful: doubtful.size,
+      in_doubt: inDoubt.size,
       started: (resumed ? state.first_started : undefined) ?? now,
     },
-    isDoubtful: (run_id) => doubtful.has(run_id),
+    isInDoubt: (run_id) => inDoubt.has(run_id),
     experiment: (experiment_id, target_experiment_id) =>
       note({ kind: 'experiment', experiment_id, target_experiment_id }),
     intent: (run_id) => note({ kind: 'intent', run_id }, true),

@@ -91,7 +91,7 @@ function remapInput(input: DatasetInput, source: Run, own: OwnIds, ids: RunIds):
 /**
  * The source run in target ids: its own ids, `mlflow.parentRunId`, `mlflow.rootRunId`, run ids and artifact URIs in
  * `mlflow.log-model.history`, and `runs:/` URIs in tags and dataset sources. A parent that is not known yet is kept
- * under `mlferry.origin_parent`, which the settlement replaces.
+ * under `mlferry.origin_parent`, which the second pass replaces.
  */
 export function remapRun(source: Run, own: OwnIds, ids: RunIds): Run {
   return {

@@ -85,7 +85,7 @@ export const DIGEST_TAG = 'mlferry.digest';
 export const ORIGIN_PARENT_TAG = 'mlferry.origin_parent';
 
 /** On a second, empty copy that a create thought lost had made and that was deleted: the run_id of the copy that counts. */
-export const TWIN_TAG = 'mlferry.twin_of';
+export const DUPLICATE_COPY_TAG = 'mlferry.twin_of';
 
 /** Origins of the source run itself, when it was a copy: one a line, the oldest first. */
 export const EARLIER_ORIGINS_TAG = 'mlferry.earlier_origins';

@@ -2,7 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Findings } from '../model/findings.ts';
 import type { Experiment, Point, Run } from '../model/records.ts';
 import type { Selection } from '../model/selection.ts';
-import type { Holding } from './representation.ts';
+import type { Representation } from './representation.ts';
 
 /** What a place is and where it stands. */
 export interface PlaceInfo {
@@ -52,7 +52,7 @@ export interface RunReader {
 export interface Reader {
   readonly info: PlaceInfo;
   /** What a copy in this place must look like. Absent: every record as it is, ids included (archive, stream). */
-  readonly holding?: Holding;
+  readonly representation?: Representation;
   /** Selected experiments, each once, in the order of their creation (id where that is unknown). */
   experiments(selection: Selection): AsyncIterable<Experiment>;
   /** Selected runs of an experiment, each once, in the order (start_time, run_id). Throws EXPRESSION for a wrong filter. */
@@ -100,17 +100,17 @@ export interface RunTarget {
   readonly origin: string;
   /**
    * runDigest of the source run, for the tag `mlferry.digest`, to be set last. `undefined` while references of the run
-   * are open: then the tag must not be set (the settlement brings it), so that the run does not count as complete.
+   * are open: then the tag must not be set (the second pass brings it), so that the run does not count as complete.
    */
   readonly digest: string | undefined;
   /**
    * An earlier process of this job may have created the copy without learning of it: a writer looks once more right
    * before it creates, and for a second copy at the end.
    */
-  readonly doubtful?: boolean;
+  readonly inDoubt?: boolean;
   /**
    * The run in the target's ids. A writer calls it once it knows the run's own id (and artifact root), also when it
-   * found the run already there; references to runs that are not on the target yet follow in the settlement.
+   * found the run already there; references to runs that are not on the target yet follow in the second pass.
    */
   remap(own: { run_id: string; artifact_uri: string }): Run;
 }
@@ -128,7 +128,7 @@ export interface WrittenRun {
 }
 
 /** The second pass: what can only be done when every run is on the target. */
-export interface Settlement {
+export interface SecondPass {
   /** Tags to set (`null` removes), per target run. */
   readonly tags: ReadonlyArray<{
     run_id: string;
@@ -160,7 +160,7 @@ export interface Writer {
   run(source: RunReader, target: RunTarget): Promise<WrittenRun>;
   /** The copies of source runs anywhere on the target (source id → target id), for references out of the selection. */
   findRuns?(source_run_ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
-  settle(settlement: Settlement): Promise<void>;
+  secondPass(pass: SecondPass): Promise<void>;
   /** Reads back what matters and makes the result final: MISMATCH failures go to the findings; renames the archive, ends the stream. */
   finish(): Promise<void>;
   /** Leaves nothing half-made under a final name. Safe to call at any time after an error. */

@@ -9,7 +9,7 @@ export interface FittedTags {
 }
 
 /** A run as a place holds it. */
-export interface HeldRun {
+export interface RepresentedRun {
   readonly run: Run;
   readonly losses: readonly RunLoss[];
   /** Something of it went to the run's artifact `mlferry/oversize.json`. */
@@ -38,13 +38,13 @@ export type Placement =
  * and what it has to lose. The same functions decide when a run is written and when it is verified. `present` is what
  * the place holds now, where that decides.
  */
-export interface Holding {
+export interface Representation {
   experimentTags(tags: StringMap, present: StringMap): FittedTags;
   /**
    * A run, already in the place's ids, as the place holds it: one form, or several that are equally right because the
    * place does not tell which of its limits applied.
    */
-  run(wanted: Run, present: Run): readonly [HeldRun, ...HeldRun[]];
+  run(wanted: Run, present: Run): readonly [RepresentedRun, ...RepresentedRun[]];
   points(present: Run): PointRules;
   artifacts(present: Run): Promise<(path: string) => Placement>;
   /** Whether the place keeps the `creation_time` of an experiment that it gave the source's id. */

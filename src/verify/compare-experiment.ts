@@ -1,7 +1,7 @@
 import { withoutDeletedRuns } from '../model/canonical.ts';
 import type { RunLoss } from '../model/fit-run.ts';
 import type { Experiment } from '../model/records.ts';
-import type { Holding } from '../places/representation.ts';
+import type { Representation } from '../places/representation.ts';
 import { type Difference, differenceOf, mapDifferences } from './difference.ts';
 
 /** How an experiment is compared. */
@@ -9,7 +9,7 @@ export interface ExperimentFrame {
   /** Its name on the target. */
   readonly name: string;
   /** Absent: the target holds the record as it is. */
-  readonly holding: Holding | undefined;
+  readonly representation: Representation | undefined;
   /** Several experiments go into this one, or `--into` names it: its tags and stage are not those of the source. */
   readonly shared: boolean;
 }
@@ -18,17 +18,17 @@ export interface ExperimentFrame {
 export function compareExperiment(
   source: Experiment,
   target: Experiment,
-  { name, holding, shared }: ExperimentFrame,
+  { name, representation, shared }: ExperimentFrame,
 ): { differences: Difference[]; losses: readonly RunLoss[] } {
   if (shared) return { differences: [], losses: [] };
   // Which runs had been deleted before it says nothing about another place.
-  const wanted = (holding === undefined ? source : withoutDeletedRuns(source)).tags;
-  const present = (holding === undefined ? target : withoutDeletedRuns(target)).tags;
-  const { tags, losses } = holding?.experimentTags(wanted, present) ?? { tags: wanted, losses: [] };
-  const keepsTimes = holding === undefined;
+  const wanted = (representation === undefined ? source : withoutDeletedRuns(source)).tags;
+  const present = (representation === undefined ? target : withoutDeletedRuns(target)).tags;
+  const { tags, losses } = representation?.experimentTags(wanted, present) ?? { tags: wanted, losses: [] };
+  const keepsTimes = representation === undefined;
   const keepsCreation =
     keepsTimes ||
-    (holding.keepsCreationTime &&
+    (representation.keepsCreationTime &&
       source.experiment_id === target.experiment_id &&
       // A store makes this one itself.
       name !== 'Default' &&

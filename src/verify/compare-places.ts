@@ -133,7 +133,11 @@ function addExperiment(
     return;
   }
   const shared = into !== undefined || all.filter((other) => other.name === name).length > 1;
-  const { differences, losses } = compareExperiment(source, found, { name, holding: target.holding, shared });
+  const { differences, losses } = compareExperiment(source, found, {
+    name,
+    representation: target.representation,
+    shared,
+  });
   const unexpected = differences.filter((difference) => !isReported(difference, { experiment_name: name }));
   for (const loss of losses) expected.loss({ ...loss, experiment_name: source.name });
   book.add({
@@ -201,7 +205,7 @@ async function comparePair(
       runIds: index.runIds,
       kept: isKept(run, copy, target),
       inDeletedExperiment: frame.into === undefined && experiment.lifecycle_stage === 'deleted',
-      holding: target.holding,
+      representation: target.representation,
       parts,
       sourceKind: source.info.kind,
       targetKind: target.info.kind,
@@ -238,7 +242,8 @@ function isOfRun({ code }: MlferryError): boolean {
 function isKept(source: Run, copy: Run, target: Reader): boolean {
   if (source.run_id !== copy.run_id) return false;
   return (
-    target.holding === undefined || ownValue(source.tags, ORIGIN_TAG) === ownValue(copy.tags, ORIGIN_TAG)
+    target.representation === undefined ||
+    ownValue(source.tags, ORIGIN_TAG) === ownValue(copy.tags, ORIGIN_TAG)
   );
 }
 

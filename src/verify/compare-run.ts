@@ -1,7 +1,7 @@
 import type { RunLoss } from '../model/fit-run.ts';
 import type { Run } from '../model/records.ts';
 import type { PlaceInfo, RunReader } from '../places/place.ts';
-import type { HeldRun, PointRules } from '../places/representation.ts';
+import type { PointRules, RepresentedRun } from '../places/representation.ts';
 import { compareArtifacts, missingOwnFile } from './compare-artifacts.ts';
 import { latestDifferences, recordDifferences } from './compare-record.ts';
 import { compareSeries, EXACT } from './compare-series.ts';
@@ -41,7 +41,7 @@ export async function compareRun(
   target: RunReader,
   frame: RunFrame,
 ): Promise<RunComparison> {
-  const { parts, kept, holding } = frame;
+  const { parts, kept, representation } = frame;
   const held = closest(expectedRun(source.run, target.run, frame), target.run, kept);
   const differences = recordDifferences(held.run, target.run, kept);
   const losses = [...held.losses];
@@ -52,21 +52,23 @@ export async function compareRun(
   let bytes = 0;
 
   if (parts.metrics) {
-    const rules = kept || holding === undefined ? EXACT : holding.points(target.run);
+    const rules = kept || representation === undefined ? EXACT : representation.points(target.run);
     const series = await metricDifferences(source, target, rules, frame);
     differences.push(...series.differences);
     losses.push(...series.losses);
     points = series.points;
-    spillsPoints = series.refused > 0 && holding?.refusedPoints === 'metrics';
-    spills ||= series.refused > 0 && holding?.refusedPoints === 'oversize';
+    spillsPoints = series.refused > 0 && representation?.refusedPoints === 'metrics';
+    spills ||= series.refused > 0 && representation?.refusedPoints === 'oversize';
   }
   if (parts.artifacts) {
     const placement =
-      kept || holding === undefined ? (path: string) => ({ path }) : await holding.artifacts(target.run);
+      kept || representation === undefined
+        ? (path: string) => ({ path })
+        : await representation.artifacts(target.run);
     const found = await compareArtifacts(source, target, {
       placement,
       quick: parts.quick,
-      ownFiles: !kept && holding !== undefined,
+      ownFiles: !kept && representation !== undefined,
       isHidden: frame.isHidden,
       sourceKind: frame.sourceKind,
       targetKind: frame.targetKind,
@@ -83,7 +85,11 @@ export async function compareRun(
 }
 
 /** Of several right forms the one that is nearest to what is there. */
-function closest(forms: readonly [HeldRun, ...HeldRun[]], present: Run, kept: boolean): HeldRun {
+function closest(
+  forms: readonly [RepresentedRun, ...RepresentedRun[]],
+  present: Run,
+  kept: boolean,
+): RepresentedRun {
   const [first, ...others] = forms;
   let best = { form: first, differences: recordDifferences(first.run, present, kept).length };
   for (const form of others) {

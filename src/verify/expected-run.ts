@@ -11,7 +11,7 @@ import { DELETED_TIME_TAG, DIGEST_TAG, ORIGIN_PARENT_TAG, ORIGIN_TAG } from '../
 import type { RunLoss } from '../model/fit-run.ts';
 import type { Run } from '../model/records.ts';
 import { ownValue } from '../model/string-map.ts';
-import type { HeldRun, Holding } from '../places/representation.ts';
+import type { Representation, RepresentedRun } from '../places/representation.ts';
 
 /** What is known of a run's copy besides its record. */
 export interface CopyFrame {
@@ -22,7 +22,7 @@ export interface CopyFrame {
   /** The experiment is deleted at the source, so all its runs are deleted on the target. */
   readonly inDeletedExperiment: boolean;
   /** Absent: the target holds every record as it is. */
-  readonly holding: Holding | undefined;
+  readonly representation: Representation | undefined;
 }
 
 /**
@@ -32,8 +32,8 @@ export interface CopyFrame {
 export function expectedRun(
   source: Run,
   present: Run,
-  { runIds, kept, inDeletedExperiment, holding }: CopyFrame,
-): readonly [HeldRun, ...HeldRun[]] {
+  { runIds, kept, inDeletedExperiment, representation }: CopyFrame,
+): readonly [RepresentedRun, ...RepresentedRun[]] {
   if (kept) return [{ run: source, losses: [], spills: false }];
   const own = {
     run_id: present.run_id,
@@ -46,11 +46,13 @@ export function expectedRun(
     ...remapped,
     tags: withOpenReferences(source, remapped.tags, present, own, runIds, losses),
     dataset_inputs: withKeptSources(source, remapped, present, own),
-    ...(inDeletedExperiment && holding !== undefined ? { lifecycle_stage: 'deleted' as const } : {}),
+    ...(inDeletedExperiment && representation !== undefined ? { lifecycle_stage: 'deleted' as const } : {}),
   };
   losses.push(...keptInputs(source, runIds));
-  const [first, ...others] = holding?.run(wanted, present) ?? [{ run: wanted, losses: [], spills: false }];
-  const finish = (held: HeldRun): HeldRun => ({
+  const [first, ...others] = representation?.run(wanted, present) ?? [
+    { run: wanted, losses: [], spills: false },
+  ];
+  const finish = (held: RepresentedRun): RepresentedRun => ({
     ...held,
     losses: [...losses, ...held.losses],
     run: { ...held.run, tags: withBookkeeping(held.run.tags, present.tags) },

@@ -9,7 +9,7 @@ export async function listUnmatched(
   index: TargetIndex,
   { book, selection, unreadable }: Pick<ComparisonFrame, 'book' | 'selection' | 'unreadable'>,
 ): Promise<void> {
-  const candidates = index.unmatched.filter(({ twin_of }) => twin_of === undefined);
+  const candidates = index.unmatched.filter(({ duplicate_of }) => duplicate_of === undefined);
   const ids = candidates.map(({ source_id }) => source_id);
   // Of runs chosen by id the others are not asked for.
   const all = candidates.length === 0 || selection.runs.length > 0 ? undefined : await allRunIds(source);
@@ -17,8 +17,8 @@ export async function listUnmatched(
     all === undefined ? ids : [...ids.filter((id) => all.has(id)), ...unreadable.source],
   );
   book.runs.unselected += ids.filter((id) => existing.has(id)).length;
-  for (const { run_id, run_name, experiment_name, source_id, twin_of } of index.unmatched) {
-    if (twin_of === undefined && existing.has(source_id)) continue;
+  for (const { run_id, run_name, experiment_name, source_id, duplicate_of } of index.unmatched) {
+    if (duplicate_of === undefined && existing.has(source_id)) continue;
     book.add({
       kind: 'run',
       symbol: '-',
@@ -27,9 +27,9 @@ export async function listUnmatched(
       experiment_name,
       differences: [],
       reason:
-        twin_of === undefined
+        duplicate_of === undefined
           ? `a copy of run ${source_id}, which the source does not have`
-          : `a second copy of run ${source_id}, beside ${twin_of}`,
+          : `a second copy of run ${source_id}, beside ${duplicate_of}`,
     });
   }
 }

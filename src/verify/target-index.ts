@@ -1,4 +1,4 @@
-import { DIGEST_TAG, ORIGIN_TAG, originRunId, TWIN_TAG } from '../model/canonical.ts';
+import { DIGEST_TAG, DUPLICATE_COPY_TAG, ORIGIN_TAG, originRunId } from '../model/canonical.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
 import { ownValue } from '../model/string-map.ts';
@@ -15,7 +15,7 @@ export interface Unmatched {
   /** Its source's run id. */
   readonly source_id: string;
   /** The copy that counts, when this is a second one of the same run. */
-  readonly twin_of?: string;
+  readonly duplicate_of?: string;
 }
 
 /** Which runs of the target are copies of which source runs. Only ids are held. */
@@ -43,7 +43,8 @@ export function createTargetIndex(target: Reader, source: Reader): TargetIndex {
   const copies = new Map<string, Map<string, Found>>();
   const runIds = new Map<string, string>();
   const unmatched: Unmatched[] = [];
-  const ofSameSource = target.holding === undefined && target.info.fingerprint === source.info.fingerprint;
+  const ofSameSource =
+    target.representation === undefined && target.info.fingerprint === source.info.fingerprint;
   let others = 0;
 
   /** The source run that a run of the target stands for, and how surely. */
@@ -51,7 +52,7 @@ export function createTargetIndex(target: Reader, source: Reader): TargetIndex {
     const origin = ownValue(run.tags, ORIGIN_TAG);
     const complete = ownValue(run.tags, DIGEST_TAG) ? 2 : 0;
     const active = run.lifecycle_stage === 'active' ? 1 : 0;
-    if (target.holding === undefined && sources.has(run.run_id)) return { id: run.run_id, rank: 8 };
+    if (target.representation === undefined && sources.has(run.run_id)) return { id: run.run_id, rank: 8 };
     if (origin !== undefined && sources.has(originRunId(origin)))
       return { id: originRunId(origin), rank: 4 + complete + active };
     return sources.has(run.run_id) ? { id: run.run_id, rank: 0 } : undefined;
@@ -62,7 +63,7 @@ export function createTargetIndex(target: Reader, source: Reader): TargetIndex {
     const { run_id, run_name } = run;
     const isOurs =
       ofSameSource ||
-      (target.holding !== undefined && origin?.startsWith(`${source.info.fingerprint}/`) === true);
+      (target.representation !== undefined && origin?.startsWith(`${source.info.fingerprint}/`) === true);
     if (!isOurs) others += 1;
     else {
       const source_id = ofSameSource || origin === undefined ? run_id : originRunId(origin);
@@ -71,12 +72,14 @@ export function createTargetIndex(target: Reader, source: Reader): TargetIndex {
   }
 
   /** An empty second copy that mlferry deleted itself. */
-  const isRemovedTwin = ({ lifecycle_stage, tags }: Run) =>
-    target.holding !== undefined && lifecycle_stage === 'deleted' && ownValue(tags, TWIN_TAG) !== undefined;
+  const isRemovedCopy = ({ lifecycle_stage, tags }: Run) =>
+    target.representation !== undefined &&
+    lifecycle_stage === 'deleted' &&
+    ownValue(tags, DUPLICATE_COPY_TAG) !== undefined;
 
   async function* runsOf(experiment: Experiment): AsyncGenerator<Run> {
     for await (const { run } of target.runs(experiment, EVERYTHING)) {
-      if (isRemovedTwin(run)) others += 1;
+      if (isRemovedCopy(run)) others += 1;
       else yield run;
     }
   }
@@ -110,7 +113,7 @@ export function createTargetIndex(target: Reader, source: Reader): TargetIndex {
             run_name: worse.run_name,
             experiment_name: experiment.name,
             source_id: match.id,
-            twin_of: better.run_id,
+            duplicate_of: better.run_id,
           });
         }
       }

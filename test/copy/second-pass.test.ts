@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type OpenReferences, settlementOf } from '../../src/copy/second-pass.ts';
+import { type OpenReferences, secondPassOf } from '../../src/copy/second-pass.ts';
 
 const open = (tags: Array<[string, string]>, digest?: string): OpenReferences => ({
   source: { run_id: 'child', artifact_uri: '' },
@@ -11,9 +11,9 @@ const open = (tags: Array<[string, string]>, digest?: string): OpenReferences =>
 
 const none: ReadonlySet<string> = new Set();
 
-describe('settlementOf', () => {
+describe('secondPassOf', () => {
   it('sets a parent that was copied after its child, removes the stand-in, and completes the run', async () => {
-    const { tags, losses } = await settlementOf(
+    const { tags, losses } = await secondPassOf(
       [open([['mlflow.parentRunId', 'p']], 'd')],
       new Map([['p', 'P']]),
       {},
@@ -36,7 +36,7 @@ describe('settlementOf', () => {
       return new Map([['p', 'P']]);
     };
     const all = ['p', 'p', 'q', 'q'].map((parent) => open([['mlflow.parentRunId', parent]]));
-    const { tags, losses } = await settlementOf(all, new Map(), { findRuns }, none);
+    const { tags, losses } = await secondPassOf(all, new Map(), { findRuns }, none);
     expect(asked).toEqual(['p', 'q']);
     expect(tags.map((entry) => entry.tags['mlflow.parentRunId'])).toEqual(['P', 'P']);
     expect(losses.map(({ code, run_id }) => [code, run_id])).toEqual([
@@ -47,7 +47,7 @@ describe('settlementOf', () => {
 
   it('mends URIs in other tags and keeps what is not on the target', async () => {
     const text = 'runs:/p/x runs:/q/y';
-    const { tags, losses } = await settlementOf(
+    const { tags, losses } = await secondPassOf(
       [open([['note', text]], 'd')],
       new Map([['p', 'P']]),
       {},
@@ -59,7 +59,7 @@ describe('settlementOf', () => {
 
   it('mends URIs of runs that were copied with another selection', async () => {
     const findRuns = async () => new Map([['q', 'Q']]);
-    const { tags, losses } = await settlementOf(
+    const { tags, losses } = await secondPassOf(
       [open([['note', 'runs:/q/y']])],
       new Map(),
       { findRuns },
@@ -80,7 +80,7 @@ describe('settlementOf', () => {
       open([['note', 'runs:/p/x runs:/q/y']], 'd'),
       open([['note', 'runs:/q/y']], 'd'),
     ];
-    const { tags, losses } = await settlementOf(all, new Map(), { findRuns }, new Set(['p']));
+    const { tags, losses } = await secondPassOf(all, new Map(), { findRuns }, new Set(['p']));
     expect(asked).toEqual(['q']);
     expect(tags.map((entry) => entry.tags)).toEqual([
       { note: 'runs:/p/x runs:/Q/y' },
@@ -90,7 +90,7 @@ describe('settlementOf', () => {
   });
 
   it('completes no run whose reference the next pass may mend, when an experiment could not be read', async () => {
-    const { tags } = await settlementOf([open([['note', 'runs:/q/y']], 'd')], new Map(), {}, new Set(['7']));
+    const { tags } = await secondPassOf([open([['note', 'runs:/q/y']], 'd')], new Map(), {}, new Set(['7']));
     expect(tags[0]?.tags).toEqual({ note: 'runs:/q/y' });
   });
 });

@@ -1,4 +1,4 @@
-import { TWIN_TAG } from '../../src/model/canonical.ts';
+import { DUPLICATE_COPY_TAG } from '../../src/model/canonical.ts';
 import { differences } from '../servers/compare-snapshots.ts';
 import type { RunSnapshot, Snapshot } from '../servers/snapshot.ts';
 
@@ -21,10 +21,10 @@ function partOf(snapshot: Snapshot, prefix: string): Snapshot {
     .filter(({ name }) => name.startsWith(prefix))
     .map((experiment) => ({ ...experiment, name: experiment.name.slice(prefix.length) }));
   const ids = new Set(experiments.map(({ experiment_id }) => experiment_id));
-  const runs = snapshot.runs.filter((run) => ids.has(run.experiment_id) && !isRemovedTwin(run));
+  const runs = snapshot.runs.filter((run) => ids.has(run.experiment_id) && !isRemovedCopy(run));
   return { ...snapshot, experiments, runs };
 }
 
-function isRemovedTwin({ lifecycle_stage, tags }: RunSnapshot): boolean {
-  return lifecycle_stage === 'deleted' && Object.hasOwn(tags, TWIN_TAG);
+function isRemovedCopy({ lifecycle_stage, tags }: RunSnapshot): boolean {
+  return lifecycle_stage === 'deleted' && Object.hasOwn(tags, DUPLICATE_COPY_TAG);
 }

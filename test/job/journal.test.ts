@@ -48,12 +48,12 @@ describe('a journal', () => {
     await killedProcess(directory);
     const journal = await opened(directory);
     expect(journal).toMatchObject({ resumed: true, earlier: { done: 1 } });
-    expect(['a', 'b', 'c'].map(journal.isDoubtful)).toEqual([false, true, false]);
+    expect(['a', 'b', 'c'].map(journal.isInDoubt)).toEqual([false, true, false]);
     await journal.end(3);
     await journal.close();
     const third = await opened(directory);
     expect(third.resumed).toBe(true);
-    expect(third.isDoubtful('b')).toBe(true);
+    expect(third.isInDoubt('b')).toBe(true);
     await third.done('b', 'B', 'digest');
     await third.end(0);
     await third.close();
@@ -76,7 +76,7 @@ describe('a journal', () => {
       await first.close();
       const next = await opened(directory, fingerprint);
       expect(next).toMatchObject({ resumed: false, earlier: { done: 0 } });
-      expect(next.isDoubtful('b')).toBe(false);
+      expect(next.isInDoubt('b')).toBe(false);
       await next.close();
       expect(await readdir(directory)).toEqual([JOURNAL_FILE]);
     }
@@ -90,11 +90,11 @@ describe('a journal', () => {
     await writeFile(path, text.replace(/"tool_version":"[^"]*"/, '"tool_version":"0.0.0"'));
     const next = await opened(directory);
     expect(next.resumed).toBe(false);
-    expect(next.isDoubtful('b')).toBe(true);
+    expect(next.isInDoubt('b')).toBe(true);
     await next.close();
     expect(await readdir(directory)).toEqual([JOURNAL_FILE]);
     const after = await opened(directory);
-    expect(after.isDoubtful('b')).toBe(true);
+    expect(after.isInDoubt('b')).toBe(true);
     await after.close();
   });
 
@@ -111,7 +111,7 @@ describe('a journal', () => {
       const journal = await opened(directory);
       const begun = kept >= 3;
       expect(journal).toMatchObject({ resumed: true, earlier: { done: kept >= 4 ? 1 : 0 } });
-      expect(journal.isDoubtful('a')).toBe(begun && kept < 4);
+      expect(journal.isInDoubt('a')).toBe(begun && kept < 4);
       await journal.end(3);
       await journal.close();
       const now = (await readFile(path, 'utf8')).split('\n');
@@ -145,7 +145,7 @@ describe('a journal', () => {
           await journal.intent('z');
           await journal.close();
           const next = await opened(directory);
-          expect(next.isDoubtful('z')).toBe(true);
+          expect(next.isInDoubt('z')).toBe(true);
           await next.close();
         },
       ),

@@ -72,7 +72,7 @@ const anyHeader = z.looseObject({
 const anyRecord = z.looseObject({ kind: z.string() });
 
 /**
- * The records of a byte stream, each checked by its schema, not yet by what came before it (see record-sequence.ts).
+ * The records of a byte stream, each checked by its schema, not yet by what came before it (see record-index.ts).
  * `where` names the stream in errors; with `from` it begins in the middle of one. Throws CORRUPT, TRUNCATED, and
  * FORMAT for a newer version, naming the line.
  */

@@ -199,7 +199,7 @@ export async function recordWriter(
         await bodies?.remove();
       }
     },
-    settle: async () => undefined,
+    secondPass: async () => undefined,
     finish: async () => {
       queue(waitingUpTo());
       await turns.all();

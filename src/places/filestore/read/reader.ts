@@ -13,7 +13,7 @@ import {
   META_FILE,
   requireStore,
 } from '../layout/layout.ts';
-import { fileStoreHolding } from '../write/representation.ts';
+import { fileStoreRepresentation } from '../write/representation.ts';
 import { listArtifactFiles, locateArtifacts, openArtifactFile } from './artifact-files.ts';
 import { compareExperiments, type LoadedExperiment, loadExperiment } from './read-experiments.ts';
 import { asItemError, type LoadedRun, loadRun, type RunLoss, readMetrics } from './read-run.ts';
@@ -64,11 +64,11 @@ export async function openFileStoreReader(
       const object = `experiment "${directory.name}"`;
       try {
         const item = await loadExperiment(directory);
-        const twin = loaded.find(
+        const same = loaded.find(
           ({ experiment }) => experiment.experiment_id === item.experiment.experiment_id,
         );
-        if (twin !== undefined)
-          throw new MlferryError('SOURCE_ITEM', `${directory.path} has the same id as ${twin.directory}`);
+        if (same !== undefined)
+          throw new MlferryError('SOURCE_ITEM', `${directory.path} has the same id as ${same.directory}`);
         loaded.push(item);
       } catch (error) {
         if (
@@ -187,7 +187,7 @@ export async function openFileStoreReader(
 
   const source: RunSource = {
     info,
-    holding: fileStoreHolding(root),
+    representation: fileStoreRepresentation(root),
     async *experiments(selection) {
       const named = selection.experiments.length + selection.runs.length > 0;
       const loaded = await loadExperiments(selection, selection.view !== 'active');

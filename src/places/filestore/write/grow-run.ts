@@ -66,7 +66,7 @@ export async function growRun(job: RunJob, copy: Copy): Promise<WrittenRun> {
     const tags = holdable('tags', tagsOf(record.tags, target), [...presentTags.keys()], job, oversize);
     for (const [key, value] of tags) {
       if (key === DIGEST_TAG || presentTags.get(key) === value) continue;
-      // The settlement knows better: the parent was found in an earlier pass.
+      // The second pass knows better: the parent was found in an earlier pass.
       if (key === ORIGIN_PARENT_TAG && presentTags.has(PARENT_TAG)) continue;
       await put(join(runDir, 'tags', key), value);
     }

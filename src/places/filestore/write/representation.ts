@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { RUN_NAME_TAG, type RunLoss } from '../../../model/fit-run.ts';
 import type { DatasetInput, Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
-import type { Holding } from '../../representation.ts';
+import type { Representation } from '../../representation.ts';
 import { datasetId } from '../layout/dataset-files.ts';
 import { createKeySpace } from '../layout/key-paths.ts';
 import { createOversizeFile } from '../layout/oversize.ts';
@@ -11,7 +11,7 @@ import { createTagCheck } from './experiment-tags.ts';
 import { holdable, holdableName } from './run-context.ts';
 
 /** What a copy in the store at `root` must look like; see new-run.ts, which makes it so. */
-export function fileStoreHolding(root: string): Holding {
+export function fileStoreRepresentation(root: string): Representation {
   const directoryOf = ({ experiment_id, run_id }: Run) => join(root, experiment_id, run_id);
   return {
     keepsCreationTime: true,
@@ -38,7 +38,7 @@ export function fileStoreHolding(root: string): Holding {
       const tags = held('tags');
       const run_name = holdableName('run_name', wanted.run_name, job, oversize);
       const user_id = holdableName('user_id', wanted.user_id, job, oversize);
-      const dataset_inputs = heldInputs(wanted.dataset_inputs, losses);
+      const dataset_inputs = representedInputs(wanted.dataset_inputs, losses);
       if (wanted.start_time === null) {
         losses.push({
           code: 'START_TIME_UNSET',
@@ -81,7 +81,7 @@ export function fileStoreHolding(root: string): Holding {
 }
 
 /** One input of each name and digest, without half characters. */
-function heldInputs(inputs: readonly DatasetInput[], losses: RunLoss[]): DatasetInput[] {
+function representedInputs(inputs: readonly DatasetInput[], losses: RunLoss[]): DatasetInput[] {
   const held = new Map<string, DatasetInput>();
   for (const input of inputs) {
     const texts = [...Object.values(input.dataset), ...Object.entries(input.tags).flat()];

@@ -43,9 +43,9 @@ export async function placeInputs(
   const files: (readonly [string, string])[] = [];
   for (const input of job.record.dataset_inputs) {
     const id = datasetId(input.dataset);
-    const twin = known.get(id);
-    if (twin !== undefined) {
-      if (text(twin) !== text(input))
+    const same = known.get(id);
+    if (same !== undefined) {
+      if (text(same) !== text(input))
         differs(job, input, oversize, 'the run has it already, with other tags or content');
       continue;
     }

@@ -3,30 +3,30 @@ import { join } from 'node:path';
 import { DIGEST_TAG } from '../../../model/canonical.ts';
 import { toInt64 } from '../../../model/int64.ts';
 import { syncDirectory } from '../../../util/sync-directory.ts';
-import type { Settlement } from '../../place.ts';
+import type { SecondPass } from '../../place.ts';
 import { createKeySpace, listKeyFiles } from '../layout/key-paths.ts';
 import { listRunDirs, META_FILE, TRASH } from '../layout/layout.ts';
 import { experimentMetaFields, runMetaFields } from '../layout/meta-fields.ts';
 import { toExperimentMeta, toRunMeta } from '../layout/meta-records.ts';
 import { formatMetaYaml, readMetaYaml } from '../layout/meta-yaml.ts';
 import type { StoreContext } from './run-context.ts';
-import { type HeldExperiment, isInTrash, type TargetExperiments } from './target-experiments.ts';
+import { type ExperimentState, isInTrash, type TargetExperiments } from './target-experiments.ts';
 import { readTag } from './target-runs.ts';
 
-/** The second pass: tags that needed all runs, deleted runs, and deleted experiments last. A settled store is left as it is. */
-export async function settleStore(
+/** The second pass: tags that needed all runs, deleted runs, and deleted experiments last. A done store is left as it is. */
+export async function secondPass(
   context: StoreContext,
   experiments: TargetExperiments,
-  settlement: Settlement,
+  pass: SecondPass,
 ): Promise<void> {
-  for (const { experiment_id, run_id, tags } of settlement.tags) {
-    await setTags(context, join(experiments.held(experiment_id).directory, run_id), run_id, tags);
+  for (const { experiment_id, run_id, tags } of pass.tags) {
+    await setTags(context, join(experiments.get(experiment_id).directory, run_id), run_id, tags);
   }
-  for (const { experiment_id, run_id, deleted_time } of settlement.deleted_runs) {
-    const runDir = join(experiments.held(experiment_id).directory, run_id);
+  for (const { experiment_id, run_id, deleted_time } of pass.deleted_runs) {
+    const runDir = join(experiments.get(experiment_id).directory, run_id);
     await deleteRun(context, runDir, deleted_time ?? Date.now());
   }
-  for (const id of settlement.deleted_experiments) await deleteExperiment(context, experiments.held(id));
+  for (const id of pass.deleted_experiments) await deleteExperiment(context, experiments.get(id));
 }
 
 async function setTags(
@@ -71,7 +71,7 @@ async function deleteRun({ staging }: StoreContext, runDir: string, time: number
 }
 
 /** As MLflow does it: every active run is marked, then the experiment, which moves to the trash. */
-async function deleteExperiment(context: StoreContext, experiment: HeldExperiment): Promise<void> {
+async function deleteExperiment(context: StoreContext, experiment: ExperimentState): Promise<void> {
   const { root, staging, runs } = context;
   const { directory, source } = experiment;
   const now = Date.now();

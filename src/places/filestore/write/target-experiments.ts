@@ -17,7 +17,7 @@ import type { StoreContext } from './run-context.ts';
 import { writeFiles } from './run-parts.ts';
 
 /** An experiment that runs are written to. */
-export interface HeldExperiment {
+export interface ExperimentState {
   readonly source: Experiment;
   readonly record: Experiment;
   directory: string;
@@ -26,11 +26,11 @@ export interface HeldExperiment {
 /** The experiments of a store that is written to. */
 export interface TargetExperiments {
   /** Finds an experiment by name, active or deleted, or makes it. */
-  ensure(source: Experiment, name: string): Promise<TargetExperiment>;
-  /** The experiment of an id that `ensure` gave. */
-  held(experimentId: string): HeldExperiment;
+  open(source: Experiment, name: string): Promise<TargetExperiment>;
+  /** The experiment of an id that `open` gave. */
+  get(experimentId: string): ExperimentState;
   /** Makes MLflow's experiment 0 in a store that is new and got no other one of this id. */
-  ensureDefault(): Promise<void>;
+  openDefault(): Promise<void>;
 }
 
 const DEFAULT_ID = '0';
@@ -39,7 +39,7 @@ const DEFAULT_NAME = 'Default';
 /** The experiments of the store at `context.root`; `isNew` = there was no store before this job. */
 export function createTargetExperiments(context: StoreContext, isNew: boolean): TargetExperiments {
   const { root, staging, dryRun, findings } = context;
-  const held = new Map<string, HeldExperiment>();
+  const byId = new Map<string, ExperimentState>();
   const byName = new Map<string, { experiment: Experiment; directory: string }>();
   const ids = new Set<string>();
   let loading: Promise<void> | undefined;
@@ -121,7 +121,7 @@ export function createTargetExperiments(context: StoreContext, isNew: boolean): 
     return record;
   };
 
-  const ensure = async (source: Experiment, name: string): Promise<TargetExperiment> => {
+  const openOne = async (source: Experiment, name: string): Promise<TargetExperiment> => {
     loading ??= load();
     await loading;
     const found = byName.get(name);
@@ -134,7 +134,7 @@ export function createTargetExperiments(context: StoreContext, isNew: boolean): 
       if (
         record.lifecycle_stage === 'deleted' &&
         source.lifecycle_stage === 'active' &&
-        !held.has(record.experiment_id)
+        !byId.has(record.experiment_id)
       ) {
         findings.loss({
           code: 'LEFT_DELETED',
@@ -143,23 +143,23 @@ export function createTargetExperiments(context: StoreContext, isNew: boolean): 
         });
       }
     }
-    if (!held.has(record.experiment_id)) held.set(record.experiment_id, { source, record, directory });
+    if (!byId.has(record.experiment_id)) byId.set(record.experiment_id, { source, record, directory });
     return { experiment_id: record.experiment_id, name, created: found === undefined };
   };
 
   return {
-    ensure(source, name) {
-      const result = last.then(() => ensure(source, name));
+    open(source, name) {
+      const result = last.then(() => openOne(source, name));
       last = result.catch(() => undefined);
       return result;
     },
-    held(experimentId) {
-      const experiment = held.get(experimentId);
+    get(experimentId) {
+      const experiment = byId.get(experimentId);
       if (experiment === undefined)
         throw new MlferryError('BUG', `Experiment ${experimentId} was not opened`);
       return experiment;
     },
-    async ensureDefault() {
+    async openDefault() {
       if (!isNew || dryRun || !(await isDirectory(root))) return;
       if (!ids.has(DEFAULT_ID) && !byName.has(DEFAULT_NAME)) await createDefault();
       await rm(join(root, PARTIAL, NEW_STORE), { force: true });

@@ -10,7 +10,7 @@ import { createStaging } from '../layout/staging.ts';
 import { type Copy, growRun, readCopy } from './grow-run.ts';
 import { writeNewRun } from './new-run.ts';
 import type { RunJob, StoreContext } from './run-context.ts';
-import { settleStore } from './second-pass.ts';
+import { secondPass } from './second-pass.ts';
 import { createTargetExperiments, isInTrash } from './target-experiments.ts';
 import { createTargetRuns } from './target-runs.ts';
 
@@ -51,15 +51,15 @@ export async function openFileStoreWriter(
 
   /** The copy of a source run in an experiment. */
   const findCopy = async (run: Run, { experiment_id }: TargetExperiment) => {
-    const { directory, source: experiment } = experiments.held(experiment_id);
+    const { directory, source: experiment } = experiments.get(experiment_id);
     const run_id = (await runs.copies(directory)).get(run.run_id);
     if (run_id === undefined) return undefined;
     const runDir = join(directory, run_id);
     const copy = await readCopy(runDir);
-    const settledDeleted = experiment.lifecycle_stage === 'deleted' && isInTrash(directory);
+    const deletedInSecondPass = experiment.lifecycle_stage === 'deleted' && isInTrash(directory);
     const left =
-      copy.meta.lifecycle_stage === 'deleted' && run.lifecycle_stage === 'active' && !settledDeleted;
-    return { run_id, runDir, copy, left, settledDeleted };
+      copy.meta.lifecycle_stage === 'deleted' && run.lifecycle_stage === 'active' && !deletedInSecondPass;
+    return { run_id, runDir, copy, left, deletedInSecondPass };
   };
 
   const nothingSent = (
@@ -78,18 +78,17 @@ export async function openFileStoreWriter(
   return {
     info,
     ids: 'target',
-    experiment: (experiment, name) =>
-      guard(`experiment "${name}"`, () => experiments.ensure(experiment, name)),
+    experiment: (experiment, name) => guard(`experiment "${name}"`, () => experiments.open(experiment, name)),
     isCurrent: (run, experiment, digest) =>
       guard(`run ${run.run_id}`, async () => {
         const found = await findCopy(run, experiment);
         if (found === undefined) return undefined;
-        const { run_id, copy, left, settledDeleted } = found;
+        const { run_id, copy, left, deletedInSecondPass } = found;
         if (left) return nothingSent(run_id, 'left', copy);
         // A run that still goes on may have points and files that its digest does not tell of.
         if (run.status === 'RUNNING' || run.status === 'SCHEDULED') return undefined;
         const { status, end_time, lifecycle_stage } = copy.meta;
-        const sameStage = lifecycle_stage === run.lifecycle_stage || settledDeleted;
+        const sameStage = lifecycle_stage === run.lifecycle_stage || deletedInSecondPass;
         const current =
           copy.digest === digest && status === run.status && end_time === run.end_time && sameStage;
         return current ? nothingSent(run_id, 'unchanged', copy) : undefined;
@@ -98,7 +97,7 @@ export async function openFileStoreWriter(
       guard(`run ${reader.run.run_id}`, async () => {
         signal.throwIfAborted();
         const { experiment } = target;
-        const { directory: experimentDir, record } = experiments.held(experiment.experiment_id);
+        const { directory: experimentDir, record } = experiments.get(experiment.experiment_id);
         const found = await findCopy(reader.run, experiment);
         if (found?.left === true) return nothingSent(found.run_id, 'left', found.copy);
         const source_id = reader.run.run_id;
@@ -143,16 +142,16 @@ export async function openFileStoreWriter(
         }
       }),
     findRuns: (sourceRunIds) => guard(place.path, () => runs.find(sourceRunIds)),
-    settle: (settlement) =>
+    secondPass: (pass) =>
       guard(place.path, async () => {
-        if (!dryRun) await settleStore(context, experiments, settlement);
+        if (!dryRun) await secondPass(context, experiments, pass);
       }),
     finish: () =>
       guard(place.path, async () => {
         if (dryRun) return;
-        await experiments.ensureDefault();
+        await experiments.openDefault();
         for (const { run_id, experiment_id, digest } of written.values()) {
-          const copy = await readCopy(join(experiments.held(experiment_id).directory, run_id)).catch(
+          const copy = await readCopy(join(experiments.get(experiment_id).directory, run_id)).catch(
             () => undefined,
           );
           const complete =

@@ -9,7 +9,7 @@ import { errorCodes, MlferryError } from '../../../util/errors.ts';
 import type { MetricPoints, PlaceInfo, PlaceOptions, Reader } from '../../place.ts';
 import { type RunSource, type SourceRun, selectingReader } from '../../selecting-reader.ts';
 import { connect, type ServerLocation, type TrackingClient } from '../connect/client.ts';
-import { serverHolding } from '../write/representation.ts';
+import { serverRepresentation } from '../write/representation.ts';
 import { listArtifacts, openArtifact } from './artifacts.ts';
 import { readHistory } from './history.ts';
 import { reportModelLinks, reportNotCarried } from './not-carried.ts';
@@ -95,7 +95,7 @@ export function serverReader(client: TrackingClient, options: PlaceOptions): Rea
 
   const source: RunSource = {
     info: serverPlace(client),
-    holding: serverHolding(client),
+    representation: serverRepresentation(client),
     experiments: async function* (selection) {
       if (selection.runs.length === 0) {
         const experiments = await wantedExperiments(selection);

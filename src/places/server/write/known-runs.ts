@@ -30,22 +30,22 @@ export function knownRun(run: Run): KnownRun {
 }
 
 /** Two copies of one source run in an experiment: `run_id` is the one that does not count. */
-export interface Twin {
+export interface DuplicateCopy {
   readonly source_run_id: string;
   readonly run_id: string;
 }
 
 /**
  * The copied runs of an experiment by their source run_id. Two copies of one run (an older tool, or a create that was
- * thought lost): the complete one counts, else the one that is not deleted, else the first; the other is a twin, if it
+ * thought lost): the complete one counts, else the one that is not deleted, else the first; the other is a duplicate, if it
  * is not deleted.
  */
 export async function scanKnownRuns(
   routes: TargetRoutes,
   experiment_id: string,
-): Promise<{ known: Map<string, KnownRun>; twins: Twin[] }> {
+): Promise<{ known: Map<string, KnownRun>; duplicates: DuplicateCopy[] }> {
   const known = new Map<string, KnownRun>();
-  const twins: Twin[] = [];
+  const duplicates: DuplicateCopy[] = [];
   for await (const page of routes.searchRuns([experiment_id], COPIED_RUNS)) {
     for (const run of page) {
       const origin = ownValue(run.tags, ORIGIN_TAG);
@@ -54,13 +54,14 @@ export async function scanKnownRuns(
       const found = knownRun(run);
       const other = known.get(source_run_id);
       if (other?.run_id === found.run_id) continue;
-      const [kept, twin] =
+      const [kept, duplicate] =
         other === undefined ? [found] : rank(found) > rank(other) ? [found, other] : [other, found];
       known.set(source_run_id, kept);
-      if (twin?.lifecycle_stage === 'active') twins.push({ source_run_id, run_id: twin.run_id });
+      if (duplicate?.lifecycle_stage === 'active')
+        duplicates.push({ source_run_id, run_id: duplicate.run_id });
     }
   }
-  return { known, twins };
+  return { known, duplicates };
 }
 
 function rank({ digest, lifecycle_stage }: KnownRun): number {

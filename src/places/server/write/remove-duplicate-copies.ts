@@ -1,4 +1,4 @@
-import { DIGEST_TAG, ORIGIN_TAG, TWIN_TAG } from '../../../model/canonical.ts';
+import { DIGEST_TAG, DUPLICATE_COPY_TAG, ORIGIN_TAG } from '../../../model/canonical.ts';
 import { RUN_NAME_TAG } from '../../../model/fit-run.ts';
 import { isKeyAllowed } from '../../../model/limits.ts';
 import type { Run } from '../../../model/records.ts';
@@ -8,8 +8,8 @@ import type { TargetContext } from './target-context.ts';
 import type { ExperimentState } from './target-experiments.ts';
 import { unlessMissing } from './target-routes.ts';
 
-/** Tags that a create sets by itself, and the one that a broken pass may have left on a twin. */
-const OWN_TAGS = new Set([ORIGIN_TAG, TWIN_TAG, RUN_NAME_TAG, 'mlflow.user']);
+/** Tags that a create sets by itself, and the one that a broken pass may have left on a duplicate. */
+const OWN_TAGS = new Set([ORIGIN_TAG, DUPLICATE_COPY_TAG, RUN_NAME_TAG, 'mlflow.user']);
 
 /** A second copy, and the run of the source that it is a copy of. */
 interface SecondCopy {
@@ -27,7 +27,10 @@ interface SecondCopy {
  * something, neither is touched, and that is a MISMATCH. To be called when all else is done: nothing lands in an
  * experiment that is deleted, so what is there then is all.
  */
-export async function removeTwins(context: TargetContext, experiment: ExperimentState): Promise<void> {
+export async function removeDuplicateCopies(
+  context: TargetContext,
+  experiment: ExperimentState,
+): Promise<void> {
   const { routes, findings } = context;
   const { deleted, experiment_id } = experiment;
   const copies = await secondCopies(context, experiment);
@@ -37,7 +40,7 @@ export async function removeTwins(context: TargetContext, experiment: Experiment
   for (const { source_run_id, kept, run_id, empty } of copies) {
     if (empty) {
       if (routes.changes) {
-        const tags = [{ key: TWIN_TAG, value: kept }];
+        const tags = [{ key: DUPLICATE_COPY_TAG, value: kept }];
         await routes.logBatch(run_id, { params: [], metrics: [], tags }, true);
         await routes.deleteRun(run_id);
       }
@@ -68,9 +71,9 @@ export async function removeTwins(context: TargetContext, experiment: Experiment
 /** Those that the scan found, and those of runs that may have been created twice; what was deleted before is none. */
 async function secondCopies(context: TargetContext, experiment: ExperimentState): Promise<SecondCopy[]> {
   const { routes } = context;
-  if (experiment.suspects.size + experiment.twins.length === 0) return [];
+  if (experiment.suspects.size + experiment.duplicates.length === 0) return [];
   const found = new Map<string, { source_run_id: string; run: Run }>();
-  for (const { source_run_id, run_id } of experiment.twins)
+  for (const { source_run_id, run_id } of experiment.duplicates)
     found.set(run_id, { source_run_id, run: await routes.getRun(run_id) });
   for (const [source_run_id, origin] of experiment.suspects) {
     for (const run of await runsOfOrigin(routes, experiment.experiment_id, origin))
@@ -82,7 +85,7 @@ async function secondCopies(context: TargetContext, experiment: ExperimentState)
     const kept = known.get(source_run_id)?.run_id;
     if (kept === undefined || kept === run.run_id) continue;
     // One that landed just before its experiment was deleted is deleted with it.
-    const wentAlong = experiment.deleted && !Object.hasOwn(run.tags, TWIN_TAG);
+    const wentAlong = experiment.deleted && !Object.hasOwn(run.tags, DUPLICATE_COPY_TAG);
     if (run.lifecycle_stage !== 'active' && !wentAlong) continue;
     const empty = await isEmpty(context, run);
     // What holds something and is deleted may have been deleted long before.

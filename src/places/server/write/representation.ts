@@ -3,7 +3,7 @@ import { type FittedRun, fitRun, RUN_NAME_TAG, type RunLoss } from '../../../mod
 import { fits, isKeyAllowed, limitsOf, withColumns } from '../../../model/limits.ts';
 import type { DatasetInput, Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
-import type { FittedTags, HeldRun, Holding } from '../../representation.ts';
+import type { FittedTags, Representation, RepresentedRun } from '../../representation.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
 import type { TrackingClient } from '../connect/client.ts';
 import { safeName } from './artifact-names.ts';
@@ -11,7 +11,7 @@ import { fitExperimentTags } from './experiment-tags.ts';
 import { inputKey } from './run-changes.ts';
 
 /** What a copy on this server must look like; see write-run.ts, which makes it so. */
-export function serverHolding(client: TrackingClient): Holding {
+export function serverRepresentation(client: TrackingClient): Representation {
   const limits = limitsOf(client.server.version);
   const store = client.server.store_type;
 
@@ -88,7 +88,7 @@ function withRefusedTags({ tags, losses }: FittedTags, present: Run['tags']): Fi
 }
 
 /** A run that was sent in this form, as the server shows it afterwards. */
-function asShown(fitted: FittedRun, wanted: Run, present: Run): HeldRun {
+function asShown(fitted: FittedRun, wanted: Run, present: Run): RepresentedRun {
   const { run } = fitted;
   const losses = [...fitted.losses];
   const { deleted_time, ...rest } = run;

@@ -1,7 +1,7 @@
 import { isKeyAllowed, prefix } from '../../../model/limits.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
-import type { Settlement } from '../../place.ts';
+import type { SecondPass } from '../../place.ts';
 import type { KnownRun } from './known-runs.ts';
 import type { ReadBack } from './read-back.ts';
 import type { TargetContext } from './target-context.ts';
@@ -9,7 +9,7 @@ import type { TargetExperiments } from './target-experiments.ts';
 import { unlessMissing } from './target-routes.ts';
 
 /** What the second pass works on. */
-export interface SettleContext {
+export interface SecondPassContext {
   readonly context: TargetContext;
   readonly experiments: TargetExperiments;
   readonly readBack: ReadBack;
@@ -17,22 +17,20 @@ export interface SettleContext {
 }
 
 /** Tags first, then deleted runs, then deleted experiments: nothing can be written to what is deleted. */
-export async function settle(
-  { context, experiments, readBack, concurrency }: SettleContext,
-  settlement: Settlement,
+export async function secondPass(
+  { context, experiments, readBack, concurrency }: SecondPassContext,
+  pass: SecondPass,
 ): Promise<void> {
   const { routes, findings } = context;
-  const toDelete = new Map(
-    settlement.deleted_runs.map(({ run_id, experiment_id }) => [run_id, experiment_id]),
-  );
+  const toDelete = new Map(pass.deleted_runs.map(({ run_id, experiment_id }) => [run_id, experiment_id]));
 
   const knownById = new Map<string, KnownRun>();
-  for (const experiment_id of new Set(settlement.tags.map((entry) => entry.experiment_id))) {
+  for (const experiment_id of new Set(pass.tags.map((entry) => entry.experiment_id))) {
     for (const known of (await experiments.get(experiment_id).known()).values())
       knownById.set(known.run_id, known);
   }
 
-  await mapConcurrent(settlement.tags, concurrency, ({ run_id, experiment_id, tags }) =>
+  await mapConcurrent(pass.tags, concurrency, ({ run_id, experiment_id, tags }) =>
     orListed(context, `run ${run_id}`, async () => {
       if (knownById.get(run_id)?.lifecycle_stage === 'deleted') {
         await experiments.get(experiment_id).revive();
@@ -67,7 +65,7 @@ export async function settle(
       readBack.amend(run_id, { deleted: true });
     }),
   );
-  const timed = settlement.deleted_runs.filter(({ deleted_time }) => deleted_time !== undefined).length;
+  const timed = pass.deleted_runs.filter(({ deleted_time }) => deleted_time !== undefined).length;
   if (timed > 0) {
     findings.loss({
       code: 'DELETED_TIME',
@@ -76,7 +74,7 @@ export async function settle(
     });
   }
 
-  for (const experiment_id of settlement.deleted_experiments) {
+  for (const experiment_id of pass.deleted_experiments) {
     await orListed(context, `experiment ${experiment_id}`, async () => {
       const experiment = experiments.get(experiment_id);
       if (!experiment.deleted) await unlessMissing(routes.deleteExperiment(experiment_id));

@@ -6,7 +6,7 @@ import { MlferryError } from '../../../util/errors.ts';
 import type { TargetExperiment } from '../../place.ts';
 import { createOnce, type Patience } from './create-once.ts';
 import { fitExperimentTags } from './experiment-tags.ts';
-import { type KnownRun, scanKnownRuns, type Twin } from './known-runs.ts';
+import { type DuplicateCopy, type KnownRun, scanKnownRuns } from './known-runs.ts';
 import { type TargetRoutes, unlessMissing } from './target-routes.ts';
 
 /** An experiment of the target during a pass. */
@@ -22,7 +22,7 @@ export interface ExperimentState {
   /** Copied runs by source run_id; scanned when first asked for. */
   known(): Promise<Map<string, KnownRun>>;
   /** Second copies that the scan found. */
-  readonly twins: Twin[];
+  readonly duplicates: DuplicateCopy[];
   /** Source run_id → origin of runs that may have been created twice. */
   readonly suspects: Map<string, string>;
   /** Makes a deleted experiment writable; MLflow revives all its runs with it. */
@@ -63,7 +63,7 @@ export function targetExperiments(context: ExperimentContext): TargetExperiments
       artifact_location: found.artifact_location,
       sourceDeleted: false,
       deleted,
-      twins: [],
+      duplicates: [],
       suspects: new Map(),
       known() {
         known ??= scan();
@@ -81,7 +81,7 @@ export function targetExperiments(context: ExperimentContext): TargetExperiments
     };
     async function scan(): Promise<Map<string, KnownRun>> {
       const scanned = await scanKnownRuns(routes, state.experiment_id);
-      state.twins.push(...scanned.twins);
+      state.duplicates.push(...scanned.duplicates);
       return scanned.known;
     }
     byName.set(found.name, state);

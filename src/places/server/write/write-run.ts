@@ -170,12 +170,12 @@ async function knownCopy(
   { routes }: TargetContext,
   experiment: ExperimentState,
   source_run_id: string,
-  { origin, doubtful }: RunTarget,
+  { origin, inDoubt }: RunTarget,
 ): Promise<KnownRun | undefined> {
   const all = await experiment.known();
-  if (doubtful === true) experiment.suspects.set(source_run_id, origin);
+  if (inDoubt === true) experiment.suspects.set(source_run_id, origin);
   const known = all.get(source_run_id);
-  if (known !== undefined || doubtful !== true) return known;
+  if (known !== undefined || inDoubt !== true) return known;
   const [found] = await runsOfOrigin(routes, experiment.experiment_id, origin);
   if (found === undefined) return undefined;
   const late = knownRun(found);

@@ -7,8 +7,8 @@ import { connect, type ServerLocation } from '../connect/client.ts';
 import { findCopiedRuns } from './find-copied-runs.ts';
 import type { KnownRun } from './known-runs.ts';
 import { createReadBack } from './read-back.ts';
-import { removeTwins } from './remove-duplicate-copies.ts';
-import { settle } from './second-pass.ts';
+import { removeDuplicateCopies } from './remove-duplicate-copies.ts';
+import { secondPass } from './second-pass.ts';
 import type { SentCounts } from './send-artifacts.ts';
 import { targetContext } from './target-context.ts';
 import { type ExperimentState, targetExperiments } from './target-experiments.ts';
@@ -79,10 +79,10 @@ export async function openServerWriter(place: ServerLocation, options: WriterOpt
     },
     run,
     findRuns: (source_run_ids) => findCopiedRuns(client, routes, source_run_ids),
-    settle: (settlement) =>
-      settle({ context, experiments, readBack, concurrency: options.concurrency }, settlement),
+    secondPass: (pass) =>
+      secondPass({ context, experiments, readBack, concurrency: options.concurrency }, pass),
     async finish() {
-      for (const experiment of experiments.all()) await removeTwins(context, experiment);
+      for (const experiment of experiments.all()) await removeDuplicateCopies(context, experiment);
       if (routes.changes) await readBack.compare(routes, findings);
       await end();
     },
