@@ -1,5 +1,5 @@
 import { Argument, type Command } from 'commander';
-import { jsonSchemas } from '../model/json-schemas.ts';
+import { jsonSchemas } from '../kinds/json-schemas.ts';
 import type { Io } from './io.ts';
 
 /** `mlferry schema [KIND]`. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { toJson } from './json.ts';
-import type { DatasetInput, Experiment, Run, WireRecord } from './records.ts';
+import type { DatasetInput, Experiment, Run } from './records.ts';
 import { sortKeys } from './string-map.ts';
 
 const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
@@ -20,7 +20,8 @@ function canonicalInput({ dataset, tags }: DatasetInput): DatasetInput {
   };
 }
 
-function canonicalExperiment(e: Experiment): Experiment {
+/** An experiment in its one form: fixed field order, keys sorted. */
+export function canonicalExperiment(e: Experiment): Experiment {
   return {
     kind: e.kind,
     experiment_id: e.experiment_id,
@@ -33,7 +34,8 @@ function canonicalExperiment(e: Experiment): Experiment {
   };
 }
 
-function canonicalRun(r: Run): Run {
+/** A run in its one form: fixed field order, keys and inputs sorted. */
+export function canonicalRun(r: Run): Run {
   return {
     kind: r.kind,
     run_id: r.run_id,
@@ -53,13 +55,6 @@ function canonicalRun(r: Run): Run {
       .sort((a, b) => byText(a.dataset.name, b.dataset.name) || byText(a.dataset.digest, b.dataset.digest)),
     latest_metrics: sortKeys(r.latest_metrics),
   };
-}
-
-/** The one text of a record: fixed field order, keys and inputs sorted, no line end. */
-export function canonicalLine(record: WireRecord): string {
-  if (record.kind === 'experiment') return toJson(canonicalExperiment(record));
-  if (record.kind === 'run') return toJson(canonicalRun(record));
-  return toJson(record);
 }
 
 /**

@@ -8,12 +8,12 @@ import { mapOf, stringMap } from './string-map.ts';
  * MLflow's own. What is in memory is what is on the wire: there are no transforms. Times are ms since the epoch.
  */
 
-/** Version of the record lines; a reader refuses a newer one. */
-export const FORMAT_VERSION = 1;
+/** Metadata marks what an id is of, see src/kinds/marks.ts. */
+const experimentId = z.string().min(1);
+const runId = z.string().min(1);
 
-const experimentId = z.string().min(1).meta({ references: 'experiment' });
-const runId = z.string().min(1).meta({ references: 'run' });
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+/** Hex. */
+export const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 /** `active` or `deleted` (MLflow's soft delete). */
 export const lifecycleStage = z.enum(['active', 'deleted']);
@@ -28,9 +28,9 @@ export type Point = z.infer<typeof point>;
 /** An experiment. Times are absent where the source does not know them (MLflow before 1.29). */
 export const experiment = z.strictObject({
   kind: z.literal('experiment'),
-  experiment_id: experimentId,
+  experiment_id: experimentId.meta({ identifies: 'experiment' }),
   name: z.string(),
-  artifact_location: z.string(),
+  artifact_location: z.string().meta({ placed: true }),
   lifecycle_stage: lifecycleStage,
   creation_time: int64.optional(),
   last_update_time: int64.optional(),
@@ -44,7 +44,7 @@ export const datasetInput = z.strictObject({
     name: z.string(),
     digest: z.string(),
     source_type: z.string(),
-    source: z.string(),
+    source: z.string().meta({ mentions: true }),
     schema: z.string().optional(),
     profile: z.string().optional(),
   }),
@@ -58,8 +58,8 @@ export type DatasetInput = z.infer<typeof datasetInput>;
  */
 export const run = z.strictObject({
   kind: z.literal('run'),
-  run_id: runId,
-  experiment_id: experimentId,
+  run_id: runId.meta({ identifies: 'run' }),
+  experiment_id: experimentId.meta({ references: 'experiment' }),
   run_name: z.string(),
   user_id: z.string(),
   status: runStatus,
@@ -67,9 +67,9 @@ export const run = z.strictObject({
   end_time: int64.nullable(),
   lifecycle_stage: lifecycleStage,
   deleted_time: int64.optional(),
-  artifact_uri: z.string(),
+  artifact_uri: z.string().meta({ placed: true }),
   params: stringMap,
-  tags: stringMap,
+  tags: stringMap.meta({ mentions: true }),
   dataset_inputs: z.array(datasetInput),
   latest_metrics: mapOf(point),
 });
@@ -81,7 +81,7 @@ export const MAX_POINTS = 1000;
 /** Points of one metric key of the run above it; a key may have several records, one after another. */
 export const metrics = z.strictObject({
   kind: z.literal('metrics'),
-  run_id: runId,
+  run_id: runId.meta({ references: 'run' }),
   key: z.string(),
   points: z.array(point).min(1).max(MAX_POINTS),
 });
@@ -90,49 +90,9 @@ export type MetricsRecord = z.infer<typeof metrics>;
 /** A file of the run above it. Without `sha256` the bytes are not carried, only known to exist. */
 export const artifact = z.strictObject({
   kind: z.literal('artifact'),
-  run_id: runId,
+  run_id: runId.meta({ references: 'run' }),
   path: z.string().min(1),
   size: z.int().nonnegative(),
   sha256: sha256.optional(),
 });
 export type ArtifactRecord = z.infer<typeof artifact>;
-
-/** First line of every archive and stream: what it is and where it came from. No clock time, so that the same source gives the same bytes. */
-export const header = z.strictObject({
-  kind: z.literal('header'),
-  format: z.literal('mlferry'),
-  version: z.int().positive(),
-  tool_version: z.string(),
-  source: z.strictObject({
-    kind: z.enum(['server', 'filestore', 'archive', 'stream', 'database', 'databricks']),
-    location: z.string(),
-    fingerprint: z.string(),
-    server_version: z.string().optional(),
-  }),
-  selection: z.strictObject({
-    experiments: z.array(z.string()),
-    runs: z.array(z.string()),
-    view: z.enum(['active', 'deleted', 'all']),
-    filter: z.string().optional(),
-    experiment_filter: z.string().optional(),
-    order_by: z.array(z.string()).optional(),
-    max_runs: z.int().positive().optional(),
-  }),
-});
-export type Header = z.infer<typeof header>;
-
-/** Last line: how many records of each kind came before, and the hash of all their bytes (line ends included). */
-export const end = z.strictObject({
-  kind: z.literal('end'),
-  experiments: z.int().nonnegative(),
-  runs: z.int().nonnegative(),
-  points: z.int().nonnegative(),
-  artifacts: z.int().nonnegative(),
-  bytes: z.int().nonnegative(),
-  sha256,
-});
-export type End = z.infer<typeof end>;
-
-/** Every line an archive or stream can hold. */
-export const wireRecord = z.discriminatedUnion('kind', [header, experiment, run, metrics, artifact, end]);
-export type WireRecord = z.infer<typeof wireRecord>;

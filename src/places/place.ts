@@ -1,5 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
+import type { ObjectKind, ObjectRecord } from '../kinds/kind.ts';
 import type { Findings } from '../model/findings.ts';
+import type { RunLoss } from '../model/fit-run.ts';
 import type { Experiment, Point, Run } from '../model/records.ts';
 import type { Selection } from '../model/selection.ts';
 import type { Representation } from './representation.ts';
@@ -24,28 +26,59 @@ export interface MetricPoints {
   readonly points: readonly Point[];
 }
 
-/** A file of a run. `path` is relative to the run's artifact root, with `/`; `size` in bytes where the source tells it. */
+/** A file of a run or another object. `path` is relative to its artifact root, with `/`; `size` in bytes where the source tells it. */
 export interface ArtifactEntry {
   readonly path: string;
   readonly size?: number;
   readonly sha256?: string;
 }
 
-/** One run at its source. `metrics` and `artifacts` may each be read more than once. */
-export interface RunReader {
-  readonly run: Run;
-  /**
-   * All points, keys in code-unit order, the points of a key in the order of the source. With `keys` only these are
-   * needed; others may come too.
-   */
-  metrics(keys?: readonly string[]): AsyncIterable<MetricPoints>;
-  /** All files in code-unit order of their paths. */
+/** What has files: a run, or an object of a further kind. */
+export interface ArtifactOwner {
+  /** All files in code-unit order of their paths; may be read more than once. */
   artifacts(): AsyncIterable<ArtifactEntry>;
   /**
    * The bytes of a file. The stream fails with SHORT_BODY when they are fewer or more than the entry's size, and with
    * SOURCE_ITEM when they do not have its sha256. `undefined` when the place knows of the file but does not carry it.
    */
   open(artifact: ArtifactEntry): Promise<Readable | undefined>;
+}
+
+/** One run at its source. `metrics` may be read more than once. */
+export interface RunReader extends ArtifactOwner {
+  readonly run: Run;
+  /**
+   * All points, keys in code-unit order, the points of a key in the order of the source. With `keys` only these are
+   * needed; others may come too.
+   */
+  metrics(keys?: readonly string[]): AsyncIterable<MetricPoints>;
+}
+
+/** One object of a further kind at its source. */
+export interface ObjectReader extends ArtifactOwner {
+  readonly of: ObjectKind;
+  readonly record: ObjectRecord;
+}
+
+/** Which objects of a further kind are wanted: those of these experiments, and those that live in none. */
+export interface ObjectScope {
+  readonly selection: Selection;
+  /** Selected experiments, as the reader gave them. */
+  readonly experiments: readonly Experiment[];
+}
+
+/** How a place gives the objects of one further kind. */
+export interface ObjectSource {
+  /** Each object once, in the order of creation (id where that is unknown); parents are read before. */
+  read(scope: ObjectScope): AsyncIterable<ObjectReader>;
+  /**
+   * What a copy in this place must look like, where it cannot hold every record as it is: the same rules by which its
+   * writer fits it. `present` is what the place holds.
+   */
+  represent?(
+    wanted: ObjectRecord,
+    present: ObjectRecord,
+  ): { readonly record: ObjectRecord; readonly losses: readonly RunLoss[] };
 }
 
 /** The reading side of a place. Errors that concern one experiment or run go to `findings.failure` and reading goes on. */
@@ -57,6 +90,8 @@ export interface Reader {
   experiments(selection: Selection): AsyncIterable<Experiment>;
   /** Selected runs of an experiment, each once, in the order (start_time, run_id). Throws EXPRESSION for a wrong filter. */
   runs(experiment: Experiment, selection: Selection): AsyncIterable<RunReader>;
+  /** The further kinds that the place can hold; it has no objects of any other. */
+  readonly objects?: ReadonlyMap<string, ObjectSource>;
   /** Says that the metrics of these runs (or these keys of them) will be asked for soon, so that they can be fetched together. */
   prefetch?(runs: readonly RunReader[], keys?: readonly string[]): void;
   /** Selected experiments' runs that the view leaves out, where that is cheap to know. */
@@ -127,6 +162,27 @@ export interface WrittenRun {
   readonly origin_parent?: string;
 }
 
+/** What the engine knows of an object of a further kind when it hands it to a writer. */
+export interface ObjectTarget {
+  /** Value of the tag `mlferry.origin`: `<fingerprint>/<source id>`. */
+  readonly origin: string;
+  /** An earlier process of this job may have created the copy without learning of it. */
+  readonly inDoubt: boolean;
+  /** The record in the target's ids; a writer calls it once it knows the object's own. */
+  remap(own: { readonly id: string }): ObjectRecord;
+}
+
+/** What became of an object of a further kind; `id` is the target's. */
+export interface WrittenObject {
+  readonly id: string;
+  readonly outcome: WrittenRun['outcome'];
+  readonly artifacts: number;
+  readonly bytes: number;
+}
+
+/** Writes an object whole, or completes the copy that is there. Returns only when the target holds it. */
+export type ObjectWriter = (source: ObjectReader, target: ObjectTarget) => Promise<WrittenObject>;
+
 /** The second pass: what can only be done when every run is on the target. */
 export interface SecondPass {
   /** Tags to set (`null` removes), per target run. */
@@ -158,6 +214,8 @@ export interface Writer {
    * in the order of the source; places with one file keep that order. Returns only when the target holds the run.
    */
   run(source: RunReader, target: RunTarget): Promise<WrittenRun>;
+  /** The further kinds that the place can hold. Objects of any other are reported as lost by the engine. */
+  readonly objects?: ReadonlyMap<string, ObjectWriter>;
   /** The copies of source runs anywhere on the target (source id → target id), for references out of the selection. */
   findRuns?(source_run_ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
   secondPass(pass: SecondPass): Promise<void>;

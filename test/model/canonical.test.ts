@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canonicalLine, DIGEST_TAG, ORIGIN_TAG, originRunId, runDigest } from '../../src/model/canonical.ts';
-import { type Run, type WireRecord, wireRecord } from '../../src/model/records.ts';
+import { canonicalLine, fixedRecord, type WireRecord } from '../../src/kinds/wire-record.ts';
+import { DIGEST_TAG, ORIGIN_TAG, originRunId, runDigest } from '../../src/model/canonical.ts';
+import type { Run } from '../../src/model/records.ts';
 import { anyWorkspace } from '../places/arbitraries.ts';
 import { makeExperiment, makeRun } from '../places/memory-workspace.ts';
 
@@ -17,7 +18,7 @@ describe('canonicalLine', () => {
       fc.asyncProperty(anyWorkspace, async (make) => {
         for (const record of await recordsOf(make)) {
           const line = canonicalLine(record);
-          const back = wireRecord.parse(JSON.parse(line));
+          const back = fixedRecord.parse(JSON.parse(line));
           expect(canonicalLine(back)).toBe(line);
           expect(back).toEqual(
             record.kind === 'run' ? { ...record, dataset_inputs: expect.anything() } : record,
@@ -84,7 +85,7 @@ describe('runDigest', () => {
 
 it('tells an experiment’s absent times from any time', () => {
   const { creation_time, last_update_time, ...rest } = makeExperiment();
-  const without = wireRecord.parse(JSON.parse(canonicalLine({ ...rest, kind: 'experiment' })));
+  const without = fixedRecord.parse(JSON.parse(canonicalLine({ ...rest, kind: 'experiment' })));
   expect(without).not.toHaveProperty('creation_time');
 });
 

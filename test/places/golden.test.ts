@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FORMAT_VERSION } from '../../src/model/records.ts';
+import { FORMAT_VERSION } from '../../src/kinds/kinds.ts';
 import { openReader, openWriter } from '../../src/places/open.ts';
 import { goldenWorkspace } from '../fixtures/golden/workspace.ts';
 import { archiveOf, endLineOf, splitLines, takenApart } from './archive/forge.ts';

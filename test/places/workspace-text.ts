@@ -1,4 +1,4 @@
-import { canonicalLine } from '../../src/model/canonical.ts';
+import { canonicalLine } from '../../src/kinds/wire-record.ts';
 import { sha256, type Workspace } from './memory-workspace.ts';
 
 /** A workspace as lines that are equal exactly when everything in it is equal, -0 and `__proto__` included. */

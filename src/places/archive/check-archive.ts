@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { ArtifactRecord } from '../../model/records.ts';
+import type { FileRecord } from '../../kinds/wire-record.ts';
 import { type ByteSpool, createByteSpool } from '../../util/byte-spool.ts';
 import { MlferryError } from '../../util/errors.ts';
 import { decompress, INNER_WINDOW } from '../record-files/decompress.ts';
@@ -53,7 +53,7 @@ export async function checkArchive(input: Input, where: string, tempDir: string)
   try {
     const budget = createMemoryBudget(where);
     const lines = recordBytes(input, where, { parts, blobs, unused, expected, budget });
-    const checkBlob = ({ path, size, sha256 }: ArtifactRecord) => {
+    const checkBlob = ({ path, size, sha256 }: FileRecord) => {
       if (sha256 === undefined) return undefined;
       const blob = blobs.get(sha256);
       unused.delete(sha256);

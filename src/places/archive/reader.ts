@@ -24,8 +24,8 @@ export async function openArchiveReader(
     const store = {
       index: checked.index,
       bytes: createPartCache(input, checked.parts, path),
-      open: async (artifact: { path: string; sha256?: string }, run: { run_id: string }) =>
-        openBlob(input, checked, artifact.sha256, `${artifact.path} of run ${run.run_id} in ${path}`),
+      open: async (artifact: { path: string; sha256?: string }, owner: string) =>
+        openBlob(input, checked, artifact.sha256, `${artifact.path} of ${owner} in ${path}`),
       close: input.close,
     };
     const { fingerprint } = checked.index.header.source;

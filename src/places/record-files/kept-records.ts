@@ -1,17 +1,19 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { ArtifactRecord } from '../../model/records.ts';
+import { idOf } from '../../kinds/marks.ts';
+import type { FileRecord, WireRecord } from '../../kinds/wire-record.ts';
 import { MlferryError } from '../../util/errors.ts';
 import type { CommitLine, ReadLine } from './partial-journal.ts';
 import { decodeRecords } from './record-lines.ts';
 import { createTally, type Tally } from './record-tally.ts';
 
-/** An experiment or run that stands whole in what an earlier attempt left. */
+/** An object that stands whole in what an earlier attempt left. */
 export interface KeptRecord {
-  readonly kind: 'experiment' | 'run';
+  /** Name of its kind in the table of kinds. */
+  readonly kind: string;
   readonly id: string;
   /** {@link lineDigest} of its own line. */
   readonly digest: string;
-  /** Of all its lines: those of a run with its metrics and artifacts. */
+  /** Of all its lines: its own with its metrics and artifacts. */
   readonly all: string;
   /** Its record does not tell whether it is as it was: it has to be read and compared whole. */
   readonly readAgain: boolean;
@@ -47,7 +49,7 @@ interface Group {
 export async function readKeptLines<Commit extends ReadLine<CommitLine>>(
   lines: AsyncIterable<Uint8Array>,
   commits: Commit[],
-  hasBytes: (artifact: ArtifactRecord) => Promise<boolean>,
+  hasBytes: (artifact: FileRecord) => Promise<boolean>,
   limit: number,
 ): Promise<KeptLines<Commit> | undefined> {
   const records: KeptRecord[] = [];
@@ -63,14 +65,14 @@ export async function readKeptLines<Commit extends ReadLine<CommitLine>>(
       bytes += line.length;
       if (record.kind === 'header') continue;
       if (record.kind === 'end') break;
-      if (record.kind === 'experiment' || record.kind === 'run') {
-        const id = record.kind === 'run' ? record.run_id : record.experiment_id;
+      const named = nameOf(record);
+      if (named !== undefined) {
         const goesOn = record.kind === 'run' && ['RUNNING', 'SCHEDULED'].includes(record.status);
-        const head = { kind: record.kind, id, digest: lineDigest(line) };
+        const head = { ...named, digest: lineDigest(line) };
         group = { head, hash: createHash('sha256'), goesOn, referenced: { artifacts: 0, bytes: 0 } };
       }
       group?.hash.update(line);
-      if (record.kind === 'artifact') {
+      if (record.kind === 'artifact' || record.kind === 'object_artifact') {
         if (!(await hasBytes(record))) break;
         if (record.sha256 === undefined && group !== undefined) {
           group.referenced.artifacts += 1;
@@ -93,4 +95,11 @@ export async function readKeptLines<Commit extends ReadLine<CommitLine>>(
     if (!(error instanceof MlferryError) || error.meaning.exit !== 5) throw error;
   }
   return kept === undefined ? undefined : { records, ...kept };
+}
+
+/** The object that a line begins. */
+function nameOf(record: WireRecord): { kind: string; id: string } | undefined {
+  if (record.kind === 'experiment') return { kind: record.kind, id: record.experiment_id };
+  if (record.kind === 'run') return { kind: record.kind, id: record.run_id };
+  return record.kind === 'object' ? { kind: record.of.kind, id: idOf(record.of, record.record) } : undefined;
 }

@@ -1,26 +1,29 @@
 import type { KeptRecord } from './kept-records.ts';
 
+/** What an object is known by. */
+export type Head = Pick<KeptRecord, 'kind' | 'id' | 'digest'>;
+
 /** The records that an earlier attempt left, compared one after another with those that come. */
 export interface KeptRow {
-  /** Whether this run may be the next but for what comes before it, so that it need not be read yet. */
-  mayHold(run_id: string, digest: string): boolean;
+  /** Whether this object may be the next but for what comes before it, so that it need not be read yet. */
+  mayHold(wanted: Head): boolean;
   /** Whether the next ones are just these, and need not be read: then they are passed. */
-  takes(wanted: readonly Pick<KeptRecord, 'kind' | 'id' | 'digest'>[]): readonly KeptRecord[] | undefined;
-  /** Whether the next one is this run, read whole: then it is passed. `all` gives the digest of all its lines. */
-  takesRead(run_id: string, digest: string, all: () => Promise<string>): Promise<KeptRecord | undefined>;
+  takes(wanted: readonly Head[]): readonly KeptRecord[] | undefined;
+  /** Whether the next one is this object, read whole: then it is passed. `all` gives the digest of all its lines. */
+  takesRead(wanted: Head, all: () => Promise<string>): Promise<KeptRecord | undefined>;
   /** Ends the comparison: how many were passed. Nothing is taken from then on. */
   stop(): number;
 }
 
 /** A row over what was left, in its order. */
 export function createKeptRow(records: readonly KeptRecord[]): KeptRow {
-  const runs = new Map(records.filter(({ kind }) => kind === 'run').map((record) => [record.id, record]));
+  const byName = new Map(records.map((record) => [keyOf(record), record]));
   let next = 0;
   let stopped = records.length === 0;
   return {
-    mayHold: (run_id, digest) => {
-      const found = stopped ? undefined : runs.get(run_id);
-      return found !== undefined && !found.readAgain && found.digest === digest;
+    mayHold: (wanted) => {
+      const found = stopped ? undefined : byName.get(keyOf(wanted));
+      return found !== undefined && !found.readAgain && found.digest === wanted.digest;
     },
     takes: (wanted) => {
       if (stopped) return undefined;
@@ -35,9 +38,10 @@ export function createKeptRow(records: readonly KeptRecord[]): KeptRow {
       next += wanted.length;
       return here;
     },
-    takesRead: async (run_id, digest, all) => {
+    takesRead: async (wanted, all) => {
       const record = stopped ? undefined : records[next];
-      if (record?.kind !== 'run' || record.id !== run_id || record.digest !== digest) return undefined;
+      if (record === undefined || keyOf(record) !== keyOf(wanted) || record.digest !== wanted.digest)
+        return undefined;
       if (record.all !== (await all())) return undefined;
       next += 1;
       return record;
@@ -48,3 +52,5 @@ export function createKeptRow(records: readonly KeptRecord[]): KeptRow {
     },
   };
 }
+
+const keyOf = ({ kind, id }: Pick<Head, 'kind' | 'id'>) => `${kind} ${id}`;

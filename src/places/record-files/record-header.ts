@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { canonicalLine } from '../../model/canonical.ts';
-import { type End, type Experiment, FORMAT_VERSION, type Header, type Run } from '../../model/records.ts';
+import { FORMAT_VERSION } from '../../kinds/kinds.ts';
+import { canonicalLine, type Header, type WireRecord } from '../../kinds/wire-record.ts';
 import type { WriterOptions } from '../place.ts';
 
 /** A record as it stands in the file, with its line end. */
-export const lineOf = (record: Header | Experiment | Run | End) => Buffer.from(`${canonicalLine(record)}\n`);
+export const lineOf = (record: WireRecord) => Buffer.from(`${canonicalLine(record)}\n`);
 
 /** What two commands must have in common for one to go on with the other's file. */
 export function jobKey(header: Uint8Array, carriesBodies: boolean, { parts }: WriterOptions): string {

@@ -1,6 +1,9 @@
-import { canonicalLine } from '../../model/canonical.ts';
+import type { ObjectKind } from '../../kinds/kind.ts';
+import { describeObject } from '../../kinds/kinds.ts';
+import { idOf, parentIdOf } from '../../kinds/marks.ts';
+import { canonicalLine, type FileRecord, type Header, type ObjectLine } from '../../kinds/wire-record.ts';
 import type { Int64 } from '../../model/int64.ts';
-import type { ArtifactRecord, Experiment, Header, Run } from '../../model/records.ts';
+import type { Experiment, Run } from '../../model/records.ts';
 import { MlferryError } from '../../util/errors.ts';
 import { createMemoryBudget, type MemoryBudget } from './memory-budget.ts';
 import type { RecordLine } from './record-lines.ts';
@@ -18,6 +21,17 @@ export interface IndexedRun {
   readonly artifacts: { start: number; end: number };
 }
 
+/** Where the lines of an object of a further kind stand. */
+export interface IndexedObject {
+  readonly of: ObjectKind;
+  readonly id: string;
+  /** The object it lives in. */
+  readonly parent: string | undefined;
+  readonly number: number;
+  readonly offset: number;
+  readonly artifacts: { start: number; end: number };
+}
+
 /** What a checked stream or archive holds. */
 export interface RecordIndex {
   readonly header: Header;
@@ -25,20 +39,22 @@ export interface RecordIndex {
     readonly experiment: Experiment;
     readonly runs: readonly IndexedRun[];
   }>;
+  /** Objects of the further kinds, by kind. */
+  readonly objects: ReadonlyMap<string, readonly IndexedObject[]>;
   /** Whether the end record fits the lines, byte for byte. */
   readonly vouched: boolean;
 }
 
 /**
  * Reads all lines once and checks their order: the header first, experiments before their runs, each id once, metrics
- * and artifacts under their run, the end last and nothing after it. Throws TRUNCATED without an end, HOSTILE for an
+ * and artifacts under their run or object, the end last and nothing after it. Throws TRUNCATED without an end, HOSTILE for an
  * artifact path that could reach out and for more than `budget` allows, CORRUPT for anything else, naming the line.
  * `onArtifact` may refuse an artifact.
  */
 export async function indexRecords(
   lines: AsyncIterable<RecordLine>,
   where: string,
-  onArtifact: (artifact: ArtifactRecord) => string | undefined = () => undefined,
+  onArtifact: (artifact: FileRecord) => string | undefined = () => undefined,
   budget: MemoryBudget = createMemoryBudget(where),
 ): Promise<RecordIndex> {
   const tally = createTally();
@@ -46,12 +62,38 @@ export async function indexRecords(
   const runIds = new Set<string>();
   let header: Header | undefined;
   let vouched: boolean | undefined;
+  const objects = new Map<string, Map<string, IndexedObject>>();
   let current: { run: IndexedRun; watch: ReturnType<typeof watchRun> } | undefined;
-  /** Held for the keys and paths of the current run. */
-  let ofRun = 0;
-  const holdForRun = (size: number) => {
-    ofRun += size;
+  let currentObject: { object: IndexedObject; watch: ReturnType<typeof watchRun> } | undefined;
+  /** Held for the keys and paths of the current run or object. */
+  let ofCurrent = 0;
+  const holdForCurrent = (size: number) => {
+    ofCurrent += size;
     budget.hold(size);
+  };
+  const ended = () => {
+    budget.release(ofCurrent);
+    ofCurrent = 0;
+    current = undefined;
+    currentObject = undefined;
+  };
+  const addObject = ({ of, record }: ObjectLine, number: number, offset: number, length: number) => {
+    const id = idOf(of, record);
+    const parent = parentIdOf(of, record);
+    const what = describeObject({ kind: of.kind, id: quote(id) });
+    const isThere = of.within === 'experiment' ? experiments : objects.get(of.within ?? '');
+    if (parent !== undefined && isThere?.has(parent) !== true)
+      return `has the ${what} of ${of.within} ${quote(parent)}, which no line above describes`;
+    const ofKind = objects.get(of.kind) ?? new Map<string, IndexedObject>();
+    objects.set(of.kind, ofKind);
+    if (ofKind.has(id)) return `has the ${what} a second time`;
+    budget.hold(RUN_COST + 2 * id.length + 2 * (parent?.length ?? 0));
+    const end = offset + length;
+    const object = { of, id, parent, number, offset, artifacts: { start: end, end } };
+    ofKind.set(id, object);
+    ended();
+    currentObject = { object, watch: watchRun(holdForCurrent) };
+    return undefined;
   };
 
   for await (const { record, line, number, offset } of lines) {
@@ -68,7 +110,7 @@ export async function indexRecords(
           throw refuse(`has the experiment ${quote(record.experiment_id)} a second time`);
         budget.hold(EXPERIMENT_COST + 3 * line.length);
         experiments.set(record.experiment_id, { experiment: record, runs: [] });
-        current = undefined;
+        ended();
         break;
       case 'run': {
         const of = experiments.get(record.experiment_id);
@@ -92,9 +134,8 @@ export async function indexRecords(
           artifacts: { start: none, end: none },
         };
         of.runs.push(run);
-        budget.release(ofRun);
-        ofRun = 0;
-        current = { run, watch: watchRun(holdForRun) };
+        ended();
+        current = { run, watch: watchRun(holdForCurrent) };
         break;
       }
       case 'metrics':
@@ -114,6 +155,24 @@ export async function indexRecords(
         range.end = offset + line.length;
         break;
       }
+      case 'object': {
+        const problem = addObject(record, number, offset, line.length);
+        if (problem !== undefined) throw refuse(problem);
+        break;
+      }
+      case 'object_artifact': {
+        const { object_kind: kind, object_id: id } = record;
+        if (currentObject?.object.id !== id || currentObject.object.of.kind !== kind)
+          throw refuse(`has a file of ${kind} ${quote(id)}, which is not the object above it`);
+        const problem = currentObject.watch.artifact(record);
+        if (problem !== undefined) throw refuse(problem.reason, problem.hostile);
+        const refused = onArtifact(record);
+        if (refused !== undefined) throw refuse(refused);
+        const range = currentObject.object.artifacts;
+        if (range.start === range.end) range.start = offset;
+        range.end = offset + line.length;
+        break;
+      }
       case 'end':
         vouched = canonicalLine(record) === canonicalLine(tally.end());
         break;
@@ -124,7 +183,12 @@ export async function indexRecords(
   if (header === undefined || vouched === undefined) {
     throw new MlferryError('TRUNCATED', `${where} has no end record: its end is missing`);
   }
-  return { header, experiments: [...experiments.values()], vouched };
+  return {
+    header,
+    experiments: [...experiments.values()],
+    objects: new Map([...objects].map(([kind, ofKind]) => [kind, [...ofKind.values()]])),
+    vouched,
+  };
 }
 
 /** Bytes of memory that an experiment takes besides its line, and a run besides its id. */

@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import ndjson from 'ndjson';
 import { z } from 'zod';
-import { FORMAT_VERSION, type WireRecord, wireRecord } from '../../model/records.ts';
+import { FORMAT_VERSION, KINDS } from '../../kinds/kinds.ts';
+import { parseRecord, type WireProblem, type WireRecord } from '../../kinds/wire-record.ts';
 import { MlferryError } from '../../util/errors.ts';
 
 /** Longest record line, its line end included (bytes). */
@@ -69,6 +70,8 @@ const anyHeader = z.looseObject({
   format: z.literal('mlferry'),
   version: z.int(),
 });
+/** Lines that are no objects. */
+const LINES = ['header', 'metrics', 'artifact', 'object_artifact', 'end'];
 const anyRecord = z.looseObject({ kind: z.string() });
 
 /**
@@ -83,19 +86,21 @@ export async function* decodeRecords(
 ): AsyncGenerator<RecordLine> {
   const parse = lineParser();
   let { number, offset } = from;
+  let version = FORMAT_VERSION;
   for await (const line of splitLines(chunks, where)) {
     const at = `${where}, line ${number}`;
     const value = parse(line, at);
-    if (number === 1) refuseNewer(value, where);
-    const checked = wireRecord.safeParse(value);
-    if (!checked.success) throw new MlferryError('CORRUPT', `${at} ${schemaProblem(value, checked.error)}`);
-    yield { record: checked.data, line, number, offset };
+    if (number === 1) version = knownVersion(value, where);
+    const { record, problem } = parseRecord(value, version);
+    if (problem !== undefined) throw new MlferryError('CORRUPT', `${at} ${problemText(value, problem)}`);
+    yield { record, line, number, offset };
     number += 1;
     offset += line.length;
   }
 }
 
-function refuseNewer(value: unknown, where: string): void {
+/** The format version a header tells. Throws CORRUPT when it is none, FORMAT when it is newer than this mlferry's. */
+function knownVersion(value: unknown, where: string): number {
   const known = anyHeader.safeParse(value);
   if (!known.success) {
     throw new MlferryError(
@@ -112,22 +117,16 @@ function refuseNewer(value: unknown, where: string): void {
       `${where} has format version ${known.data.version}; this mlferry reads up to version ${FORMAT_VERSION}`,
     );
   }
+  return known.data.version;
 }
 
-function schemaProblem(value: unknown, error: z.ZodError): string {
+function problemText(value: unknown, { path, message }: WireProblem): string {
   const { data } = anyRecord.safeParse(value);
   if (data === undefined) return 'is not a record: it has no kind';
-  const issue = error.issues[0];
-  const path = issue?.path.map(String).join('.') ?? '';
   if (path === 'kind')
     return `has the kind ${JSON.stringify(data.kind.slice(0, 50))}, which this format version does not know`;
-  const of = ['header', 'experiment', 'run', 'metrics', 'artifact', 'end'].includes(data.kind)
-    ? data.kind
-    : 'record';
-  return `is no valid ${of}: ${path === '' ? '' : `${path}: `}${issue?.message ?? 'unknown reason'}`.slice(
-    0,
-    300,
-  );
+  const of = [...LINES, ...KINDS.map(({ kind }) => kind)].includes(data.kind) ? data.kind : 'record';
+  return `is no valid ${of}: ${path === '' ? '' : `${path}: `}${message}`.slice(0, 300);
 }
 
 /**

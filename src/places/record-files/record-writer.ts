@@ -1,16 +1,20 @@
 import { createHash } from 'node:crypto';
-import { wireRecord } from '../../model/records.ts';
+import type { ObjectKind, ObjectRecord } from '../../kinds/kind.ts';
+import { describeObject, FURTHER_KINDS, kindOf } from '../../kinds/kinds.ts';
+import { idOf, marksOf, parentIdOf } from '../../kinds/marks.ts';
+import { recordProblem } from '../../kinds/wire-record.ts';
+import type { Run } from '../../model/records.ts';
 import { MlferryError } from '../../util/errors.ts';
 import { redactUri } from '../../util/redact.ts';
-import type { PlaceInfo, Writer, WriterOptions, WrittenRun } from '../place.ts';
+import type { ObjectWriter, PlaceInfo, RunReader, Writer, WriterOptions } from '../place.ts';
 import { type KeptRecord, lineDigest } from './kept-records.ts';
 import { createKeptRow } from './kept-row.ts';
 import { headerOf, jobKey, lineOf } from './record-header.ts';
 import { createTally, type Tally } from './record-tally.ts';
-import { type SpooledRun, type StoredBody, spoolRun } from './run-spool.ts';
+import { type SpooledObject, type SpoolSource, type StoredBody, spoolObject } from './run-spool.ts';
 import { createTurns } from './turns.ts';
 
-/** What one run needs beside its lines: where its artifact bytes go until its turn, and then. */
+/** What one run or other object needs beside its lines: where its artifact bytes go until its turn, and then. */
 export interface BodyStore {
   /** Takes the bytes of an artifact over. */
   store(body: AsyncIterable<Uint8Array>): Promise<StoredBody>;
@@ -29,17 +33,17 @@ export interface RecordSink {
   header(line: Uint8Array): Promise<void>;
   /** Whole lines, in pieces of any size. */
   lines(bytes: Uint8Array): Promise<void>;
-  /** Says that an experiment or run is whole, so that a later attempt can go on from here. */
+  /** Says that an object is whole, so that a later attempt can go on from here. */
   commit?(lines: Tally, noted: boolean): Promise<void>;
-  /** For one run; absent when artifact bytes are not carried. */
+  /** For one owner of files; absent when artifact bytes are not carried. */
   bodies?(): BodyStore;
   end(line: Uint8Array): Promise<void>;
   abort(): Promise<void>;
 }
 
 /**
- * The writer of record lines, for streams and archives. Runs are collected concurrently and written in the order in
- * which `run` was called, each whole or not at all; an experiment stands before its first run. What an earlier attempt
+ * The writer of record lines, for streams and archives. Runs and objects are collected concurrently and written in the
+ * order in which they came, each whole or not at all; an experiment stands before its first run. What an earlier attempt
  * left is kept as far as it is, record for record, what is to be written, so the result has the bytes of an unbroken
  * run. `open` is not called in a dry run; its `key` names the job; `carriesBodies` tells whether its sink will have `bodies`.
  */
@@ -59,6 +63,8 @@ export async function recordWriter(
   const waiting = new Map<string, Uint8Array>();
   const experimentIds = new Set<string>();
   const runIds = new Set<string>();
+  /** Ids of the further kinds, by kind. */
+  const objectIds = new Map(FURTHER_KINDS.map(({ kind }) => [kind, new Set<string>()]));
   const referenced = { artifacts: 0, bytes: 0 };
   // Until a run comes that was not left by an earlier attempt, nothing can come between those that were.
   let onlyKept = true;
@@ -91,7 +97,7 @@ export async function recordWriter(
     referenced.artifacts += more.artifacts;
     referenced.bytes += more.bytes;
   };
-  const noted = (run_id: string) => options.findings.noted?.(run_id) ?? 0;
+  const noted = (id: string) => options.findings.noted?.(id) ?? 0;
 
   /** The experiments that were opened up to this one and have no line yet; all of them when it has one or is not told. */
   const waitingUpTo = (experiment_id?: string): Array<[id: string, line: Uint8Array]> => {
@@ -120,6 +126,74 @@ export async function recordWriter(
     }
   };
 
+  /** Writes an object with what stands under it in its turn, or passes it when an earlier attempt left just this. */
+  const write = async (kind: string, id: string, collect: () => SpoolSource) => {
+    onlyKept = false;
+    const turn = turns.take();
+    const bodies = sink?.bodies?.();
+    const notedBefore = noted(id);
+    let spooled: SpooledObject | undefined;
+    try {
+      const source = collect();
+      const spool = () =>
+        spoolObject(source, bodies?.store ?? (carriesBodies ? 'planned' : 'referenced'), options);
+      const head = { kind, id, digest: lineDigest(lineOf(source.record)) };
+      if (!row.mayHold(head)) spooled = await spool();
+      await turn.begins;
+      const kept =
+        row.takes([head])?.[0] ??
+        (await row.takesRead(head, async () => {
+          spooled ??= await spool();
+          return digestOf(spooled);
+        }));
+      if (kept !== undefined) {
+        addReferenced(kept.referenced);
+        return UNCHANGED;
+      }
+      spooled ??= await spool();
+      const ready = spooled;
+      const counted = kindOf(kind).counted;
+      await commit((to) => writeWhole(to, ready, counted, bodies, tally, noted(id) !== notedBefore));
+      addReferenced(ready.referenced);
+      const { points, artifacts, bytes } = ready;
+      return { outcome: 'created' as const, points, artifacts, bytes };
+    } finally {
+      turn.release();
+      await spooled?.lines.remove();
+      await bodies?.remove();
+    }
+  };
+
+  const writeObject: ObjectWriter = async (source, target) => {
+    const { of } = source;
+    const id = idOf(of, source.record);
+    // An object stands below all experiments.
+    queue(waitingUpTo());
+    const { outcome, artifacts, bytes } = await write(of.kind, id, () => {
+      const record = target.remap({ id });
+      const parent = parentIdOf(of, record);
+      const parents = of.within === 'experiment' ? experimentIds : objectIds.get(of.within ?? '');
+      const ids = objectIds.get(of.kind);
+      if (ids === undefined || ids.has(id) || (parent !== undefined && parents?.has(parent) !== true))
+        throw new MlferryError('BUG', `The ${of.kind} ${id} came twice or before what it lives in`);
+      ids.add(id);
+      return {
+        name: describeObject({ kind: of.kind, id }),
+        record: { kind: 'object', of, record: redacted(of, record) },
+        artifacts: () => source.artifacts(),
+        open: (entry) => source.open(entry),
+        file: (path, stored) => ({
+          kind: 'object_artifact',
+          object_kind: of.kind,
+          object_id: id,
+          path,
+          ...stored,
+        }),
+      };
+    });
+    return { id, outcome, artifacts, bytes };
+  };
+
   try {
     if (sink?.kept.length === 0) await commit(async () => undefined);
   } catch (error) {
@@ -134,7 +208,7 @@ export async function recordWriter(
       const record = { ...source, name, artifact_location: redactUri(source.artifact_location) };
       const target = { experiment_id: source.experiment_id, name, created: true };
       if (experimentIds.has(source.experiment_id)) return target;
-      const problem = wireRecord.safeParse(record).error?.issues[0];
+      const problem = recordProblem(record);
       if (problem !== undefined) {
         throw new MlferryError(
           'SOURCE_ITEM',
@@ -148,7 +222,7 @@ export async function recordWriter(
     isCurrent: async (source) => {
       if (!onlyKept) return undefined;
       const experiments = waitingUpTo(source.experiment_id);
-      const own = { kind: 'run' as const, id: source.run_id, digest: lineDigest(lineOf(source)) };
+      const own = { kind: 'run', id: source.run_id, digest: lineDigest(lineOf(inFile(source))) };
       const taken = row.takes([...experiments.map(wantedExperiment), own]);
       if (taken === undefined) {
         onlyKept = false;
@@ -157,48 +231,22 @@ export async function recordWriter(
       for (const [id] of experiments) waiting.delete(id);
       for (const record of taken) addReferenced(record.referenced);
       runIds.add(source.run_id);
-      return unchangedRun(source.run_id);
+      return { run_id: source.run_id, ...UNCHANGED };
     },
     run: async (source, target) => {
-      onlyKept = false;
       const { run_id, artifact_uri } = source.run;
       queue(waitingUpTo(source.run.experiment_id));
-      const turn = turns.take();
-      const bodies = sink?.bodies?.();
-      const notedBefore = noted(run_id);
-      let spooled: SpooledRun | undefined;
-      try {
+      const written = await write('run', run_id, () => {
         const run = target.remap({ run_id, artifact_uri });
         if (!experimentIds.has(run.experiment_id) || runIds.has(run_id)) {
           throw new MlferryError('BUG', `The run ${run_id} came twice or before its experiment`);
         }
         runIds.add(run_id);
-        const spool = () =>
-          spoolRun(source, run, bodies?.store ?? (carriesBodies ? 'planned' : 'referenced'), options);
-        const digest = lineDigest(lineOf(run));
-        if (!row.mayHold(run_id, digest)) spooled = await spool();
-        await turn.begins;
-        const kept =
-          row.takes([{ kind: 'run', id: run_id, digest }])?.[0] ??
-          (await row.takesRead(run_id, digest, async () => {
-            spooled ??= await spool();
-            return digestOf(spooled);
-          }));
-        if (kept !== undefined) {
-          addReferenced(kept.referenced);
-          return unchangedRun(run_id);
-        }
-        spooled ??= await spool();
-        const ready = spooled;
-        await commit((to) => writeRun(to, ready, bodies, tally, noted(run_id) !== notedBefore));
-        addReferenced(ready.referenced);
-        return writtenRun(run_id, ready);
-      } finally {
-        turn.release();
-        await spooled?.lines.remove();
-        await bodies?.remove();
-      }
+        return runSource(source, run);
+      });
+      return { run_id, ...written };
     },
+    objects: new Map(FURTHER_KINDS.map(({ kind }) => [kind, writeObject])),
     secondPass: async () => undefined,
     finish: async () => {
       queue(waitingUpTo());
@@ -226,9 +274,10 @@ async function writeExperiment(to: RecordSink, line: Uint8Array, tally: Tally): 
   await to.commit?.(tally, false);
 }
 
-async function writeRun(
+async function writeWhole(
   to: RecordSink,
-  spooled: SpooledRun,
+  spooled: SpooledObject,
+  counted: string,
   bodies: BodyStore | undefined,
   tally: Tally,
   noted: boolean,
@@ -238,30 +287,43 @@ async function writeRun(
     tally.lines(piece);
     await to.lines(piece);
   }
-  tally.count('runs', 1);
+  tally.count(counted, 1);
   tally.count('points', spooled.points);
   tally.count('artifacts', spooled.artifacts);
   await to.commit?.(tally, noted);
 }
 
-async function digestOf({ lines }: SpooledRun): Promise<string> {
+async function digestOf({ lines }: SpooledObject): Promise<string> {
   const hash = createHash('sha256');
   for await (const piece of lines.read(0, lines.length())) hash.update(piece);
   return hash.digest('base64');
 }
 
-const unchangedRun = (run_id: string): WrittenRun => ({
-  run_id,
-  outcome: 'unchanged',
-  points: 0,
-  artifacts: 0,
-  bytes: 0,
-});
+const UNCHANGED = { outcome: 'unchanged', points: 0, artifacts: 0, bytes: 0 } as const;
 
-const writtenRun = (run_id: string, { points, artifacts, bytes }: SpooledRun): WrittenRun => ({
-  run_id,
-  outcome: 'created',
-  points,
-  artifacts,
-  bytes,
-});
+/** A run as its line says it: without credentials in its artifact URI. */
+function inFile(run: Run): Run {
+  return { ...run, artifact_uri: redactUri(run.artifact_uri) };
+}
+
+function runSource(source: RunReader, run: Run): SpoolSource {
+  const { run_id } = run;
+  return {
+    name: `run ${run_id}`,
+    record: inFile(run),
+    metrics: () => source.metrics(),
+    artifacts: () => source.artifacts(),
+    open: (entry) => source.open(entry),
+    file: (path, stored) => ({ kind: 'artifact', run_id, path, ...stored }),
+  };
+}
+
+/** A record whose own address (the fields that its place sets) holds no credentials. */
+function redacted(of: ObjectKind, record: ObjectRecord): ObjectRecord {
+  const placed = marksOf(of.schema).flatMap(({ placed: is, path }) => (is === true ? path.slice(0, 1) : []));
+  const texts = placed.flatMap((field) => {
+    const value = record[field];
+    return typeof value === 'string' ? [[field, redactUri(value)]] : [];
+  });
+  return of.schema.parse({ ...record, ...Object.fromEntries(texts) });
+}

@@ -1,12 +1,23 @@
 import type { Readable } from 'node:stream';
+import { describeObject, FURTHER_KINDS } from '../../kinds/kinds.ts';
+import { idOf } from '../../kinds/marks.ts';
+import type { WireRecord } from '../../kinds/wire-record.ts';
 import { compareInt64 } from '../../model/int64.ts';
 import { latestPoints } from '../../model/latest-points.ts';
-import type { ArtifactRecord, Experiment, MetricsRecord, Run } from '../../model/records.ts';
+import type { Experiment, MetricsRecord, Run } from '../../model/records.ts';
 import { globMatcher, type Selection, selectsExperiment, selectsRun } from '../../model/selection.ts';
 import { errorCodes, MlferryError } from '../../util/errors.ts';
-import type { ArtifactEntry, PlaceInfo, PlaceOptions, Reader, RunReader } from '../place.ts';
+import type {
+  ArtifactEntry,
+  ObjectReader,
+  ObjectScope,
+  PlaceInfo,
+  PlaceOptions,
+  Reader,
+  RunReader,
+} from '../place.ts';
 import { type RunSource, selectingReader } from '../selecting-reader.ts';
-import type { IndexedRun, RecordIndex } from './record-index.ts';
+import type { IndexedObject, IndexedRun, RecordIndex } from './record-index.ts';
 import { decodeRecords } from './record-lines.ts';
 
 /** Checked record lines that can be read again from anywhere, and the bytes they refer to. */
@@ -14,7 +25,8 @@ export interface RecordStore {
   readonly index: RecordIndex;
   /** The lines from one offset to another, see {@link IndexedRun}. */
   bytes(start: number, end: number): AsyncIterable<Uint8Array>;
-  open(artifact: ArtifactEntry, run: Run): Promise<Readable | undefined>;
+  /** `owner` names what the file belongs to, in errors. */
+  open(artifact: ArtifactEntry, owner: string): Promise<Readable | undefined>;
   close(): Promise<void>;
 }
 
@@ -60,29 +72,79 @@ export function recordedReader(info: PlaceInfo, store: RecordStore, options: Pla
       runsOf(experiment.experiment_id).filter(
         (run) => selectsRun({ ...selection, view: 'all' }, run) && !selectsRun(selection, run),
       ).length,
+    objects: new Map(
+      FURTHER_KINDS.map(({ kind }) => [
+        kind,
+        { read: (scope) => objectReaders(store, info.location, index.objects.get(kind) ?? [], scope) },
+      ]),
+    ),
     close: () => store.close(),
   };
   return selectingReader(source, options);
 }
 
+async function* recordsOf(
+  store: RecordStore,
+  where: string,
+  { start, end }: { start: number; end: number },
+  number: number,
+): AsyncGenerator<WireRecord> {
+  const from = { number, offset: start };
+  for await (const { record } of decodeRecords(store.bytes(start, end), where, from)) yield record;
+}
+
+/** The file lines in a range, whatever owns them. */
+async function* filesOf(
+  store: RecordStore,
+  where: string,
+  range: { start: number; end: number },
+  number: number,
+): AsyncGenerator<ArtifactEntry> {
+  for await (const record of recordsOf(store, where, range, number)) {
+    if (record.kind !== 'artifact' && record.kind !== 'object_artifact') continue;
+    const { path, size, sha256 } = record;
+    yield sha256 === undefined ? { path, size } : { path, size, sha256 };
+  }
+}
+
+async function* objectReaders(
+  store: RecordStore,
+  where: string,
+  objects: readonly IndexedObject[],
+  { experiments }: ObjectScope,
+): AsyncGenerator<ObjectReader> {
+  const chosen = new Set(experiments.map(({ experiment_id }) => experiment_id));
+  for (const at of objects) {
+    const { of, id, parent, number, offset, artifacts } = at;
+    if (of.within === 'experiment' && !chosen.has(parent ?? '')) continue;
+    const owner = describeObject({ kind: of.kind, id });
+    for await (const line of recordsOf(store, where, { start: offset, end: artifacts.start }, number)) {
+      if (line.kind !== 'object' || idOf(line.of, line.record) !== id) {
+        throw new MlferryError(
+          'CORRUPT',
+          `${where} changed while it was being read: line ${number} is not the ${owner}`,
+        );
+      }
+      yield {
+        of,
+        record: line.record,
+        artifacts: () => filesOf(store, where, artifacts, number + 1),
+        open: (artifact) => store.open(artifact, owner),
+      };
+    }
+  }
+}
+
 async function runReader(store: RecordStore, where: string, at: IndexedRun): Promise<RunReader> {
-  const records = async function* (start: number, end: number, number: number) {
-    for await (const { record } of decodeRecords(store.bytes(start, end), where, { number, offset: start }))
-      yield record;
-  };
   const metrics = async function* (): AsyncGenerator<MetricsRecord> {
-    for await (const record of records(at.metrics.start, at.metrics.end, at.number + 1)) {
+    for await (const record of recordsOf(store, where, at.metrics, at.number + 1)) {
       if (record.kind === 'metrics') yield record;
     }
   };
-  const artifacts = async function* (): AsyncGenerator<ArtifactRecord> {
-    for await (const record of records(at.artifacts.start, at.artifacts.end, at.number + 1)) {
-      if (record.kind === 'artifact') yield record;
-    }
-  };
-  const lineEnd = Math.min(at.metrics.start, at.artifacts.start);
+  const line = { start: at.offset, end: Math.min(at.metrics.start, at.artifacts.start) };
   let run: Run | undefined;
-  for await (const record of records(at.offset, lineEnd, at.number)) if (record.kind === 'run') run = record;
+  for await (const record of recordsOf(store, where, line, at.number))
+    if (record.kind === 'run') run = record;
   if (run?.run_id !== at.run_id) {
     throw new MlferryError(
       'CORRUPT',
@@ -95,12 +157,8 @@ async function runReader(store: RecordStore, where: string, at: IndexedRun): Pro
     metrics: async function* () {
       for await (const { key, points } of metrics()) yield { key, points };
     },
-    artifacts: async function* () {
-      for await (const { path, size, sha256 } of artifacts()) {
-        yield sha256 === undefined ? { path, size } : { path, size, sha256 };
-      }
-    },
-    open: (artifact) => store.open(artifact, found),
+    artifacts: () => filesOf(store, where, at.artifacts, at.number + 1),
+    open: (artifact) => store.open(artifact, `run ${found.run_id}`),
   };
 }
 

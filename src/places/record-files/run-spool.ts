@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { canonicalLine } from '../../model/canonical.ts';
-import { MAX_POINTS, type Run, type WireRecord, wireRecord } from '../../model/records.ts';
+import { canonicalLine, type FileRecord, recordProblem, type WireRecord } from '../../kinds/wire-record.ts';
+import { MAX_POINTS } from '../../model/records.ts';
 import { type ByteSpool, createByteSpool } from '../../util/byte-spool.ts';
 import { asMlferryError, MlferryError } from '../../util/errors.ts';
-import { redactUri } from '../../util/redact.ts';
-import type { ArtifactEntry, RunReader, WriterOptions } from '../place.ts';
+import type { ArtifactEntry, ArtifactOwner, RunReader, WriterOptions } from '../place.ts';
 import { MAX_LINE_BYTES } from './record-lines.ts';
 import { watchRun } from './run-check.ts';
 
@@ -21,8 +20,8 @@ export interface StoredBody {
  */
 export type Bodies = ((body: AsyncIterable<Uint8Array>) => Promise<StoredBody>) | 'referenced' | 'planned';
 
-/** A run collected whole, waiting for its turn: its lines, and what they count. */
-export interface SpooledRun {
+/** A run or other object collected whole, waiting for its turn: its lines, and what they count. */
+export interface SpooledObject {
   readonly lines: ByteSpool;
   readonly points: number;
   readonly artifacts: number;
@@ -32,43 +31,51 @@ export interface SpooledRun {
   readonly referenced: { readonly artifacts: number; readonly bytes: number };
 }
 
+/** What is collected: the record in its place's ids, and what stands under it. */
+export interface SpoolSource extends ArtifactOwner {
+  /** For messages: `run 1f0…`. */
+  readonly name: string;
+  readonly record: WireRecord;
+  /** Of runs. */
+  readonly metrics?: RunReader['metrics'];
+  /** The line of a file. */
+  file(path: string, stored: { size: number; sha256?: string }): FileRecord;
+}
+
 /**
- * Reads a run from its source and keeps its lines, as `run` says, in memory and then in a temporary file (not in a dry
- * run). Checks what it writes as a reader will.
+ * Reads an object from its source and keeps its lines in memory and then in a temporary file (not in a dry run). Checks
+ * what it writes as a reader will.
  * Throws the source's own errors, SOURCE_ITEM for records that no reader would take back, NO_SPACE.
  */
-export async function spoolRun(
-  source: RunReader,
-  run: Run,
+export async function spoolObject(
+  source: SpoolSource,
   bodies: Bodies,
   options: Pick<WriterOptions, 'tempDir' | 'findings' | 'signal' | 'dryRun'>,
-): Promise<SpooledRun> {
+): Promise<SpooledObject> {
   const lines = createByteSpool(options.tempDir);
   const watch = watchRun();
-  const name = `run ${run.run_id}`;
+  const { name } = source;
   const refuse = (reason: string) => new MlferryError('SOURCE_ITEM', `The ${name} ${reason}`);
   const append = async (record: WireRecord) => {
     if (options.signal.aborted)
       throw new MlferryError('INTERRUPTED', 'Interrupted', { cause: options.signal.reason });
-    const problem = wireRecord.safeParse(record).error?.issues[0];
-    if (problem !== undefined) {
-      throw refuse(
-        `has a ${record.kind} that cannot be written: ${problem.path.map(String).join('.')}: ${problem.message}`,
-      );
-    }
+    const problem = recordProblem(record);
+    const kind = record.kind === 'object' ? record.of.words.one : record.kind;
+    if (problem !== undefined)
+      throw refuse(`has a ${kind} that cannot be written: ${problem.path}: ${problem.message}`);
     const line = Buffer.from(`${canonicalLine(record)}\n`);
-    if (line.length > MAX_LINE_BYTES)
-      throw refuse(`has a ${record.kind} of more than ${MAX_LINE_BYTES} bytes`);
+    if (line.length > MAX_LINE_BYTES) throw refuse(`has a ${kind} of more than ${MAX_LINE_BYTES} bytes`);
     if (!options.dryRun) await lines.append(line);
   };
   let points = 0;
   let artifacts = 0;
   let bytes = 0;
   const referenced = { artifacts: 0, bytes: 0 };
-  const { run_id } = run;
+  const run_id = source.record.kind === 'run' ? source.record.run_id : undefined;
   try {
-    await append({ ...run, artifact_uri: redactUri(run.artifact_uri) });
-    for await (const piece of source.metrics()) {
+    await append(source.record);
+    for await (const piece of run_id === undefined ? [] : (source.metrics?.() ?? [])) {
+      if (run_id === undefined) break;
       for (let start = 0; start < piece.points.length; start += MAX_POINTS) {
         const record = {
           kind: 'metrics' as const,
@@ -87,7 +94,7 @@ export async function spoolRun(
       if (problem?.hostile) {
         options.findings.loss({
           code: 'ARTIFACT_NAME',
-          run_id,
+          ...(run_id === undefined ? {} : { run_id }),
           key: entry.path,
           detail: `The ${name} ${problem.reason}; the file was left out.`,
         });
@@ -95,7 +102,7 @@ export async function spoolRun(
       }
       if (problem !== undefined) throw refuse(problem.reason);
       const stored = await storeBody(source, entry, bodies, name);
-      await append({ kind: 'artifact', run_id, path: entry.path, ...stored });
+      await append(source.file(entry.path, stored));
       artifacts += 1;
       if (stored.sha256 !== undefined || bodies === 'planned') bytes += stored.size;
       else {
@@ -111,7 +118,7 @@ export async function spoolRun(
 }
 
 async function storeBody(
-  source: RunReader,
+  source: ArtifactOwner,
   entry: ArtifactEntry,
   bodies: Bodies,
   name: string,

@@ -28,11 +28,11 @@ export async function openStreamReader(
       bytes: input.read,
       open: async (
         { path, size, sha256 }: { path: string; size?: number; sha256?: string },
-        run: { run_id: string },
+        owner: string,
       ) =>
         artifactsDir === undefined || sha256 === undefined || size === undefined
           ? undefined
-          : openStored(artifactsDir, { size, sha256 }, `${path} of run ${run.run_id}`),
+          : openStored(artifactsDir, { size, sha256 }, `${path} of ${owner}`),
       close: input.close,
     };
     const { fingerprint } = index.header.source;

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { createZstdCompress, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { Header } from '../../../src/model/records.ts';
+import type { Header } from '../../../src/kinds/wire-record.ts';
 import { makeExperiment, makeRun } from '../memory-workspace.ts';
 import { archiveOf, type Entry, ours, sealed, tarOf } from './forge.ts';
 

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { pack } from 'tar-stream';
-import { canonicalLine } from '../../../src/model/canonical.ts';
-import { wireRecord } from '../../../src/model/records.ts';
+import { canonicalLine, fixedRecord } from '../../../src/kinds/wire-record.ts';
 import { indexLine } from '../../../src/places/archive/entry-names.ts';
 import { entryHeader } from '../../../src/places/archive/tar-header.ts';
 import { createTally } from '../../../src/places/record-files/record-tally.ts';
@@ -49,7 +48,7 @@ export function endLineOf(lines: readonly Buffer[]): Buffer {
   const tally = createTally();
   for (const line of lines) {
     tally.lines(line);
-    const record = wireRecord.safeParse(parsed(line));
+    const record = fixedRecord.safeParse(parsed(line));
     if (record.success) tally.record(record.data);
   }
   return Buffer.from(`${canonicalLine(tally.end())}\n`);

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { jsonSchemas, schemaFiles } from '../../src/model/json-schemas.ts';
+import { jsonSchemas, schemaFiles } from '../../src/kinds/json-schemas.ts';
 
 const directory = new URL('../../schemas/', import.meta.url);
 
@@ -27,12 +27,12 @@ describe('schemas/', () => {
     expect(schemas.run).toMatchObject({
       $id: 'urn:mlferry:schema:1:run',
       properties: {
-        run_id: { type: 'string', 'x-references': 'run' },
+        run_id: { type: 'string', 'x-identifies': 'run' },
         experiment_id: { 'x-references': 'experiment' },
         tags: { type: 'object', additionalProperties: { type: 'string' } },
         latest_metrics: { type: 'object', additionalProperties: { type: 'array', minItems: 3, maxItems: 3 } },
       },
     });
-    expect(JSON.stringify(schemas)).not.toMatch(/"(values|references)":/);
+    expect(JSON.stringify(schemas)).not.toMatch(/"(values|identifies|references|mentions|placed)":/);
   });
 });

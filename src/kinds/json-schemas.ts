@@ -1,15 +1,28 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import { artifact, end, experiment, FORMAT_VERSION, header, metrics, run, wireRecord } from './records.ts';
+import { artifact, experiment, metrics, run } from '../model/records.ts';
+import { FORMAT_VERSION, FURTHER_KINDS } from './kinds.ts';
+import { end, fixedRecord, header, objectArtifact } from './wire-record.ts';
 
 /** A JSON Schema (draft 2020-12). */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-const RECORDS = { header, experiment, run, metrics, artifact, end, record: wireRecord };
+const further = FURTHER_KINDS.map(({ kind, schema }): [string, z.ZodType] => [kind, schema]);
+
+const RECORDS: Readonly<Record<string, z.ZodType>> = {
+  ...{ header, experiment, run, metrics, artifact },
+  ...Object.fromEntries(further),
+  ...(further.length === 0 ? {} : { object_artifact: objectArtifact }),
+  end,
+  record:
+    further.length === 0
+      ? fixedRecord
+      : z.union([fixedRecord, objectArtifact, ...further.map(([, schema]) => schema)]),
+};
 
 /**
- * The JSON Schema of every record kind, and of any `record`, by name. References between records, by which ids are
- * remapped, stand as `x-references`.
+ * The JSON Schema of every record kind, and of any `record`, by name. Ids stand as `x-identifies` (the object's own) and
+ * `x-references` (another's), by which they are remapped.
  */
 export function jsonSchemas(): Readonly<Record<string, JsonSchema>> {
   return Object.fromEntries(
@@ -25,8 +38,14 @@ function toJsonSchema(schema: z.ZodType): Record<string, unknown> {
   return z.toJSONSchema(schema, {
     unrepresentable: 'any',
     override: ({ jsonSchema }) => {
-      const { values, references, ...rest } = z.record(z.string(), z.unknown()).parse(jsonSchema);
-      if (references !== undefined) replace(jsonSchema, { ...rest, 'x-references': references });
+      const { values, identifies, references, mentions, placed, ...rest } = z
+        .record(z.string(), z.unknown())
+        .parse(jsonSchema);
+      const marks = {
+        ...(identifies === undefined ? {} : { 'x-identifies': identifies }),
+        ...(references === undefined ? {} : { 'x-references': references }),
+      };
+      replace(jsonSchema, { ...rest, ...marks });
       if (!(values instanceof z.ZodType)) return;
       const { $schema, ...additionalProperties } = toJsonSchema(values);
       replace(jsonSchema, { ...rest, type: 'object', additionalProperties });

@@ -1,0 +1,37 @@
+import type { z } from 'zod';
+
+/** A record of any kind, checked by the schema of its kind. Fields are MLflow's own. */
+export type ObjectRecord = { readonly kind: string } & Readonly<Record<string, unknown>>;
+
+/**
+ * One kind of object that mlferry carries. Everything that is the same for all kinds (counting, remapping, order in a
+ * file, verdicts, rows of a report) works by this description. Ids and references are marks in the schema, see
+ * marks.ts.
+ */
+export interface ObjectKind {
+  /** Discriminator of its records, as MLflow calls it: `run`, `logged_model`. */
+  readonly kind: string;
+  /** For people. */
+  readonly words: { readonly one: string; readonly many: string };
+  /** Key of its counts in reports and end records: `runs`. */
+  readonly counted: string;
+  /** Format version of archives and streams that first has it. */
+  readonly since: number;
+  /** A strict object schema. Its field order is the order in files. */
+  readonly schema: z.ZodType<ObjectRecord>;
+  /** The field that people know it by. */
+  readonly name: string;
+  /** The kind of object it lives in, where it does. Its own schema refers to it. */
+  readonly within?: string;
+  /** Whether it has files of its own. */
+  readonly artifacts: boolean;
+  /** Finds ids of this kind in texts (tags, URIs); its first group is the id. */
+  readonly mention?: RegExp;
+}
+
+/** Names one object wherever it is talked about: in losses, failures and verdicts. */
+export interface ObjectRef {
+  readonly kind: string;
+  readonly id: string;
+  readonly name?: string;
+}
