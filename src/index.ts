@@ -3,15 +3,16 @@
  */
 export type { CopyResult } from './copy/copy.ts';
 export { copyBetween as copy } from './copy/copy-between.ts';
-export type { Report } from './copy/report.ts';
+export type { ObjectCounts, Report } from './copy/report.ts';
 export { explain } from './inspect/explain.ts';
-export { type Counts, inspect, type Summary } from './inspect/inspect.ts';
+export { type Counts, inspect, type ObjectAmount, type Summary } from './inspect/inspect.ts';
 export type { JobOptions } from './job/job-options.ts';
 export { forgetJob, type JobSummary, listJobs, showJob } from './job/jobs.ts';
 export type { JobProgress } from './job/journal.ts';
 export type { Progress } from './job/progress.ts';
 export type { RenameRule } from './job/rename.ts';
-export type { ObjectKind, ObjectRecord, ObjectRef } from './kinds/kind.ts';
+export type { Ids } from './kinds/id-map.ts';
+export type { ObjectKind, ObjectRecord } from './kinds/kind.ts';
 export { FORMAT_VERSION, KINDS } from './kinds/kinds.ts';
 export * from './kinds/wire-record.ts';
 export { type CsvOptions, type CsvResult, writeCsv } from './manage/csv.ts';
@@ -27,7 +28,7 @@ export { type RestoreRunsOptions, restoreRuns } from './manage/restore-runs.ts';
 export { tagExperiments } from './manage/tag-experiments.ts';
 export { tagRuns } from './manage/tag-runs.ts';
 export { undo } from './manage/undo.ts';
-export type { Failure, Findings, Loss, LossCode } from './model/findings.ts';
+export type { Failure, Findings, FoundObject, Loss, LossCode } from './model/findings.ts';
 export * from './model/records.ts';
 export type { Selection, View } from './model/selection.ts';
 export { openManager, openReader, openWriter } from './places/open.ts';

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { inspect, type Summary } from '../inspect/inspect.ts';
+import { FURTHER_KINDS } from '../kinds/kinds.ts';
 import { plainText } from '../util/plain-text.ts';
 import { redact } from '../util/redact.ts';
 import { explainSelection } from './explain-selection.ts';
@@ -47,7 +48,7 @@ Examples
   addTlsOptions(command, 'from');
 }
 
-function summaryText({ place, experiments, total, losses }: Summary): string {
+function summaryText({ place, experiments, total, objects, losses }: Summary): string {
   const version = place.server_version === undefined ? '' : `, MLflow ${place.server_version}`;
   const rows = [...experiments, { ...total, experiment_id: '', name: 'total', lifecycle_stage: '' }].map(
     (row) => [
@@ -66,7 +67,19 @@ function summaryText({ place, experiments, total, losses }: Summary): string {
   const notes = losses.map(({ experiment_name, run_id, detail }) =>
     `${plainText(`note: ${experiment_name ?? ''} ${run_id ?? ''} ${detail}`)}\n`.replace(/ +/g, ' '),
   );
-  return `${place.kind} ${place.location}${version}\n\n${formatTable([heads, ...rows])}${notes.length > 0 ? '\n' : ''}${notes.join('')}`;
+  return `${place.kind} ${place.location}${version}\n\n${formatTable([heads, ...rows])}${objectsText(objects)}${notes.length > 0 ? '\n' : ''}${notes.join('')}`;
+}
+
+function objectsText(objects: Summary['objects'] = {}): string {
+  const rows = FURTHER_KINDS.flatMap(({ counted, words }) => {
+    const amount = objects[counted];
+    if (amount === undefined) return [];
+    const { count, artifacts, artifact_bytes: bytes } = amount;
+    const files =
+      artifacts === undefined ? '' : `${formatCount(artifacts)} files, ${formatBytes(bytes ?? 0)}`;
+    return [[words.many, formatCount(count), files]];
+  });
+  return rows.length === 0 ? '' : `\n${formatTable(rows)}`;
 }
 
 function statuses(counts: Readonly<Record<string, number>>): string {

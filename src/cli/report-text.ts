@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import type { Report } from '../copy/report.ts';
+import { FURTHER_KINDS } from '../kinds/kinds.ts';
 import type { Failure, Loss } from '../model/findings.ts';
 import { plainText } from '../util/plain-text.ts';
 import { formatBytes, formatCount, formatDuration, formatTable } from './format.ts';
@@ -31,10 +32,11 @@ function headline({ from, to, dry_run, error, runs, failures: failed }: Report):
   return `Done: ${from.location} → ${to.location}\n`;
 }
 
-function table({ experiments, runs, sent, seconds, dry_run }: Report): string {
+function table({ experiments, runs, objects, sent, seconds, dry_run }: Report): string {
   const rows: string[][] = [
     ['experiments', formatCount(experiments.read), `${experiments.created} new`],
     ['runs', formatCount(runs.read), runSummary(runs)],
+    ...objectRows(objects),
     ['points', formatCount(sent.points), dry_run ? 'to send' : 'sent'],
     [
       'artifacts',
@@ -46,6 +48,27 @@ function table({ experiments, runs, sent, seconds, dry_run }: Report): string {
   return dry_run ? text : `${text}took ${formatDuration(seconds)}\n`;
 }
 
+function objectRows(objects: Report['objects'] = {}): string[][] {
+  return FURTHER_KINDS.flatMap(({ counted, words }) => {
+    const counts = objects[counted];
+    if (counts === undefined) return [];
+    const parts: Array<[number, string]> = [
+      [counts.created, 'new'],
+      [counts.updated, 'completed'],
+      [counts.unchanged, 'unchanged'],
+      [counts.left, 'deleted on the target and left so'],
+      [counts.failed, 'failed'],
+      [counts.not_held, 'left behind: the target cannot hold them'],
+    ];
+    return [[words.many, formatCount(counts.read), said(parts)]];
+  });
+}
+
+function said(parts: ReadonlyArray<readonly [count: number, words: string]>): string {
+  const texts = parts.filter(([count]) => count > 0).map(([count, what]) => `${formatCount(count)} ${what}`);
+  return texts.length > 0 ? texts.join(', ') : 'none';
+}
+
 function runSummary(runs: Report['runs']): string {
   const parts: Array<[number, string]> = [
     [runs.created, 'new'],
@@ -55,8 +78,7 @@ function runSummary(runs: Report['runs']): string {
     [runs.failed, 'failed'],
     [runs.left_out, 'deleted left out (--view all takes them along)'],
   ];
-  const said = parts.filter(([count]) => count > 0).map(([count, what]) => `${formatCount(count)} ${what}`);
-  return said.length > 0 ? said.join(', ') : 'none';
+  return said(parts);
 }
 
 function losses(report: Report): string {

@@ -1,6 +1,7 @@
 import { rename, writeFile } from 'node:fs/promises';
 import type { CopyResult } from '../copy/copy.ts';
 import { copyBetween } from '../copy/copy-between.ts';
+import { KINDS } from '../kinds/kinds.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
 import { redact } from '../util/redact.ts';
 import { explainSelection } from './explain-selection.ts';
@@ -74,13 +75,13 @@ export function warnOfCredentials(locations: readonly string[], io: Io): void {
   }
 }
 
-/** One line per experiment and run: `{"kind","source_id","target_id"}`. */
-async function writeIdMap(file: string, { experimentIds, runIds }: CopyResult): Promise<void> {
+/** One line an object: `{"kind","source_id","target_id"}`. */
+async function writeIdMap(file: string, { ids }: CopyResult): Promise<void> {
   const line =
     (kind: string) =>
     ([source_id, target_id]: [string, string]) =>
       `${JSON.stringify({ kind, source_id, target_id })}\n`;
-  const lines = [...[...experimentIds].map(line('experiment')), ...[...runIds].map(line('run'))];
+  const lines = KINDS.flatMap(({ kind }) => [...ids.of(kind)].map(line(kind)));
   try {
     await writeFile(`${file}.partial`, lines.join(''));
     await rename(`${file}.partial`, file);

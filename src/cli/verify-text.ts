@@ -1,3 +1,4 @@
+import { FURTHER_KINDS } from '../kinds/kinds.ts';
 import type { Difference, Shown } from '../verify/difference.ts';
 import type { Verdicts, VerifyItem, VerifyReport } from '../verify/report.ts';
 import { formatBytes, formatCount, formatDuration } from './format.ts';
@@ -68,7 +69,7 @@ function lossesText({ loss_counts, losses }: VerifyReport, each: boolean): strin
 }
 
 function summary(report: VerifyReport): string {
-  const { from, to, experiments, runs, checked, quick, error, seconds } = report;
+  const { from, to, experiments, runs, objects, checked, quick, error, seconds } = report;
   const same = report.exit_status === 0;
   const places = to === undefined ? from.location : `${from.location} → ${to.location}`;
   const verdict =
@@ -85,6 +86,10 @@ function summary(report: VerifyReport): string {
     `${to === undefined && !same && error === undefined ? 'Not sound' : verdict}: ${places}${quick ? ' (quick)' : ''}`,
     `experiments: ${verdictText(experiments)}`,
     `runs: ${verdictText(runs)}`,
+    ...FURTHER_KINDS.flatMap(({ counted, words }) => {
+      const verdicts = objects?.[counted];
+      return verdicts === undefined ? [] : [`${words.many}: ${verdictText(verdicts)}`];
+    }),
     ...rest,
     `checked ${points}, ${amount} in ${formatDuration(seconds)}`,
   ]

@@ -19,6 +19,7 @@ export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: 
   });
   const { run } = carried;
   const { run_id, artifact_uri } = run;
+  const ref = { kind: run.kind, id: run_id };
   const { experiment_id } = experiment;
   const keepsIds = writer.ids === 'source';
   const references = runReferences(run);
@@ -28,8 +29,8 @@ export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: 
     let own = { run_id, experiment_id, artifact_uri };
     // An archive keeps its own account of what it holds.
     const notes = keepsIds ? undefined : journal;
-    const inDoubt = notes?.isInDoubt(run_id) ?? false;
-    await notes?.intent(run_id);
+    const inDoubt = notes?.isInDoubt(ref) ?? false;
+    await notes?.intent(ref);
     const written = await writer.run(carried, {
       experiment,
       origin: `${pass.reader.info.fingerprint}/${run_id}`,
@@ -41,7 +42,7 @@ export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: 
         return remapRun(run, own, runIds);
       },
     });
-    await notes?.done(run_id, written.run_id, digest);
+    await notes?.done(ref, written.run_id, digest);
     pass.wrote(run, experiment, written);
     const kept = keepsIds ? [] : references.inputs.filter((id) => !runIds.has(id));
     if (kept.length > 0) ledger.loss(referenceKept(experiment.name, run_id, 'dataset input', kept));

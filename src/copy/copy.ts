@@ -1,19 +1,20 @@
 import { exitStatus } from '../job/ledger.ts';
+import type { Ids } from '../kinds/id-map.ts';
 import { runReferences } from '../kinds/remap.ts';
 import type { Reader, Writer } from '../places/place.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
+import { copyObjects } from './copy-objects.ts';
 import { copyRun } from './copy-run.ts';
 import { type CopyOptions, type Pass, startPass, type Work } from './pass.ts';
 import type { Report } from './report.ts';
 import { secondPassOf, withOthers } from './second-pass.ts';
 import { staleRuns } from './stale-runs.ts';
 
-/** What a copy leaves: the report, and source id → target id of everything that is on the target now. */
+/** What a copy leaves: the report, and source id → target id of everything that is on the target now, by kind. */
 export interface CopyResult {
   readonly report: Report;
-  readonly runIds: ReadonlyMap<string, string>;
-  readonly experimentIds: ReadonlyMap<string, string>;
+  readonly ids: Ids;
 }
 
 /**
@@ -33,6 +34,7 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
       );
     }
     await copyRuns(pass);
+    await copyObjects(pass);
     await secondPass(pass);
     await options.journal?.step('finish');
     await writer.finish();
@@ -48,6 +50,7 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
     to: writer.info,
     dry_run: options.dryRun,
     ...pass.counts,
+    ...(pass.objects.size === 0 ? {} : { objects: Object.fromEntries(pass.objects) }),
     loss_counts: Object.fromEntries(ledger.lossCounts),
     losses: ledger.losses,
     failures: ledger.failures,
@@ -58,12 +61,13 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
     seconds: (performance.now() - started) / 1000,
     exit_status: exitStatus(stopped, ledger.failureCount()),
   };
-  return { report, runIds: pass.runIds, experimentIds: pass.experimentIds };
+  return { report, ids: pass.ids };
 }
 
 async function copyRuns(pass: Pass): Promise<void> {
-  const { writer, runIds } = pass;
+  const { writer, ids } = pass;
   const { concurrency } = pass.options;
+  const runIds = ids.of('run');
   /** A dataset source that names a run not copied yet cannot be mended later: such runs go last. */
   const postponed: Work[] = [];
   await mapConcurrent(staleRuns(pass), concurrency, async (work) => {
@@ -73,16 +77,16 @@ async function copyRuns(pass: Pass): Promise<void> {
     else await copyRun(pass, work, runIds);
   });
   const wanted = postponed.flatMap(({ source }) => runReferences(source.run).inputs);
-  const ids = await withOthers(runIds, wanted, writer);
-  await mapConcurrent(postponed, concurrency, (work) => copyRun(pass, work, ids));
+  const known = await withOthers(runIds, wanted, writer);
+  await mapConcurrent(postponed, concurrency, (work) => copyRun(pass, work, known));
 }
 
 /** The second pass: references to runs that were copied later, then what is deleted at the source. */
 async function secondPass(pass: Pass): Promise<void> {
-  const { writer, open, runIds, failed, deletedRuns, deletedExperiments } = pass;
+  const { writer, open, ids, failed, deletedRuns, deletedExperiments } = pass;
   if (writer.ids === 'source') return;
-  await pass.options.journal?.step('settle');
-  const { tags, losses } = await secondPassOf(open, runIds, writer, failed);
+  await pass.options.journal?.step('second_pass');
+  const { tags, losses } = await secondPassOf(open, ids.of('run'), writer, failed);
   for (const loss of losses) pass.options.ledger.loss(loss);
   await writer.secondPass({ tags, deleted_runs: deletedRuns, deleted_experiments: [...deletedExperiments] });
 }

@@ -3,11 +3,15 @@ import { failureOf, type Ledger } from '../job/ledger.ts';
 import type { Parts } from '../job/parts.ts';
 import type { Progress } from '../job/progress.ts';
 import type { RenameRule } from '../job/rename.ts';
+import { createIdMap, type IdMap } from '../kinds/id-map.ts';
+import type { ObjectKind } from '../kinds/kind.ts';
+import type { FoundObject } from '../model/findings.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import type { Selection } from '../model/selection.ts';
 import type { Reader, RunReader, TargetExperiment, Writer, WrittenRun } from '../places/place.ts';
+import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError } from '../util/errors.ts';
-import type { Report } from './report.ts';
+import type { ObjectCounts, Report } from './report.ts';
 import type { OpenReferences } from './second-pass.ts';
 
 /** How to copy. */
@@ -38,11 +42,17 @@ export interface Pass {
   readonly writer: Writer;
   readonly options: CopyOptions;
   readonly counts: Pick<Report, 'experiments' | 'runs' | 'sent'>;
+  /** Counts of the further kinds that came up, by the key of the kind. */
+  readonly objects: Map<string, ObjectCounts>;
+  objectCounts(of: ObjectKind): ObjectCounts;
   /** What is being read right now, for the progress. */
   readonly flow: { experiment: string; total: number; done: number; points: number; bytes: number };
-  /** Source id → target id of what is on the target now. */
-  readonly runIds: Map<string, string>;
-  readonly experimentIds: Map<string, string>;
+  /** Source id → target id of what is on the target now, by kind. */
+  readonly ids: IdMap;
+  /** Objects of the further kinds that were read, by their source ids. */
+  readonly seen: IdMap;
+  /** Selected experiments. */
+  readonly experiments: Experiment[];
   /** What the second pass has to do. */
   readonly open: OpenReferences[];
   /** Source ids of runs and experiments that failed. */
@@ -56,6 +66,10 @@ export interface Pass {
   runFailed(source: Run, error: unknown): void;
   /** The same for an experiment. */
   experimentFailed(source: Experiment, error: unknown): void;
+  /** The same for an object of a further kind. */
+  objectFailed(of: FoundObject, error: unknown): void;
+  /** The objects of a kind could not be read to their end. */
+  kindFailed(of: ObjectKind, error: unknown): void;
 }
 
 /** A pass that has done nothing yet. */
@@ -67,7 +81,13 @@ export function startPass(reader: Reader, writer: Writer, options: CopyOptions):
     sent: { points: 0, artifacts: 0, artifact_bytes: 0 },
   };
   const flow = { experiment: '', total: 0, done: 0, points: 0, bytes: 0 };
-  const runIds = new Map<string, string>();
+  const ids = createIdMap();
+  const objects = new Map<string, ObjectCounts>();
+  const list = (of: FoundObject, error: unknown, object?: string) => {
+    const known = asMlferryError(error, 'BUG');
+    if (endsJob(known, ['BUG'])) throw known;
+    ledger.failure(failureOf(of, known, object));
+  };
   const failed = new Set<string>();
 
   const progress = () =>
@@ -89,8 +109,15 @@ export function startPass(reader: Reader, writer: Writer, options: CopyOptions):
     options,
     counts,
     flow,
-    runIds,
-    experimentIds: new Map(),
+    objects,
+    objectCounts(of) {
+      const own = objects.get(of.counted) ?? noObjects();
+      objects.set(of.counted, own);
+      return own;
+    },
+    ids,
+    seen: createIdMap(),
+    experiments: [],
     open: [],
     failed,
     deletedRuns: [],
@@ -101,7 +128,7 @@ export function startPass(reader: Reader, writer: Writer, options: CopyOptions):
       counts.sent.points += written.points;
       counts.sent.artifacts += written.artifacts;
       counts.sent.artifact_bytes += written.bytes;
-      runIds.set(source.run_id, written.run_id);
+      ids.of('run').set(source.run_id, written.run_id);
       if (written.outcome === 'left') {
         ledger.loss({
           code: 'LEFT_DELETED',
@@ -112,19 +139,29 @@ export function startPass(reader: Reader, writer: Writer, options: CopyOptions):
       }
       progress();
     },
-    runFailed(source, error) {
-      const known = asMlferryError(error, 'BUG');
-      if (known.meaning.scope === 'job' && known.code !== 'BUG') throw known;
+    runFailed({ run_id: id, run_name: name }, error) {
+      list({ kind: 'run', id, name }, error);
       counts.runs.failed += 1;
-      failed.add(source.run_id);
-      ledger.failure(failureOf(`run ${source.run_id} ("${source.run_name}")`, known));
+      failed.add(id);
       progress();
     },
-    experimentFailed(source, error) {
+    experimentFailed({ experiment_id: id, name }, error) {
       const known = asMlferryError(error, 'BUG');
-      if (known.meaning.scope === 'job') throw known;
-      failed.add(source.experiment_id);
-      ledger.failure(failureOf(`experiment "${source.name}"`, known));
+      if (endsJob(known)) throw known;
+      failed.add(id);
+      list({ kind: 'experiment', id, name }, error, `experiment "${name}"`);
     },
+    objectFailed: list,
+    kindFailed: ({ kind, words }, error) => list({ kind, id: '' }, error, words.many),
   };
 }
+
+const noObjects = (): ObjectCounts => ({
+  read: 0,
+  created: 0,
+  updated: 0,
+  unchanged: 0,
+  left: 0,
+  failed: 0,
+  not_held: 0,
+});

@@ -3,6 +3,17 @@ import type { Failure, Loss, LossCode } from '../model/findings.ts';
 import type { PlaceInfo } from '../places/place.ts';
 import type { ErrorCode } from '../util/errors.ts';
 
+/** What became of the objects of a kind. `not_held`: the target cannot hold this kind. */
+export interface ObjectCounts {
+  read: number;
+  created: number;
+  updated: number;
+  unchanged: number;
+  left: number;
+  failed: number;
+  not_held: number;
+}
+
 /** The result of a copy: what `--json` prints. Sizes are bytes, `seconds` wall time. */
 export interface Report {
   readonly from: PlaceInfo;
@@ -19,6 +30,8 @@ export interface Report {
     failed: number;
     left_out: number;
   };
+  /** The further kinds that the source has, by the key of the kind. */
+  readonly objects?: Readonly<Record<string, ObjectCounts>>;
   /** Sent to the target (in a dry run: to be sent). */
   readonly sent: { points: number; artifacts: number; artifact_bytes: number };
   /** How many values, points or files were lost, per code. */

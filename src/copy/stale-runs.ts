@@ -23,7 +23,7 @@ export async function* staleRuns(pass: Pass): AsyncGenerator<Work> {
 async function* chunks(pass: Pass): AsyncGenerator<Work[]> {
   const { reader, counts, flow } = pass;
   const { selection } = pass.options;
-  const experiments: Experiment[] = [];
+  const { experiments } = pass;
   for await (const experiment of reader.experiments(selection)) experiments.push(experiment);
   flow.total = experiments.length;
   let chunk: Work[] = [];
@@ -59,7 +59,7 @@ async function targetExperiment(pass: Pass, source: Experiment): Promise<TargetE
   const carried = pass.writer.ids === 'target' ? withoutDeletedRuns(asTarget) : asTarget;
   const target = await pass.writer.experiment(carried, name);
   if (target.created) pass.counts.experiments.created += 1;
-  pass.experimentIds.set(source.experiment_id, target.experiment_id);
+  pass.ids.of('experiment').set(source.experiment_id, target.experiment_id);
   await journal?.experiment(source.experiment_id, target.experiment_id);
   if (asTarget.lifecycle_stage === 'deleted') pass.deletedExperiments.add(target.experiment_id);
   return target;

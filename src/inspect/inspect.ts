@@ -1,11 +1,13 @@
 import { type JobOptions, placeOptions, withTempDir } from '../job/job-options.ts';
-import { createLedger, failureOf } from '../job/ledger.ts';
+import { createLedger, failureOf, type Ledger } from '../job/ledger.ts';
+import { FURTHER_KINDS } from '../kinds/kinds.ts';
 import type { Failure, Loss } from '../model/findings.ts';
 import type { Experiment } from '../model/records.ts';
 import { ALL_ACTIVE, type Selection, wantsWholeExperiments } from '../model/selection.ts';
 import { openReader } from '../places/open.ts';
-import type { PlaceInfo, Reader, RunReader } from '../places/place.ts';
+import type { ObjectScope, PlaceInfo, Reader, RunReader } from '../places/place.ts';
 import { searchOf } from '../search/search-of.ts';
+import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
 
@@ -19,6 +21,13 @@ export interface Counts {
   artifact_bytes?: number;
 }
 
+/** How many objects of a kind there are, and their files. Sizes in bytes. */
+export interface ObjectAmount {
+  count: number;
+  artifacts?: number;
+  artifact_bytes?: number;
+}
+
 /** What a place holds. */
 export interface Summary {
   readonly place: PlaceInfo;
@@ -26,6 +35,8 @@ export interface Summary {
     Counts & Pick<Experiment, 'experiment_id' | 'name' | 'lifecycle_stage'>
   >;
   readonly total: Counts;
+  /** The further kinds that the place holds, by the key of the kind. */
+  readonly objects?: Readonly<Record<string, ObjectAmount>>;
   readonly losses: readonly Loss[];
   readonly failures: readonly Failure[];
 }
@@ -52,15 +63,17 @@ export async function inspect(location: string, options: JobOptions = {}): Promi
     try {
       const total = zero();
       const experiments: Array<Summary['experiments'][number]> = [];
+      const read: Experiment[] = [];
       for await (const experiment of reader.experiments(selection)) {
+        read.push(experiment);
         const counts = zero();
         const countRun = async (source: RunReader) => {
           try {
             await addRun(source, [counts, total], metrics, artifacts);
           } catch (error) {
             const known = asMlferryError(error);
-            if (known.meaning.scope === 'job') throw known;
-            ledger.failure(failureOf(`run ${source.run.run_id}`, known));
+            if (endsJob(known)) throw known;
+            ledger.failure(failureOf({ kind: 'run', id: source.run.run_id }, known));
           }
         };
         await mapConcurrent(prefetched(reader, experiment, selection, metrics), shared.concurrency, countRun);
@@ -68,7 +81,16 @@ export async function inspect(location: string, options: JobOptions = {}): Promi
         const { experiment_id, name, lifecycle_stage } = experiment;
         experiments.push({ experiment_id, name, lifecycle_stage, ...counts });
       }
-      return { place: reader.info, experiments, total, losses: ledger.losses, failures: ledger.failures };
+      const scope = { selection, experiments: read };
+      const objects = await countObjects(reader, scope, artifacts, ledger);
+      return {
+        place: reader.info,
+        experiments,
+        total,
+        ...(Object.keys(objects).length === 0 ? {} : { objects }),
+        losses: ledger.losses,
+        failures: ledger.failures,
+      };
     } finally {
       await reader.close();
     }
@@ -88,6 +110,40 @@ async function* prefetched(reader: Reader, experiment: Experiment, selection: Se
     if (chunk.length >= CHUNK) yield* ready();
   }
   yield* ready();
+}
+
+/** Objects of the further kinds; with a choice of runs none are counted, for they belong to no single run. */
+async function countObjects(
+  reader: Reader,
+  scope: ObjectScope,
+  artifacts: boolean,
+  ledger: Ledger,
+): Promise<Record<string, ObjectAmount>> {
+  const found: Record<string, ObjectAmount> = {};
+  for (const of of FURTHER_KINDS) {
+    const source = reader.objects?.get(of.kind);
+    if (source === undefined || !wantsWholeExperiments(scope.selection)) continue;
+    try {
+      for await (const object of source.read(scope)) {
+        const amount = found[of.counted] ?? {
+          count: 0,
+          ...(artifacts && of.artifacts ? { artifacts: 0, artifact_bytes: 0 } : {}),
+        };
+        found[of.counted] = amount;
+        amount.count += 1;
+        if (amount.artifacts === undefined) continue;
+        for await (const { size } of object.artifacts()) {
+          amount.artifacts += 1;
+          amount.artifact_bytes = (amount.artifact_bytes ?? 0) + (size ?? 0);
+        }
+      }
+    } catch (error) {
+      const known = asMlferryError(error);
+      if (endsJob(known)) throw known;
+      ledger.failure(failureOf(of.words.many, known));
+    }
+  }
+  return found;
 }
 
 async function addRun(

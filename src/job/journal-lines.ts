@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { asMlferryError, systemCode } from '../util/errors.ts';
 
 /** Version of the lines. */
-export const JOURNAL_FORMAT = 1;
+export const JOURNAL_FORMAT = 2;
 /** Longest line that is read, in bytes; our own are far shorter. */
 const LONGEST_LINE = 1_000_000;
 const LINE_END = 0x0a;
@@ -13,7 +13,7 @@ const time = z.int().nonnegative();
 
 const startLine = z.strictObject({
   kind: z.literal('start'),
-  format: z.literal(JOURNAL_FORMAT),
+  format: z.int().positive().max(JOURNAL_FORMAT),
   tool_version: z.string(),
   job_id: id,
   /** Redacted locations. */
@@ -33,13 +33,20 @@ const startLine = z.strictObject({
 export const journalLine = z.discriminatedUnion('kind', [
   startLine,
   z.strictObject({ kind: z.literal('experiment'), experiment_id: id, target_experiment_id: id }),
-  /** From here on the target may have a copy of the run. */
-  z.strictObject({ kind: z.literal('intent'), run_id: id }),
-  z.strictObject({ kind: z.literal('done'), run_id: id, target_run_id: id, digest: z.string() }),
-  z.strictObject({ kind: z.literal('step'), step: z.enum(['settle', 'finish']) }),
+  /** From here on the target may have a copy of the object. */
+  z.strictObject({ kind: z.literal('intent'), object: id, id }),
+  z.strictObject({ kind: z.literal('done'), object: id, id, target_id: id, digest: z.string().optional() }),
+  z.strictObject({ kind: z.literal('step'), step: z.enum(['second_pass', 'finish']) }),
   z.strictObject({ kind: z.literal('end'), exit_status: z.int(), ended: time }),
 ]);
 export type JournalLine = z.infer<typeof journalLine>;
+
+/** The lines that were others in format 1, which knew runs only. */
+const firstFormat = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('intent'), run_id: id }),
+  z.strictObject({ kind: z.literal('done'), run_id: id, target_run_id: id, digest: z.string() }),
+  z.strictObject({ kind: z.literal('step'), step: z.literal('settle') }),
+]);
 export type JournalStart = z.infer<typeof startLine>;
 
 /** What a journal says of its job. */
@@ -50,10 +57,10 @@ export interface JournalState {
   readonly first_started: number | undefined;
   /** How the latest process ended; `undefined`: it did not, or is still at work. */
   readonly end: { exit_status: number; ended: number } | undefined;
-  readonly step: 'runs' | 'settle' | 'finish';
-  /** Runs that were written. */
+  readonly step: 'runs' | 'second_pass' | 'finish';
+  /** Runs and further objects that were written. */
   readonly done: number;
-  /** Source run ids with an intent that was never done. */
+  /** Objects with an intent that was never done: their kinds and source ids, see {@link journalKey}. */
   readonly inDoubt: ReadonlySet<string>;
   /** Lines that are none of ours, left out. */
   readonly unreadable: number;
@@ -87,10 +94,10 @@ export async function readJournal(path: string): Promise<JournalState> {
         state.step = 'runs';
         break;
       case 'intent':
-        state.inDoubt.add(line.run_id);
+        state.inDoubt.add(journalKey({ kind: line.object, id: line.id }));
         break;
       case 'done':
-        state.inDoubt.delete(line.run_id);
+        state.inDoubt.delete(journalKey({ kind: line.object, id: line.id }));
         state.done += 1;
         break;
       case 'step':
@@ -106,10 +113,25 @@ export async function readJournal(path: string): Promise<JournalState> {
 
 function parseLine(text: string): JournalLine | undefined {
   try {
-    return journalLine.safeParse(JSON.parse(text)).data;
+    const value: unknown = JSON.parse(text);
+    return journalLine.safeParse(value).data ?? ofFirstFormat(value);
   } catch {
     return undefined;
   }
+}
+
+function ofFirstFormat(value: unknown): JournalLine | undefined {
+  const line = firstFormat.safeParse(value).data;
+  if (line?.kind === 'intent') return { kind: 'intent', object: 'run', id: line.run_id };
+  if (line?.kind === 'step') return { kind: 'step', step: 'second_pass' };
+  if (line === undefined) return undefined;
+  const { run_id, target_run_id, digest } = line;
+  return { kind: 'done', object: 'run', id: run_id, target_id: target_run_id, digest };
+}
+
+/** What an object is known by in a journal. */
+export function journalKey({ kind, id: own }: { kind: string; id: string }): string {
+  return `${kind} ${own}`;
 }
 
 async function* wholeLines(path: string): AsyncGenerator<{ text: string; end: number }> {

@@ -5,38 +5,50 @@ import { type AppendLog, openAppendLog } from '../util/append-log.ts';
 import { asMlferryError } from '../util/errors.ts';
 import { TOOL_VERSION } from '../util/tool-version.ts';
 import type { JobIdentity } from './job-identity.ts';
-import { JOURNAL_FORMAT, type JournalLine, type JournalState, readJournal } from './journal-lines.ts';
+import {
+  JOURNAL_FORMAT,
+  type JournalLine,
+  type JournalState,
+  journalKey,
+  readJournal,
+} from './journal-lines.ts';
 
 /** The journal's file in a job's directory. */
 export const JOURNAL_FILE = 'journal.ndjson';
+
+/** An object of a job: its kind, and its id at the source. */
+export interface JournalObject {
+  readonly kind: string;
+  readonly id: string;
+}
 
 /** What this process found of its job when it began. */
 export interface JobProgress {
   readonly job_id: string;
   /** Whether an earlier process had begun it and not come to its end. */
   readonly resumed: boolean;
-  /** Runs that earlier processes wrote; `started`: when the first one began (ms since the epoch). */
+  /** Runs and further objects that earlier processes wrote; `started`: when the first one began (ms since the epoch). */
   readonly done: number;
-  /** Runs that earlier processes were about to write and may have written. */
+  /** Those that earlier processes were about to write and may have written. */
   readonly in_doubt: number;
   readonly started: number;
 }
 
 /**
- * What a job tells its later processes: which runs it was about to write, and which it wrote. It never decides that a
- * run is complete: the target does. So a lost journal costs nothing but the look before a create.
+ * What a job tells its later processes: which objects it was about to write, and which it wrote. It never decides that
+ * one is complete: the target does. So a lost journal costs nothing but the look before a create.
  */
 export interface Journal {
   readonly resumed: boolean;
-  /** Runs that earlier processes of the job wrote or may have written, and when the first one began (ms since the epoch). */
+  /** Objects that earlier processes of the job wrote or may have written, and when the first one began (ms since the epoch). */
   readonly earlier: { readonly done: number; readonly in_doubt: number; readonly started: number };
-  /** Whether an earlier process may have created a copy of this run without learning of it. */
-  isInDoubt(run_id: string): boolean;
+  /** Whether an earlier process may have created a copy of this object without learning of it. */
+  isInDoubt(object: JournalObject): boolean;
   experiment(experiment_id: string, target_experiment_id: string): Promise<void>;
-  /** On the disk when it returns: only then may the run be written. */
-  intent(run_id: string): Promise<void>;
-  done(run_id: string, target_run_id: string, digest: string): Promise<void>;
-  step(step: 'settle' | 'finish'): Promise<void>;
+  /** On the disk when it returns: only then may the object be written. */
+  intent(object: JournalObject): Promise<void>;
+  done(object: JournalObject, target_id: string, digest?: string): Promise<void>;
+  step(step: 'second_pass' | 'finish'): Promise<void>;
   /** The last line of this process. */
   end(exit_status: number): Promise<void>;
   close(): Promise<void>;
@@ -69,10 +81,7 @@ export async function openJournal(
   const inDoubt = unfinished ? state.inDoubt : new Set<string>();
   const log = resumed
     ? await goOn(path, state, ownStart)
-    : await beginAnew(path, [
-        ownStart,
-        ...[...inDoubt].map((run_id): JournalLine => ({ kind: 'intent', run_id })),
-      ]);
+    : await beginAnew(path, [ownStart, ...[...inDoubt].map(intentOf)]);
   const note = (line: JournalLine, durable = false) => log.append(JSON.stringify(line), durable);
   return {
     resumed,
@@ -81,15 +90,22 @@ export async function openJournal(
       in_doubt: inDoubt.size,
       started: (resumed ? state.first_started : undefined) ?? now,
     },
-    isInDoubt: (run_id) => inDoubt.has(run_id),
+    isInDoubt: (object) => inDoubt.has(journalKey(object)),
     experiment: (experiment_id, target_experiment_id) =>
       note({ kind: 'experiment', experiment_id, target_experiment_id }),
-    intent: (run_id) => note({ kind: 'intent', run_id }, true),
-    done: (run_id, target_run_id, digest) => note({ kind: 'done', run_id, target_run_id, digest }),
+    intent: (object) => note(intentOf(journalKey(object)), true),
+    done: ({ kind: object, id }, target_id, digest) =>
+      note({ kind: 'done', object, id, target_id, ...(digest === undefined ? {} : { digest }) }),
     step: (step) => note({ kind: 'step', step }),
     end: (exit_status) => note({ kind: 'end', exit_status, ended: Date.now() }, true),
     close: () => log.close(),
   };
+}
+
+/** The line of an intent, from its {@link journalKey}. */
+function intentOf(key: string): JournalLine {
+  const [object = '', ...id] = key.split(' ');
+  return { kind: 'intent', object, id: id.join(' ') };
 }
 
 async function goOn(path: string, { length }: JournalState, start: JournalLine): Promise<AppendLog> {

@@ -1,4 +1,5 @@
-import type { Failure, Findings, Loss, LossCode } from '../model/findings.ts';
+import { describeObject } from '../kinds/kinds.ts';
+import type { Failure, Findings, FoundObject, Loss, LossCode } from '../model/findings.ts';
 import { errorCodes, type MlferryError } from '../util/errors.ts';
 import { plainText } from '../util/plain-text.ts';
 import { redact } from '../util/redact.ts';
@@ -20,7 +21,7 @@ export function createLedger(): Ledger {
   const losses: Loss[] = [];
   const failures: Failure[] = [];
   const lossCounts = new Map<LossCode, number>();
-  const lossesOfRuns = new Map<string, number>();
+  const lossesOf = new Map<string, number>();
   let unlisted = 0;
   let failed = 0;
   return {
@@ -29,10 +30,10 @@ export function createLedger(): Ledger {
     lossCounts,
     unlisted: () => unlisted,
     failureCount: () => failed,
-    noted: (run_id) => (lossesOfRuns.get(run_id) ?? 0) + failed,
+    noted: (id) => (lossesOf.get(id) ?? 0) + failed,
     loss(loss) {
-      const { run_id } = loss;
-      if (run_id !== undefined) lossesOfRuns.set(run_id, (lossesOfRuns.get(run_id) ?? 0) + 1);
+      const id = loss.of?.id ?? loss.run_id;
+      if (id !== undefined) lossesOf.set(id, (lossesOf.get(id) ?? 0) + 1);
       lossCounts.set(loss.code, (lossCounts.get(loss.code) ?? 0) + (loss.count ?? 1));
       if (losses.length < MOST_LISTED) losses.push({ ...loss, detail: plainText(redact(loss.detail)) });
       else unlisted += 1;
@@ -45,9 +46,13 @@ export function createLedger(): Ledger {
   };
 }
 
-/** The failure of one object by an error. */
-export function failureOf(object: string, error: MlferryError): Failure {
-  return { code: error.code, object, message: error.message, hint: error.hint };
+/** The failure of one object by an error. `object` names it, or says what it is where it is no single one; `words`: for people. */
+export function failureOf(
+  object: FoundObject | string,
+  { code, message, hint }: MlferryError,
+  words = typeof object === 'string' ? object : describeObject(object),
+): Failure {
+  return { code, object: words, ...(typeof object === 'string' ? {} : { of: object }), message, hint };
 }
 
 /** Exit status of a finished or stopped job. */

@@ -28,10 +28,3 @@ export interface ObjectKind {
   /** Finds ids of this kind in texts (tags, URIs); its first group is the id. */
   readonly mention?: RegExp;
 }
-
-/** Names one object wherever it is talked about: in losses, failures and verdicts. */
-export interface ObjectRef {
-  readonly kind: string;
-  readonly id: string;
-  readonly name?: string;
-}

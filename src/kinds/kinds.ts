@@ -1,5 +1,6 @@
+import type { FoundObject } from '../model/findings.ts';
 import { MlferryError } from '../util/errors.ts';
-import type { ObjectKind, ObjectRef } from './kind.ts';
+import type { ObjectKind } from './kind.ts';
 import { KINDS } from './table.ts';
 
 export { KINDS };
@@ -23,6 +24,6 @@ export function kindOf(name: string): ObjectKind {
 }
 
 /** `run 1f0… ("a name")`, for people. */
-export function describeObject({ kind, id, name }: ObjectRef): string {
+export function describeObject({ kind, id, name }: FoundObject): string {
   return `${kindOf(kind).words.one} ${id}${name === undefined ? '' : ` ("${name}")`}`;
 }

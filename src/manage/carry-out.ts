@@ -1,5 +1,6 @@
 import type { Findings } from '../model/findings.ts';
 import type { Manager } from '../places/place.ts';
+import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
 import { carryOutInBulk } from './bulk.ts';
@@ -116,7 +117,7 @@ async function orListed(
     return true;
   } catch (error) {
     const known = asMlferryError(error);
-    if (known.meaning.scope === 'job') throw known;
+    if (endsJob(known)) throw known;
     outcome.failed += 1;
     findings.failure({ code: known.code, object, message: known.message, hint: known.hint });
     return false;

@@ -14,6 +14,7 @@ import { ALL_ACTIVE } from '../model/selection.ts';
 import { openReader } from '../places/open.ts';
 import type { Reader } from '../places/place.ts';
 import { splitLines } from '../places/record-files/record-lines.ts';
+import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
 import { type ChosenRun, chosenRuns, type Times } from './chosen-runs.ts';
 import {
@@ -180,8 +181,8 @@ async function* tidyRows(
         for (const point of points) yield tidyRow(run, experiment.name, key, point, guard);
     } catch (error) {
       const known = asMlferryError(error);
-      if (known.meaning.scope === 'job') throw known;
-      ledger.failure(failureOf(`run ${run.run_id} ("${run.run_name}")`, known));
+      if (endsJob(known)) throw known;
+      ledger.failure(failureOf({ kind: 'run', id: run.run_id, name: run.run_name }, known));
     }
   }
 }

@@ -4,6 +4,7 @@ import { createLedger, exitStatus, failureOf, type Ledger } from '../job/ledger.
 import type { Failure } from '../model/findings.ts';
 import { openManager } from '../places/open.ts';
 import type { Manager, PlaceInfo } from '../places/place.ts';
+import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError, type ErrorCode, errorCodes, type MlferryError } from '../util/errors.ts';
 import { redact } from '../util/redact.ts';
 import { carryOut } from './carry-out.ts';
@@ -154,7 +155,7 @@ export async function orListed<T>(
     return await step();
   } catch (error) {
     const known = asMlferryError(error);
-    if (known.meaning.scope === 'job') throw known;
+    if (endsJob(known)) throw known;
     ledger.failure(failureOf(object, known));
     return undefined;
   }

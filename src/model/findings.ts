@@ -32,13 +32,24 @@ export type LossCode =
   | 'TWIN_DELETED'
   | 'NOT_VOUCHED'
   | 'FILTERED_HERE'
-  | 'NEGATIVE_ZERO';
+  | 'NEGATIVE_ZERO'
+  | 'KIND_NOT_HELD';
+
+/** An object that a finding is about. */
+export interface FoundObject {
+  /** Its kind, as the table of kinds names it. */
+  readonly kind: string;
+  readonly id: string;
+  readonly name?: string;
+}
 
 /** Something a target cannot hold as it was, or a source did not give. Never silent, never an error by itself. */
 export interface Loss {
   readonly code: LossCode;
   readonly experiment_name?: string;
   readonly run_id?: string;
+  /** What it is about, where that is an object of a further kind. */
+  readonly of?: FoundObject;
   readonly key?: string;
   /** How many values, points or files; 1 unless told. */
   readonly count?: number;
@@ -51,6 +62,8 @@ export interface Failure {
   readonly code: ErrorCode;
   /** `run 1f0… of experiment "a"`, for people. */
   readonly object: string;
+  /** The same, where the failure is one of a single object. */
+  readonly of?: FoundObject;
   /** The run, where the failure is one of a run. */
   readonly run_id?: string;
   readonly message: string;
@@ -61,6 +74,6 @@ export interface Failure {
 export interface Findings {
   loss(loss: Loss): void;
   failure(failure: Failure): void;
-  /** Grows with every loss of this run, and with every failure: whether reading the run brought anything to report. */
-  noted?(run_id: string): number;
+  /** Grows with every loss of this object, and with every failure: whether reading it brought anything to report. */
+  noted?(id: string): number;
 }

@@ -8,6 +8,7 @@ import type { Expression } from '../search/expression.ts';
 import { formatOrder } from '../search/format-expression.ts';
 import { judgeRecord } from '../search/judge-record.ts';
 import { type Search, searchOf } from '../search/search-of.ts';
+import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
 import type { Explanation, PlaceOptions, Reader, RunReader } from './place.ts';
@@ -130,8 +131,9 @@ export function selectingReader(
       try {
         await take(candidatesOf(experiment, selection, search), false);
       } catch (error) {
-        const { code, message, hint, meaning } = asMlferryError(error);
-        if (meaning.scope === 'job') throw error;
+        const known = asMlferryError(error);
+        if (endsJob(known)) throw error;
+        const { code, message, hint } = known;
         findings.failure({ code, object: `experiment "${experiment.name}"`, message, hint });
       }
     }
@@ -210,8 +212,9 @@ async function judgeHistories({ source, recheck }: Candidate, findings: Findings
     }
     return evaluate(recheck, source.run, (key) => histories.get(key));
   } catch (error) {
-    const { code, message, hint, meaning } = asMlferryError(error);
-    if (meaning.scope === 'job') throw error;
+    const known = asMlferryError(error);
+    if (endsJob(known)) throw error;
+    const { code, message, hint } = known;
     findings.failure({ code, object: `run ${source.run.run_id}`, message, hint });
     return false;
   }

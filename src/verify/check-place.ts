@@ -1,9 +1,11 @@
 import { latestPoints } from '../model/latest-points.ts';
 import type { Experiment } from '../model/records.ts';
 import type { Selection } from '../model/selection.ts';
-import type { Reader, RunReader } from '../places/place.ts';
+import type { ArtifactOwner, Reader, RunReader } from '../places/place.ts';
+import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
+import { checkObjects } from './check-objects.ts';
 import { latestDifferences } from './compare-record.ts';
 import type { ComparedParts } from './compare-run.ts';
 import { EXACT } from './compare-series.ts';
@@ -43,12 +45,13 @@ export async function checkPlace(reader: Reader, frame: CheckFrame): Promise<voi
       book.add({ kind: 'experiment', symbol: '=', id, name, differences: [] });
     } catch (error) {
       const known = asMlferryError(error);
-      if (known.meaning.scope === 'job') throw known;
+      if (endsJob(known)) throw known;
       const reason = `${known.message} (${known.code})`;
       book.add({ kind: 'experiment', symbol: '!', id, name, differences: [], reason });
     }
     progress.experimentDone();
   }
+  await checkObjects(reader, experiments, frame);
 }
 
 async function checkRun(source: RunReader, experiment: Experiment, frame: CheckFrame): Promise<void> {
@@ -65,7 +68,7 @@ async function checkRun(source: RunReader, experiment: Experiment, frame: CheckF
     progress.runDone(false);
   } catch (error) {
     const known = asMlferryError(error);
-    if (known.meaning.scope === 'job' && known.code !== 'CORRUPT' && known.code !== 'BUG') throw known;
+    if (endsJob(known, ['CORRUPT', 'BUG'])) throw known;
     book.add({ ...item, symbol: '!', reason: `${known.message} (${known.code})` });
     progress.runDone(true);
   }
@@ -92,9 +95,10 @@ async function readSeries(source: RunReader, { progress }: CheckFrame): Promise<
   return count;
 }
 
-async function readArtifacts(
-  source: RunReader,
-  { parts, progress }: CheckFrame,
+/** Reads the files of a run or another object through. */
+export async function readArtifacts(
+  source: ArtifactOwner,
+  { parts, progress }: Pick<CheckFrame, 'parts' | 'progress'>,
 ): Promise<{ files: number; bytes: number }> {
   let files = 0;
   let bytes = 0;

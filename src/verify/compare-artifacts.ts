@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { artifactPathProblem } from '../artifacts/artifact-path.ts';
 import type { RunLoss } from '../model/fit-run.ts';
-import type { ArtifactEntry, PlaceInfo, RunReader } from '../places/place.ts';
+import type { ArtifactEntry, ArtifactOwner, PlaceInfo } from '../places/place.ts';
 import type { Placement } from '../places/representation.ts';
 import { MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
@@ -50,8 +50,8 @@ const PARALLEL = 2;
  * that were checked and computed elsewhere. Throws what the streams throw, UNSUPPORTED for a file that cannot be seen.
  */
 export async function compareArtifacts(
-  source: RunReader,
-  target: RunReader,
+  source: ArtifactOwner,
+  target: ArtifactOwner,
   rules: ArtifactRules,
 ): Promise<ArtifactComparison> {
   const there = new Map<string, ArtifactEntry>();
@@ -116,7 +116,7 @@ const sizeText = ({ size }: ArtifactEntry) => (size === undefined ? 'there' : `$
 
 /** Why a file is rightly not on the target: only the source knows that it does not carry the bytes. */
 async function lossOfMissing(
-  source: RunReader,
+  source: ArtifactOwner,
   entry: ArtifactEntry,
   rules: ArtifactRules,
 ): Promise<RunLoss | undefined> {
@@ -147,8 +147,8 @@ function discard(body: Readable): void {
 }
 
 async function compareFile(
-  source: RunReader,
-  target: RunReader,
+  source: ArtifactOwner,
+  target: ArtifactOwner,
   entry: ArtifactEntry,
   other: ArtifactEntry,
   rules: ArtifactRules,
@@ -187,7 +187,7 @@ async function compareFile(
 
 /** The recorded sha256, else that of the bytes; `undefined` when the place does not carry them. */
 async function hashOf(
-  run: RunReader,
+  run: ArtifactOwner,
   entry: ArtifactEntry,
   onBytes: (count: number) => void,
 ): Promise<{ sha256: string; bytes: number } | undefined> {

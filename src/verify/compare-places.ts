@@ -1,40 +1,21 @@
-import type { Ledger } from '../job/ledger.ts';
-import { type RenameRule, renamed } from '../job/rename.ts';
+import { renamed } from '../job/rename.ts';
+import { createIdMap } from '../kinds/id-map.ts';
 import { runReferences } from '../kinds/remap.ts';
 import { ORIGIN_TAG } from '../model/canonical.ts';
 import type { Experiment, Run } from '../model/records.ts';
-import { type Selection, wantsWholeExperiments } from '../model/selection.ts';
+import { wantsWholeExperiments } from '../model/selection.ts';
 import { ownValue } from '../model/string-map.ts';
 import type { Reader } from '../places/place.ts';
+import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError, type MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
 import { compareExperiment } from './compare-experiment.ts';
-import { type ComparedParts, compareRun, type RunFrame } from './compare-run.ts';
-import type { Difference } from './difference.ts';
+import { type ComparedIds, compareObjects } from './compare-objects.ts';
+import { compareRun, type RunFrame } from './compare-run.ts';
+import type { ComparisonFrame } from './comparison-frame.ts';
 import { listUnmatched } from './list-unmatched.ts';
 import { chunksOf, pairRuns, type RunPair } from './pair-runs.ts';
-import type { ProgressCounter } from './progress-counter.ts';
-import type { Verdictbook } from './report.ts';
 import { createTargetIndex, EVERYTHING, type TargetIndex } from './target-index.ts';
-
-/** How two places are compared. */
-export interface ComparisonFrame {
-  readonly selection: Selection;
-  readonly rename: readonly RenameRule[];
-  readonly into: string | undefined;
-  readonly parts: ComparedParts;
-  readonly concurrency: number;
-  readonly signal: AbortSignal;
-  readonly book: Verdictbook;
-  /** Expected losses. */
-  readonly expected: Ledger;
-  /** Ids of runs whose record could not be read, on the one side and the other. */
-  readonly unreadable: { readonly source: ReadonlySet<string>; readonly target: ReadonlySet<string> };
-  isHidden(target_run_id: string, path: string): boolean;
-  /** Whether the copy itself reported this difference as a loss. */
-  isReported(difference: Difference, owner: { experiment_name: string; run_id?: string }): boolean;
-  readonly progress: ProgressCounter;
-}
 
 /** Runs whose histories are fetched together. */
 const CHUNK = 100;
@@ -80,6 +61,23 @@ export async function compareRuns(source: Reader, target: Reader, frame: Compari
   }
   book.runs.others += index.others();
   await listUnmatched(source, index, frame);
+  await compareObjects(source, target, idsOf(counted, index), frame);
+}
+
+/** What is known of the copies of experiments and runs. */
+function idsOf(experiments: readonly Mapped[], { runIds }: TargetIndex): ComparedIds {
+  const ids = createIdMap();
+  for (const { source, target } of experiments)
+    if (target !== undefined) ids.of('experiment').set(source.experiment_id, target.experiment_id);
+  for (const id of experiments.flatMap((mapped) => [...mapped.ids])) {
+    const copy = runIds.get(id);
+    if (copy !== undefined) ids.of('run').set(id, copy);
+  }
+  return {
+    ids,
+    sources: experiments.map(({ source }) => source),
+    targets: [...new Set(experiments.flatMap(({ target }) => target ?? []))],
+  };
 }
 
 async function mapExperiments(source: Reader, target: Reader, frame: ComparisonFrame): Promise<Mapped[]> {
@@ -227,16 +225,14 @@ async function comparePair(
     progress.runDone(false);
   } catch (error) {
     const known = asMlferryError(error);
-    if (known.meaning.scope === 'job' && !isOfRun(known)) throw known;
+    if (endsJob(known, OF_RUN)) throw known;
     book.add({ ...item, target_id: copy.run_id, symbol: '!', differences: [], reason: reasonOf(known) });
     progress.runDone(true);
   }
 }
 
 /** Damage that a stream shows while it is read concerns the run at hand. */
-function isOfRun({ code }: MlferryError): boolean {
-  return code === 'CORRUPT' || code === 'TRUNCATED' || code === 'BUG';
-}
+const OF_RUN = ['CORRUPT', 'TRUNCATED', 'BUG'] as const;
 
 /** Whether the target's run is the source's own record: archives and streams keep it, and so does what was archived. */
 function isKept(source: Run, copy: Run, target: Reader): boolean {
@@ -255,7 +251,7 @@ async function orListed({ book }: ComparisonFrame, mapped: Mapped, task: () => P
     await task();
   } catch (error) {
     const known = asMlferryError(error);
-    if (known.meaning.scope === 'job') throw known;
+    if (endsJob(known)) throw known;
     const { experiment_id: id, name } = mapped.source;
     if (mapped.readable)
       book.add({ kind: 'experiment', symbol: '!', id, name, differences: [], reason: reasonOf(known) });

@@ -1,6 +1,7 @@
 import type { Reader } from '../places/place.ts';
+import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError } from '../util/errors.ts';
-import type { ComparisonFrame } from './compare-places.ts';
+import type { ComparisonFrame } from './comparison-frame.ts';
 import { EVERYTHING, type TargetIndex } from './target-index.ts';
 
 /** Copies whose run the source does not have any more. Only if there are such the whole source is looked through. */
@@ -41,7 +42,7 @@ async function allRunIds(source: Reader): Promise<Set<string> | undefined> {
     for await (const experiment of source.experiments(EVERYTHING))
       for await (const { run } of source.runs(experiment, EVERYTHING)) ids.add(run.run_id);
   } catch (error) {
-    if (asMlferryError(error).meaning.scope === 'job') throw error;
+    if (endsJob(asMlferryError(error))) throw error;
     return undefined;
   }
   return ids;

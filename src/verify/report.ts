@@ -1,3 +1,4 @@
+import { kindOf } from '../kinds/kinds.ts';
 import type { Failure, Loss, LossCode } from '../model/findings.ts';
 import type { PlaceInfo } from '../places/place.ts';
 import { type ErrorCode, errorCodes, type MlferryError } from '../util/errors.ts';
@@ -10,7 +11,8 @@ export type VerdictSymbol = '=' | '+' | '-' | '*' | '!';
 /** What became of one experiment or run. */
 export interface VerifyItem {
   readonly symbol: VerdictSymbol;
-  readonly kind: 'experiment' | 'run';
+  /** Its kind, as the table of kinds names it. */
+  readonly kind: string;
   /** At the source; of a `-` at the target. */
   readonly id: string;
   readonly name: string;
@@ -46,6 +48,8 @@ export interface VerifyReport {
    * but the selection leaves out.
    */
   readonly runs: Verdicts & { others: number; unselected: number };
+  /** Objects of the further kinds, by the key of the kind. */
+  readonly objects?: Readonly<Record<string, Verdicts>>;
   /** What was read at the source. With `quick` neither points nor artifact bytes are. */
   readonly checked: { points: number; artifacts: number; artifact_bytes: number };
   /** What is not the same; with `all` everything. */
@@ -69,6 +73,8 @@ const MOST_DIFFERENCES = 100;
 export interface Verdictbook {
   readonly experiments: Verdicts;
   readonly runs: Verdicts & { others: number; unselected: number };
+  /** Of the further kinds that came up, by the key of the kind. */
+  readonly objects: ReadonlyMap<string, Verdicts>;
   readonly items: VerifyItem[];
   add(item: VerifyItem): void;
   /** Something that could not be read and is neither a known experiment nor a known run. */
@@ -90,11 +96,19 @@ const none = (): Verdicts => ({ same: 0, only_in_source: 0, only_in_target: 0, d
 export function createVerdictbook(all: boolean): Verdictbook {
   const experiments = none();
   const runs = { ...none(), others: 0, unselected: 0 };
+  const objects = new Map<string, Verdicts>();
+  const verdictsOf = (kind: string): Verdicts => {
+    if (kind === 'experiment') return experiments;
+    if (kind === 'run') return runs;
+    const { counted } = kindOf(kind);
+    const own = objects.get(counted) ?? none();
+    objects.set(counted, own);
+    return own;
+  };
   const items: VerifyItem[] = [];
   let unlisted = 0;
   const add = (item: VerifyItem) => {
-    const counts = item.kind === 'experiment' ? experiments : runs;
-    counts[NAMES[item.symbol]] += 1;
+    verdictsOf(item.kind)[NAMES[item.symbol]] += 1;
     if (item.symbol === '=' && !all) return;
     if (items.length >= MOST_LISTED) {
       unlisted += 1;
@@ -113,12 +127,13 @@ export function createVerdictbook(all: boolean): Verdictbook {
   return {
     experiments,
     runs,
+    objects,
     items,
     add,
-    failure({ object, message, code }, side) {
+    failure({ object, of, message, code }, side) {
       add({
         symbol: '!',
-        kind: object.startsWith('experiment') ? 'experiment' : 'run',
+        kind: of?.kind ?? (object.startsWith('experiment') ? 'experiment' : 'run'),
         id: '',
         name: `${object} of the ${side}`,
         differences: [],
@@ -132,10 +147,11 @@ export function createVerdictbook(all: boolean): Verdictbook {
 /** 4 when something differs, 3 when something could not be read, 0 when all is the same; else the error's. */
 export function verifyStatus(
   error: MlferryError | undefined,
-  { experiments, runs }: Pick<Verdictbook, 'experiments' | 'runs'>,
+  { experiments, runs, objects }: Pick<Verdictbook, 'experiments' | 'runs' | 'objects'>,
 ): number {
   if (error !== undefined) return error.meaning.exit;
-  const sum = (name: keyof Verdicts) => experiments[name] + runs[name];
+  const all = [experiments, runs, ...objects.values()];
+  const sum = (name: keyof Verdicts) => all.reduce((total, verdicts) => total + verdicts[name], 0);
   if (sum('different') + sum('only_in_source') + sum('only_in_target') > 0) return errorCodes.DIFFERENT.exit;
   return sum('unreadable') > 0 ? errorCodes.INCOMPLETE.exit : 0;
 }

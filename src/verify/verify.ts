@@ -76,6 +76,7 @@ export async function verify(
       quick,
       experiments: book.experiments,
       runs: book.runs,
+      ...(book.objects.size === 0 ? {} : { objects: Object.fromEntries(book.objects) }),
       checked: progress.total(),
       items: book.items,
       loss_counts: Object.fromEntries(expected.lossCounts),

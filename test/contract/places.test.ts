@@ -216,10 +216,10 @@ describe.each(kinds.map((kind) => [kind.name, kind] as const))('%s', (_, kind) =
       },
       { experiment: makeExperiment({ experiment_id: '13', name: named('empty') }), runs: [] },
     );
-    const { report, runIds } = await write(workspace);
+    const { report, ids } = await write(workspace);
     expect(report).toMatchObject({ exit_status: 0, failures: [], losses: [], runs: { created: 4 } });
     expect(report.sent).toEqual({ points: 2 * 2502, artifacts: 6, artifact_bytes: 2 * 300_008 });
-    expect([...runIds.keys()].sort()).toEqual([1, 2, 3, 4].map(runId));
+    expect([...ids.of('run').keys()].sort()).toEqual([1, 2, 3, 4].map(runId));
     expect(essenceOf(await read(namesOf(workspace)))).toEqual(essenceOf(workspace));
   });
 

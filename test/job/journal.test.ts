@@ -7,6 +7,8 @@ import { type JobIdentity, jobId, placeName } from '../../src/job/job-identity.t
 import { JOURNAL_FILE, openJournal } from '../../src/job/journal.ts';
 import { readJournal } from '../../src/job/journal-lines.ts';
 
+const run = (id: string) => ({ kind: 'run', id });
+
 const identity: JobIdentity = {
   from: 'http://source',
   to: 'http://target',
@@ -36,9 +38,9 @@ const opened = (directory: string, fingerprint = 'f') => openJournal(directory, 
 async function killedProcess(directory: string): Promise<void> {
   const journal = await opened(directory);
   await journal.experiment('1', '2');
-  await journal.intent('a');
-  await journal.done('a', 'A', 'digest');
-  await journal.intent('b');
+  await journal.intent(run('a'));
+  await journal.done(run('a'), 'A', 'digest');
+  await journal.intent(run('b'));
   await journal.close();
 }
 
@@ -48,13 +50,13 @@ describe('a journal', () => {
     await killedProcess(directory);
     const journal = await opened(directory);
     expect(journal).toMatchObject({ resumed: true, earlier: { done: 1 } });
-    expect(['a', 'b', 'c'].map(journal.isInDoubt)).toEqual([false, true, false]);
+    expect(['a', 'b', 'c'].map((id) => journal.isInDoubt(run(id)))).toEqual([false, true, false]);
     await journal.end(3);
     await journal.close();
     const third = await opened(directory);
     expect(third.resumed).toBe(true);
-    expect(third.isInDoubt('b')).toBe(true);
-    await third.done('b', 'B', 'digest');
+    expect(third.isInDoubt(run('b'))).toBe(true);
+    await third.done(run('b'), 'B', 'digest');
     await third.end(0);
     await third.close();
     expect(await readJournal(join(directory, JOURNAL_FILE))).toMatchObject({
@@ -76,7 +78,7 @@ describe('a journal', () => {
       await first.close();
       const next = await opened(directory, fingerprint);
       expect(next).toMatchObject({ resumed: false, earlier: { done: 0 } });
-      expect(next.isInDoubt('b')).toBe(false);
+      expect(next.isInDoubt(run('b'))).toBe(false);
       await next.close();
       expect(await readdir(directory)).toEqual([JOURNAL_FILE]);
     }
@@ -90,11 +92,11 @@ describe('a journal', () => {
     await writeFile(path, text.replace(/"tool_version":"[^"]*"/, '"tool_version":"0.0.0"'));
     const next = await opened(directory);
     expect(next.resumed).toBe(false);
-    expect(next.isInDoubt('b')).toBe(true);
+    expect(next.isInDoubt(run('b'))).toBe(true);
     await next.close();
     expect(await readdir(directory)).toEqual([JOURNAL_FILE]);
     const after = await opened(directory);
-    expect(after.isInDoubt('b')).toBe(true);
+    expect(after.isInDoubt(run('b'))).toBe(true);
     await after.close();
   });
 
@@ -111,7 +113,7 @@ describe('a journal', () => {
       const journal = await opened(directory);
       const begun = kept >= 3;
       expect(journal).toMatchObject({ resumed: true, earlier: { done: kept >= 4 ? 1 : 0 } });
-      expect(journal.isInDoubt('a')).toBe(begun && kept < 4);
+      expect(journal.isInDoubt(run('a'))).toBe(begun && kept < 4);
       await journal.end(3);
       await journal.close();
       const now = (await readFile(path, 'utf8')).split('\n');
@@ -142,10 +144,10 @@ describe('a journal', () => {
           const { length } = await readJournal(path);
           expect(length).toBeLessThanOrEqual(whole.length + inserted.length);
           const journal = await opened(directory);
-          await journal.intent('z');
+          await journal.intent(run('z'));
           await journal.close();
           const next = await opened(directory);
-          expect(next.isInDoubt('z')).toBe(true);
+          expect(next.isInDoubt(run('z'))).toBe(true);
           await next.close();
         },
       ),
@@ -160,9 +162,9 @@ describe('a journal', () => {
     const ids = Array.from({ length: 500 }, (_, index) => `run ${index}`);
     await Promise.all(
       ids.map(async (id) => {
-        await journal.intent(id);
+        await journal.intent(run(id));
         expect((await readFile(path, 'utf8')).includes(`"${id}"`)).toBe(true);
-        await journal.done(id, id, 'd');
+        await journal.done(run(id), id, 'd');
       }),
     );
     await journal.close();

@@ -133,7 +133,7 @@ describe('a new store', () => {
       losses: real.report.losses,
       experiments: real.report.experiments,
     });
-    expect(new Map(dry.runIds)).toEqual(new Map(real.runIds));
+    expect(new Map(dry.ids.of('run'))).toEqual(new Map(real.ids.of('run')));
   });
 
   it('keeps the source’s Default as experiment 0, with its times', async () => {
@@ -279,14 +279,14 @@ describe('ids', () => {
       await full({ run_id: 'no id!' }),
       await full({ run_id: C }),
     ]);
-    const { report, runIds, experimentIds } = await copyTo(memoryReader(source), root);
+    const { report, ids } = await copyTo(memoryReader(source), root);
     expect(lossCodes(report.losses)).toEqual(Array(4).fill('RUN_ID_TAKEN undefined'));
-    expect(runIds.get(C)).toBe(C);
-    for (const id of [A, B, 'tags', 'no id!']) expect(runIds.get(id)).toMatch(/^[0-9a-f]{32}$/);
-    expect(experimentIds.get('1')).toMatch(/^\d{18}$/);
+    expect(ids.of('run').get(C)).toBe(C);
+    for (const id of [A, B, 'tags', 'no id!']) expect(ids.of('run').get(id)).toMatch(/^[0-9a-f]{32}$/);
+    expect(ids.of('experiment').get('1')).toMatch(/^\d{18}$/);
     const again = await copyTo(memoryReader(source), root);
     expect(again.report.runs).toMatchObject({ created: 0, unchanged: 5 });
-    expect(new Map(again.runIds)).toEqual(new Map(runIds));
+    expect(new Map(again.ids.of('run'))).toEqual(new Map(ids.of('run')));
   });
 
   it('of parents are mapped, also of a parent that comes later or is in no selection', async () => {
@@ -299,7 +299,7 @@ describe('ids', () => {
     const stray = await full({ run_id: C, tags: { 'mlflow.parentRunId': 'unknown' } });
     const parent = await full({ run_id: B });
     const first = await copyTo(memoryReader(workspace([child, stray, parent])), root);
-    const parentId = first.runIds.get(B);
+    const parentId = first.ids.of('run').get(B);
     expect((await readRun(root, A)).run.tags).toEqual({ 'mlflow.parentRunId': parentId });
     expect((await readRun(root, C)).run.tags).toEqual({ 'mlferry.origin_parent': 'unknown' });
     const before = await treeOf(root);

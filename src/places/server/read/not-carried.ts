@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Findings } from '../../../model/findings.ts';
 import type { Experiment } from '../../../model/records.ts';
+import { endsJob } from '../../../util/ends-job.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
 import type { JsonRequest, TrackingClient } from '../connect/client.ts';
@@ -89,7 +90,7 @@ async function firstPage(
     } catch (error) {
       if (!(error instanceof MlferryError)) throw error;
       if (error.code === 'UNSUPPORTED' || error.code === 'NOT_FOUND') continue;
-      if (error.meaning.scope === 'job') throw error;
+      if (endsJob(error)) throw error;
       return error.message;
     }
   }

@@ -1,4 +1,5 @@
 import { type Dialect, dialectOf } from '../../../search/dialects.ts';
+import { endsJob } from '../../../util/ends-job.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { versionNumbers } from '../connect/capabilities.ts';
 import type { TrackingClient } from '../connect/client.ts';
@@ -29,7 +30,7 @@ async function isDatabase(client: TrackingClient): Promise<boolean> {
     });
     return false;
   } catch (error) {
-    if (!(error instanceof MlferryError) || error.meaning.scope === 'job') throw error;
+    if (!(error instanceof MlferryError) || endsJob(error)) throw error;
     return /duplicate/i.test(error.message);
   }
 }

@@ -1,4 +1,5 @@
 import { isKeyAllowed, prefix } from '../../../model/limits.ts';
+import { endsJob } from '../../../util/ends-job.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
 import type { SecondPass } from '../../place.ts';
@@ -93,7 +94,7 @@ async function orListed(
   try {
     await task();
   } catch (error) {
-    if (!(error instanceof MlferryError) || error.meaning.scope === 'job') throw error;
+    if (!(error instanceof MlferryError) || endsJob(error)) throw error;
     findings.failure({ code: error.code, object, message: error.message, hint: error.hint });
   }
 }

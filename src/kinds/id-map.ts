@@ -1,0 +1,24 @@
+/** Source id → target id of the objects of one kind that are on the target. */
+export type KindIds = Map<string, string>;
+
+/** Source id → target id of every object that is known to be on the target, by kind. */
+export interface IdMap {
+  of(kind: string): KindIds;
+}
+
+/** An empty {@link IdMap}. */
+export function createIdMap(): IdMap {
+  const byKind = new Map<string, KindIds>();
+  return {
+    of(kind) {
+      const ids = byKind.get(kind) ?? new Map<string, string>();
+      byKind.set(kind, ids);
+      return ids;
+    },
+  };
+}
+
+/** What remapping asks of an {@link IdMap}, and what a copy leaves. */
+export interface Ids {
+  of(kind: string): ReadonlyMap<string, string>;
+}

@@ -1,0 +1,23 @@
+import { type Selection, wantsWholeExperiments } from '../model/selection.ts';
+import type { ObjectKind, ObjectRecord } from './kind.ts';
+import { parentIdOf } from './marks.ts';
+import { allReferencesOf } from './remap-object.ts';
+
+/**
+ * Whether an object of a further kind belongs to a selection. Of whole experiments all do; of a choice of runs those that
+ * name a chosen object, or live in one. What lives in no experiment goes along when everything does, or when it names
+ * what is chosen. `isSeen`: whether an object of an earlier kind is chosen.
+ */
+export function isChosen(
+  of: ObjectKind,
+  record: ObjectRecord,
+  selection: Selection,
+  isSeen: (kind: string, id: string) => boolean,
+): boolean {
+  const parent = parentIdOf(of, record);
+  if (of.within !== undefined && parent !== undefined && of.within !== 'experiment')
+    return isSeen(of.within, parent);
+  const whole = wantsWholeExperiments(selection);
+  if (whole && (of.within !== undefined || selection.experiments.length === 0)) return true;
+  return allReferencesOf(of, record).some(({ kind, id }) => kind !== of.within && isSeen(kind, id));
+}

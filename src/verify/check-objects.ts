@@ -1,0 +1,51 @@
+import { isChosen } from '../kinds/is-chosen.ts';
+import { FURTHER_KINDS } from '../kinds/kinds.ts';
+import { idOf, nameOf } from '../kinds/marks.ts';
+import type { Experiment } from '../model/records.ts';
+import type { ObjectReader, Reader } from '../places/place.ts';
+import { endsJob } from '../util/ends-job.ts';
+import { asMlferryError } from '../util/errors.ts';
+import { type CheckFrame, readArtifacts } from './check-place.ts';
+
+/** Reads every object of the further kinds whole: its record and its files. What cannot be read is listed. */
+export async function checkObjects(
+  reader: Reader,
+  experiments: readonly Experiment[],
+  frame: CheckFrame,
+): Promise<void> {
+  const { selection, book, signal } = frame;
+  const chosen = new Set(experiments.map(({ experiment_id }) => `experiment ${experiment_id}`));
+  for (const of of FURTHER_KINDS) {
+    const source = reader.objects?.get(of.kind);
+    if (source === undefined) continue;
+    try {
+      for await (const object of source.read({ selection, experiments })) {
+        signal.throwIfAborted();
+        if (!isChosen(of, object.record, selection, (kind, id) => chosen.has(`${kind} ${id}`))) continue;
+        chosen.add(`${of.kind} ${idOf(of, object.record)}`);
+        await checkObject(object, frame);
+      }
+    } catch (error) {
+      const known = asMlferryError(error);
+      if (endsJob(known)) throw known;
+      const reason = `${known.message} (${known.code})`;
+      book.add({ kind: of.kind, symbol: '!', id: '', name: of.words.many, differences: [], reason });
+    }
+  }
+}
+
+async function checkObject(source: ObjectReader, frame: CheckFrame): Promise<void> {
+  const { of, record } = source;
+  const item = { kind: of.kind, id: idOf(of, record), name: nameOf(of, record), differences: [] };
+  try {
+    const { files, bytes } = frame.parts.artifacts
+      ? await readArtifacts(source, frame)
+      : { files: 0, bytes: 0 };
+    frame.progress.checked({ points: 0, files, bytes });
+    frame.book.add({ ...item, symbol: '=' });
+  } catch (error) {
+    const known = asMlferryError(error);
+    if (endsJob(known, ['CORRUPT', 'BUG'])) throw known;
+    frame.book.add({ ...item, symbol: '!', reason: `${known.message} (${known.code})` });
+  }
+}

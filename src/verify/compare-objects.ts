@@ -1,0 +1,184 @@
+import type { IdMap } from '../kinds/id-map.ts';
+import { isChosen } from '../kinds/is-chosen.ts';
+import type { ObjectKind, ObjectRecord } from '../kinds/kind.ts';
+import { FURTHER_KINDS } from '../kinds/kinds.ts';
+import { idOf, marksOf, nameOf } from '../kinds/marks.ts';
+import { remapObject } from '../kinds/remap-object.ts';
+import { ORIGIN_TAG, originRunId, withoutBookkeeping } from '../model/canonical.ts';
+import { toJson } from '../model/json.ts';
+import type { Experiment } from '../model/records.ts';
+import { ALL_ACTIVE } from '../model/selection.ts';
+import { ownValue, stringMap } from '../model/string-map.ts';
+import type { ObjectReader, ObjectSource, Reader } from '../places/place.ts';
+import { endsJob } from '../util/ends-job.ts';
+import { asMlferryError } from '../util/errors.ts';
+import { compareArtifacts } from './compare-artifacts.ts';
+import type { ComparisonFrame } from './comparison-frame.ts';
+import { type Difference, differenceOf, mapDifferences } from './difference.ts';
+
+/** What the comparison of experiments and runs knows of their copies. */
+export interface ComparedIds {
+  readonly ids: IdMap;
+  /** Selected experiments of the source, and where they are on the target. */
+  readonly sources: readonly Experiment[];
+  readonly targets: readonly Experiment[];
+}
+
+/** Compares the objects of the further kinds, kind after kind. A kind that the target cannot hold is an expected loss. */
+export async function compareObjects(
+  source: Reader,
+  target: Reader,
+  known: ComparedIds,
+  frame: ComparisonFrame,
+): Promise<void> {
+  for (const of of FURTHER_KINDS) {
+    const from = source.objects?.get(of.kind);
+    if (from === undefined) continue;
+    try {
+      await compareKind(of, from, source, target, known, frame);
+    } catch (error) {
+      const problem = asMlferryError(error);
+      if (endsJob(problem)) throw problem;
+      const reason = `${problem.message} (${problem.code})`;
+      frame.book.add({ kind: of.kind, symbol: '!', id: '', name: of.words.many, differences: [], reason });
+    }
+  }
+}
+
+async function compareKind(
+  of: ObjectKind,
+  from: ObjectSource,
+  source: Reader,
+  target: Reader,
+  known: ComparedIds,
+  frame: ComparisonFrame,
+): Promise<void> {
+  const { selection, book, expected, signal } = frame;
+  const to = target.objects?.get(of.kind);
+  const copies = to === undefined ? undefined : await copiesOf(of, to, source, target, known.targets);
+  for (const [id, copy] of copies ?? []) known.ids.of(of.kind).set(id, idOf(of, copy.record));
+  const seen = new Set<string>();
+  const isSeen = (kind: string, id: string) => known.ids.of(kind).has(id);
+  let left = 0;
+  for await (const object of from.read({ selection, experiments: known.sources })) {
+    signal.throwIfAborted();
+    if (!isChosen(of, object.record, selection, isSeen)) continue;
+    const id = idOf(of, object.record);
+    seen.add(id);
+    if (to === undefined) {
+      known.ids.of(of.kind).set(id, id);
+      left += 1;
+      continue;
+    }
+    await comparePair(object, copies?.get(id), to, { source, target }, known.ids, frame);
+  }
+  if (left > 0) {
+    const detail = `${target.info.location} cannot hold ${of.words.many}: ${left} stay behind`;
+    expected.loss({ code: 'KIND_NOT_HELD', key: of.kind, count: left, detail });
+  }
+  if (selection.experiments.length + selection.runs.length > 0) return;
+  for (const [id, { record }] of copies ?? []) {
+    if (seen.has(id)) continue;
+    const item = { kind: of.kind, id: idOf(of, record), name: nameOf(of, record), differences: [] };
+    book.add({
+      ...item,
+      symbol: '-',
+      reason: `a copy of ${of.words.one} ${id}, which the source does not have`,
+    });
+  }
+}
+
+/** The target's objects that are this source's, by the source's id. */
+async function copiesOf(
+  of: ObjectKind,
+  to: ObjectSource,
+  source: Reader,
+  target: Reader,
+  experiments: readonly Experiment[],
+): Promise<Map<string, ObjectReader>> {
+  const copies = new Map<string, ObjectReader>();
+  for await (const object of to.read({ selection: { ...ALL_ACTIVE, view: 'all' }, experiments })) {
+    const origin = ownValue(tagsOf(object.record), ORIGIN_TAG);
+    if (target.representation === undefined) copies.set(idOf(of, object.record), object);
+    else if (origin?.startsWith(`${source.info.fingerprint}/`) === true)
+      copies.set(originRunId(origin), object);
+  }
+  return copies;
+}
+
+async function comparePair(
+  source: ObjectReader,
+  copy: ObjectReader | undefined,
+  to: ObjectSource,
+  { source: sourcePlace, target }: { source: Reader; target: Reader },
+  ids: IdMap,
+  frame: ComparisonFrame,
+): Promise<void> {
+  const { of, record } = source;
+  const { book, expected, parts, progress } = frame;
+  const item = { kind: of.kind, id: idOf(of, record), name: nameOf(of, record) };
+  if (copy === undefined) {
+    book.add({ ...item, symbol: '+', differences: [] });
+    return;
+  }
+  const target_id = idOf(of, copy.record);
+  try {
+    const keepsIds = target.representation === undefined;
+    const wanted = keepsIds ? record : remapObject(of, record, { id: target_id }, ids);
+    const fitted = to.represent?.(wanted, copy.record) ?? { record: wanted, losses: [] };
+    const differences = recordDifferences(of, fitted.record, copy.record, keepsIds);
+    for (const loss of fitted.losses) expected.loss({ ...loss, of: item });
+    if (parts.artifacts && of.artifacts) {
+      const found = await compareArtifacts(source, copy, {
+        placement: (path) => ({ path }),
+        quick: parts.quick,
+        ownFiles: !keepsIds,
+        isHidden: () => false,
+        sourceKind: sourcePlace.info.kind,
+        targetKind: target.info.kind,
+        onBytes: (count) => progress.amount(0, count),
+      });
+      differences.push(...found.differences);
+      for (const loss of found.losses) expected.loss({ ...loss, of: item });
+      progress.checked({ points: 0, files: found.files, bytes: found.bytes });
+    }
+    book.add({ ...item, target_id, symbol: differences.length > 0 ? '*' : '=', differences });
+  } catch (error) {
+    const known = asMlferryError(error);
+    if (endsJob(known, ['CORRUPT', 'TRUNCATED', 'BUG'])) throw known;
+    const reason = `${known.message} (${known.code})`;
+    book.add({ ...item, target_id, symbol: '!', differences: [], reason });
+  }
+}
+
+/** The fields in which a record is not the expected one; what a place sets itself counts only where records are kept. */
+function recordDifferences(
+  of: ObjectKind,
+  expected: ObjectRecord,
+  present: ObjectRecord,
+  keepsIds: boolean,
+): Difference[] {
+  const placed = new Set(marksOf(of.schema).flatMap(({ placed: is, path }) => (is === true ? path : [])));
+  const fields = new Set([...Object.keys(expected), ...Object.keys(present)]);
+  return [...fields].flatMap((field) => {
+    if (!keepsIds && placed.has(field)) return [];
+    const [a, b] = [expected[field], present[field]];
+    const [left, right] = [stringMap.safeParse(a ?? {}), stringMap.safeParse(b ?? {})];
+    if (left.success && right.success) {
+      const own = (tags: Readonly<Record<string, string>>) =>
+        field === 'tags' && !keepsIds ? withoutBookkeeping(tags) : tags;
+      return mapDifferences(`${field}.`, own(left.data), own(right.data));
+    }
+    return differenceOf(field, shown(a), shown(b));
+  });
+}
+
+function shown(value: unknown): string | number | null | undefined {
+  if (value === undefined || value === null || typeof value === 'string' || typeof value === 'number')
+    return value;
+  return toJson(value);
+}
+
+function tagsOf(record: ObjectRecord): Readonly<Record<string, string>> {
+  return stringMap.safeParse(record.tags).data ?? {};
+}
