@@ -1,7 +1,7 @@
 import type { Manager } from '../places/place.ts';
 import { MlferryError } from '../util/errors.ts';
-import type { CarryOut, Outcome } from './carry-out.ts';
 import type { Plan, RunChange } from './changes.ts';
+import type { CarryOut, Outcome } from './outcome.ts';
 import { readRuns } from './read-runs.ts';
 
 /** So many runs more than planned, and something is wrong. */

@@ -1,27 +1,11 @@
-import type { Findings } from '../model/findings.ts';
 import type { Manager } from '../places/place.ts';
 import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
 import { carryOutInBulk } from './bulk.ts';
 import { type ExperimentChange, hasTags, isInState, type Plan, type RunChange } from './changes.ts';
+import type { CarryOut, Outcome } from './outcome.ts';
 import { readRuns } from './read-runs.ts';
-
-/** What carrying out needs besides the plan. */
-export interface CarryOut {
-  readonly manager: Manager;
-  readonly concurrency: number;
-  readonly signal: AbortSignal;
-  readonly findings: Findings;
-  /** Told after each object. */
-  readonly progress: (done: number) => void;
-}
-
-/** How many objects were changed (as the place itself says afterwards) and how many could not be. */
-export interface Outcome {
-  changed: number;
-  failed: number;
-}
 
 /**
  * Carries a plan out: experiments become active first and are deleted last; of runs the deepest descendants come first, and

@@ -5,7 +5,9 @@ import type { Experiment } from '../model/records.ts';
 import type { ObjectReader, Reader } from '../places/place.ts';
 import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError } from '../util/errors.ts';
-import { type CheckFrame, readArtifacts } from './check-place.ts';
+import type { CheckFrame } from './check-frame.ts';
+import { OF_OBJECT } from './damage.ts';
+import { readArtifacts } from './read-artifacts.ts';
 
 /** Reads every object of the further kinds whole: its record and its files. What cannot be read is listed. */
 export async function checkObjects(
@@ -45,7 +47,7 @@ async function checkObject(source: ObjectReader, frame: CheckFrame): Promise<voi
     frame.book.add({ ...item, symbol: '=' });
   } catch (error) {
     const known = asMlferryError(error);
-    if (endsJob(known, ['CORRUPT', 'BUG'])) throw known;
+    if (endsJob(known, OF_OBJECT)) throw known;
     frame.book.add({ ...item, symbol: '!', reason: `${known.message} (${known.code})` });
   }
 }

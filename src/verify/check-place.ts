@@ -1,27 +1,16 @@
 import { latestPoints } from '../model/latest-points.ts';
 import type { Experiment } from '../model/records.ts';
-import type { Selection } from '../model/selection.ts';
-import type { ArtifactOwner, Reader, RunReader } from '../places/place.ts';
+import type { Reader, RunReader } from '../places/place.ts';
 import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
+import type { CheckFrame } from './check-frame.ts';
 import { checkObjects } from './check-objects.ts';
 import { latestDifferences } from './compare-record.ts';
-import type { ComparedParts } from './compare-run.ts';
 import { EXACT } from './compare-series.ts';
+import { OF_OBJECT } from './damage.ts';
 import { chunksOf } from './pair-runs.ts';
-import type { ProgressCounter } from './progress-counter.ts';
-import type { Verdictbook } from './report.ts';
-
-/** How one place is checked. */
-export interface CheckFrame {
-  readonly selection: Selection;
-  readonly parts: ComparedParts;
-  readonly concurrency: number;
-  readonly signal: AbortSignal;
-  readonly book: Verdictbook;
-  readonly progress: ProgressCounter;
-}
+import { readArtifacts } from './read-artifacts.ts';
 
 const CHUNK = 100;
 
@@ -68,7 +57,7 @@ async function checkRun(source: RunReader, experiment: Experiment, frame: CheckF
     progress.runDone(false);
   } catch (error) {
     const known = asMlferryError(error);
-    if (endsJob(known, ['CORRUPT', 'BUG'])) throw known;
+    if (endsJob(known, OF_OBJECT)) throw known;
     book.add({ ...item, symbol: '!', reason: `${known.message} (${known.code})` });
     progress.runDone(true);
   }
@@ -93,29 +82,4 @@ async function readSeries(source: RunReader, { progress }: CheckFrame): Promise<
     );
   }
   return count;
-}
-
-/** Reads the files of a run or another object through. */
-export async function readArtifacts(
-  source: ArtifactOwner,
-  { parts, progress }: Pick<CheckFrame, 'parts' | 'progress'>,
-): Promise<{ files: number; bytes: number }> {
-  let files = 0;
-  let bytes = 0;
-  for await (const entry of source.artifacts()) {
-    files += 1;
-    if (parts.quick) {
-      bytes += entry.size ?? 0;
-      continue;
-    }
-    const body = await source.open(entry);
-    if (body === undefined) continue;
-    for await (const chunk of body) {
-      if (!(chunk instanceof Uint8Array))
-        throw new MlferryError('BUG', `${entry.path} gave something else than bytes`);
-      bytes += chunk.length;
-      progress.amount(0, chunk.length);
-    }
-  }
-  return { files, bytes };
 }

@@ -14,6 +14,7 @@ import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError } from '../util/errors.ts';
 import { compareArtifacts } from './compare-artifacts.ts';
 import type { ComparisonFrame } from './comparison-frame.ts';
+import { OF_OBJECT } from './damage.ts';
 import { type Difference, differenceOf, mapDifferences } from './difference.ts';
 
 /** What the comparison of experiments and runs knows of their copies. */
@@ -145,7 +146,7 @@ async function comparePair(
     book.add({ ...item, target_id, symbol: differences.length > 0 ? '*' : '=', differences });
   } catch (error) {
     const known = asMlferryError(error);
-    if (endsJob(known, ['CORRUPT', 'TRUNCATED', 'BUG'])) throw known;
+    if (endsJob(known, OF_OBJECT)) throw known;
     const reason = `${known.message} (${known.code})`;
     book.add({ ...item, target_id, symbol: '!', differences: [], reason });
   }

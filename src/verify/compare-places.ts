@@ -13,6 +13,7 @@ import { compareExperiment } from './compare-experiment.ts';
 import { type ComparedIds, compareObjects } from './compare-objects.ts';
 import { compareRun, type RunFrame } from './compare-run.ts';
 import type { ComparisonFrame } from './comparison-frame.ts';
+import { OF_OBJECT } from './damage.ts';
 import { listUnmatched } from './list-unmatched.ts';
 import { chunksOf, pairRuns, type RunPair } from './pair-runs.ts';
 import { createTargetIndex, EVERYTHING, type TargetIndex } from './target-index.ts';
@@ -225,14 +226,11 @@ async function comparePair(
     progress.runDone(false);
   } catch (error) {
     const known = asMlferryError(error);
-    if (endsJob(known, OF_RUN)) throw known;
+    if (endsJob(known, OF_OBJECT)) throw known;
     book.add({ ...item, target_id: copy.run_id, symbol: '!', differences: [], reason: reasonOf(known) });
     progress.runDone(true);
   }
 }
-
-/** Damage that a stream shows while it is read concerns the run at hand. */
-const OF_RUN = ['CORRUPT', 'TRUNCATED', 'BUG'] as const;
 
 /** Whether the target's run is the source's own record: archives and streams keep it, and so does what was archived. */
 function isKept(source: Run, copy: Run, target: Reader): boolean {

@@ -153,6 +153,22 @@ describe.each(['.tar', '.ndjson'])('an unfinished %s', (suffix) => {
     }
   });
 
+  it('keeps a run whose artifact URI holds credentials, which the file does not have', async () => {
+    const plain = await twoExperiments();
+    const workspace = withRun(plain, 'run-1-2', (run) => [
+      { ...run, run: { ...run.run, artifact_uri: 'https://user:secret@host/1/run-1-2/artifacts' } },
+    ]);
+    const path = newPath(suffix);
+    expect(await attempt({ workspace, path, stopAt: 6, more: artifactsDir() })).toBe('stopped');
+    const ids = workspace.flatMap(({ runs }) => runs.map(({ run }) => run.run_id));
+    expect(ids.slice(0, 6)).toContain('run-1-2');
+    expect(await attempt({ workspace, path, more: artifactsDir() })).toEqual({
+      unchanged: ids.slice(0, 6),
+      failed: [],
+    });
+    expect((await readFile(path)).includes('secret')).toBe(false);
+  });
+
   it('follows the source where it has changed meanwhile', async () => {
     const before = await twoExperiments();
     const added = await makeRun({ run_id: 'added', start_time: 2 });

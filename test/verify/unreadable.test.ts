@@ -3,6 +3,7 @@ import { createLedger } from '../../src/job/ledger.ts';
 import { ALL_ACTIVE } from '../../src/model/selection.ts';
 import type { Reader, RunReader } from '../../src/places/place.ts';
 import { MlferryError } from '../../src/util/errors.ts';
+import { checkPlace } from '../../src/verify/check-place.ts';
 import { compareRuns } from '../../src/verify/compare-places.ts';
 import { createProgressCounter } from '../../src/verify/progress-counter.ts';
 import { createVerdictbook, verifyStatus } from '../../src/verify/report.ts';
@@ -70,6 +71,29 @@ test.each(['source', 'target'])(
     expect(verifyStatus(undefined, book)).toBe(3);
   },
 );
+
+test('a stream that is cut while it is read costs the run at hand, checked alone or compared', async () => {
+  const cut = () => {
+    throw new MlferryError('TRUNCATED', 'the stream ends within line 7');
+  };
+  const spoil = (run: RunReader) => (run.run.run_name === 'first' ? { ...run, metrics: cut } : run);
+  const two = await compared(await reader(spoil), await reader());
+  const one = createVerdictbook(false);
+  await checkPlace(await reader(spoil), {
+    selection: ALL_ACTIVE,
+    parts: { metrics: true, artifacts: true, quick: false },
+    concurrency: 2,
+    signal: new AbortController().signal,
+    book: one,
+    progress: createProgressCounter(undefined),
+  });
+  for (const book of [one, two]) {
+    expect(book.runs).toMatchObject({ same: 1, unreadable: 1 });
+    expect(book.items).toMatchObject([
+      { symbol: '!', name: 'first', reason: 'the stream ends within line 7 (TRUNCATED)' },
+    ]);
+  }
+});
 
 test('a server that goes away ends it', async () => {
   const gone = () => {

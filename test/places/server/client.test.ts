@@ -1,8 +1,9 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { isTooLarge, type TrackingClient } from '../../../src/places/server/connect/client.ts';
+import { isTooLarge } from '../../../src/places/server/connect/client.ts';
 import { serverAnswer } from '../../../src/places/server/connect/problems.ts';
+import type { TrackingClient } from '../../../src/places/server/connect/tracking-client.ts';
 import { connectTo } from './connect-to.ts';
 import { type Answer, cut, type FakeServer, type SeenRequest, startFake, status } from './fake-server.ts';
 

@@ -1,6 +1,7 @@
 import { parseLocation } from '../../../src/places/location.ts';
 import type { PlaceOptions } from '../../../src/places/place.ts';
-import { connect, type TrackingClient } from '../../../src/places/server/connect/client.ts';
+import { connect } from '../../../src/places/server/connect/client.ts';
+import type { TrackingClient } from '../../../src/places/server/connect/tracking-client.ts';
 import { placeOptions } from './place-options.ts';
 
 /** A client of the server at this location. */

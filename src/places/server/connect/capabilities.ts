@@ -1,7 +1,3 @@
-import { z } from 'zod';
-import { MlferryError } from '../../../util/errors.ts';
-import type { TrackingClient } from './client.ts';
-
 /** What a tracking server is and has, learnt when connecting. */
 export interface Capabilities {
   /** MLflow's version (`3.6.0`); `undefined` when the server does not tell. */
@@ -12,54 +8,6 @@ export interface Capabilities {
   readonly workspaces: boolean;
   /** Whether it is Databricks: other search dialect, own bulk routes, and none of the routes that tell a version. */
   readonly databricks: boolean;
-}
-
-/** Repeats of the first requests: a mistyped address should be noticed soon. */
-const FEW = 2;
-const serverInfo = z.object({
-  store_type: z.string().optional(),
-  workspaces_enabled: z.boolean().optional(),
-});
-
-/** What {@link probeServer} needs of the client that is being made. */
-interface Probe extends Pick<TrackingClient, 'call' | 'location' | 'workspace'> {
-  readonly databricks: boolean;
-  text(path: string, repeats: number): Promise<string>;
-}
-
-/**
- * Asks a server what it is: `/version` (MLflow 2.1 and newer), `server-info` (3.10 and newer), and one search, which
- * shows that it is MLflow and lets us in. Databricks is asked the search only. Throws NOT_MLFLOW, DENIED, UNAVAILABLE, and UNSUPPORTED for a workspace on a
- * server without workspaces.
- */
-export async function probeServer(probe: Probe): Promise<Capabilities> {
-  const { call, text, location, workspace, databricks } = probe;
-  const version = databricks ? undefined : (await unlessAbsent(text('/version', FEW)))?.trim();
-  const info = databricks
-    ? undefined
-    : await unlessAbsent(
-        call({ method: 'GET', path: '/api/3.0/mlflow/server-info', schema: serverInfo, repeats: FEW }),
-      );
-  if (workspace !== undefined && info?.workspaces_enabled !== true) {
-    throw new MlferryError('UNSUPPORTED', `${location}: the server has no workspaces`, {
-      hint: 'Leave ?workspace= out, or enable workspaces on the server (MLflow 3.10 or newer).',
-    });
-  }
-  await mustBeTracking(location, () =>
-    call({
-      method: 'GET',
-      path: '/api/2.0/mlflow/experiments/search',
-      query: { max_results: 1 },
-      schema: z.looseObject({}),
-      repeats: FEW,
-    }),
-  );
-  return {
-    version: version !== undefined && /^\d+\.\d+[\w.+-]{0,40}$/.test(version) ? version : undefined,
-    store_type: info?.store_type,
-    workspaces: info?.workspaces_enabled ?? false,
-    databricks,
-  };
 }
 
 /** Whether the server's version is `minimum` (`2.17`, `3.10.1`) or newer; an unknown version is not. */
@@ -76,26 +24,4 @@ export function isAtLeast(server: Capabilities, minimum: string): boolean {
 /** The numbers of `3.6.1.dev0`: 3, 6, 1. */
 export function versionNumbers(version: string): number[] {
   return (/^\d+(?:\.\d+)*/.exec(version)?.[0] ?? '').split('.').map(Number);
-}
-
-const ABSENT = ['UNSUPPORTED', 'NOT_FOUND', 'NOT_MLFLOW'];
-
-async function unlessAbsent<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof MlferryError && ABSENT.includes(error.code)) return undefined;
-    throw error;
-  }
-}
-
-async function mustBeTracking(location: string, search: () => Promise<unknown>): Promise<void> {
-  try {
-    await search();
-  } catch (error) {
-    if (!(error instanceof MlferryError) || error.code !== 'UNSUPPORTED') throw error;
-    throw new MlferryError('NOT_MLFLOW', `${location}: no MLflow tracking server answers here`, {
-      cause: error,
-    });
-  }
 }

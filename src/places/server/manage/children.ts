@@ -3,7 +3,7 @@ import type { Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
 import type { ChildRun } from '../../place.ts';
-import type { TrackingClient } from '../connect/client.ts';
+import type { TrackingClient } from '../connect/tracking-client.ts';
 import { experimentIds } from '../read/experiment-ids.ts';
 import type { TargetRoutes } from '../write/target-routes.ts';
 

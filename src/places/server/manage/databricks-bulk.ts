@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { BulkManager } from '../../place.ts';
-import type { TrackingClient } from '../connect/client.ts';
+import type { TrackingClient } from '../connect/tracking-client.ts';
 
 /** Most runs that one request may ask for (Databricks REST API, delete-runs and restore-runs). */
 const MOST = 10_000;

@@ -7,14 +7,12 @@ import type { Findings } from '../../../model/findings.ts';
 import type { Run } from '../../../model/records.ts';
 import { errorCodes, MlferryError } from '../../../util/errors.ts';
 import type { ArtifactEntry } from '../../place.ts';
-import type { TrackingClient } from '../connect/client.ts';
-import { pageTokens } from '../connect/page-tokens.ts';
+import type { TrackingClient } from '../connect/tracking-client.ts';
+import { listDirectory } from './artifact-pages.ts';
 import { artifactPage } from './schemas.ts';
 
 /** Directories that are listed ahead of the one being handed out. */
 const AHEAD = 4;
-/** Files of one directory that are held in memory, to be sorted. */
-const MOST_IN_DIRECTORY = 1_000_000;
 
 interface ListedEntry {
   readonly path: string;
@@ -97,30 +95,11 @@ async function proxyLevel(
 }
 
 async function runLevel(client: TrackingClient, { run_id }: Run, directory: string): Promise<ListedEntry[]> {
-  const entries = new Map<string, ListedEntry>();
-  const name = `Artifacts of run ${run_id}`;
-  const follow = pageTokens(name);
-  let page_token: string | undefined;
-  do {
-    const before = entries.size;
-    const answer = await client.call({
-      method: 'GET',
-      path: '/api/2.0/mlflow/artifacts/list',
-      query: { run_id, path: directory === '' ? undefined : directory, page_token },
-      schema: artifactPage,
-    });
-    for (const { path, is_dir, file_size } of answer.files) {
-      // Some stores answer the listing of a file with the file itself.
-      if (path !== directory) entries.set(path, { path, isDirectory: is_dir, size: Number(file_size ?? 0) });
-    }
-    if (entries.size > MOST_IN_DIRECTORY) {
-      const where = directory === '' ? 'its root' : quote(directory);
-      throw new MlferryError('SERVER_ERROR', `${name}: ${where} has more than ${MOST_IN_DIRECTORY} files`);
-    }
-    page_token =
-      answer.files.length === 0 ? undefined : follow(answer.next_page_token, entries.size > before);
-  } while (page_token !== undefined);
-  return [...entries.values()];
+  return (await listDirectory(client, run_id, directory)).map(({ path, is_dir, file_size }) => ({
+    path,
+    isDirectory: is_dir,
+    size: Number(file_size ?? 0),
+  }));
 }
 
 function isUsable(

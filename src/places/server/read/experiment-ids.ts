@@ -1,4 +1,4 @@
-import type { TrackingClient } from '../connect/client.ts';
+import type { TrackingClient } from '../connect/tracking-client.ts';
 import { searchExperiments } from './searches.ts';
 
 /** Experiments that one runs/search may name: Databricks refuses more than 100 (mlflow#13590). */

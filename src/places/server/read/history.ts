@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Point } from '../../../model/records.ts';
 import { bytesOf } from '../connect/body.ts';
-import type { TrackingClient } from '../connect/client.ts';
 import { pageTokens } from '../connect/page-tokens.ts';
+import type { TrackingClient } from '../connect/tracking-client.ts';
 import type { PointSequence } from './point-store.ts';
 import { compareByTime, parseMetric } from './points.ts';
 import { splitJsonList } from './split-json.ts';

@@ -4,7 +4,7 @@ import type { Experiment } from '../../../model/records.ts';
 import { endsJob } from '../../../util/ends-job.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
-import type { JsonRequest, TrackingClient } from '../connect/client.ts';
+import type { JsonRequest, TrackingClient } from '../connect/tracking-client.ts';
 import { countedPage, type ServerRun } from './schemas.ts';
 
 /** What an experiment holds besides runs, which records have no kind for yet: reported, one cheap request each. */

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import type { Run } from '../../../model/records.ts';
-import type { TrackingClient } from '../connect/client.ts';
+import type { TrackingClient } from '../connect/tracking-client.ts';
 import { createBulkHistory, type KeyHistories } from './bulk-history.ts';
 import { createPointStore, type PointBudget, type PointSequence, type PointStore } from './point-store.ts';
 

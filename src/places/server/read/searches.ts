@@ -1,8 +1,9 @@
 import type { z } from 'zod';
 import type { Experiment } from '../../../model/records.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import { isTooLarge, type TrackingClient } from '../connect/client.ts';
+import { isTooLarge } from '../connect/client.ts';
 import { pageTokens } from '../connect/page-tokens.ts';
+import type { TrackingClient } from '../connect/tracking-client.ts';
 import { countedPage, experimentPage, runPage, type ServerRun } from './schemas.ts';
 
 /** MLflow's view types of experiments and runs. */

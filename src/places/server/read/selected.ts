@@ -3,7 +3,7 @@ import { compareInt64 } from '../../../model/int64.ts';
 import type { Experiment, Run } from '../../../model/records.ts';
 import { globMatcher, type Selection, selectsExperiment, selectsRun } from '../../../model/selection.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import type { TrackingClient } from '../connect/client.ts';
+import type { TrackingClient } from '../connect/tracking-client.ts';
 import { experimentGet, runGet, type ServerRun } from './schemas.ts';
 import { searchExperiments } from './searches.ts';
 

@@ -2,7 +2,7 @@ import { type Dialect, dialectOf } from '../../../search/dialects.ts';
 import { endsJob } from '../../../util/ends-job.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { versionNumbers } from '../connect/capabilities.ts';
-import type { TrackingClient } from '../connect/client.ts';
+import type { TrackingClient } from '../connect/tracking-client.ts';
 import { trySearch } from './searches.ts';
 
 /** An experiment id that no server gives. */

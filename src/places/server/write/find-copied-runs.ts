@@ -1,7 +1,7 @@
 import { ORIGIN_TAG, originRunId } from '../../../model/canonical.ts';
 import type { Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
-import type { TrackingClient } from '../connect/client.ts';
+import type { TrackingClient } from '../connect/tracking-client.ts';
 import { experimentIds } from '../read/experiment-ids.ts';
 import { COPIED_RUNS } from './known-runs.ts';
 import type { TargetRoutes } from './target-routes.ts';

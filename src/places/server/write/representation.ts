@@ -5,7 +5,7 @@ import type { DatasetInput, Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import type { FittedTags, Representation, RepresentedRun } from '../../representation.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
-import type { TrackingClient } from '../connect/client.ts';
+import type { TrackingClient } from '../connect/tracking-client.ts';
 import { safeName } from './artifact-names.ts';
 import { fitExperimentTags } from './experiment-tags.ts';
 import { inputKey } from './run-changes.ts';

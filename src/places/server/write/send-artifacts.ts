@@ -9,7 +9,7 @@ import { MlferryError } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
 import type { ArtifactEntry, RunReader } from '../../place.ts';
 import { bytesOf } from '../connect/body.ts';
-import type { TrackingClient } from '../connect/client.ts';
+import type { TrackingClient } from '../connect/tracking-client.ts';
 import { directoriesOf, freeName, parentOf, RENAMED_FILE, safeName } from './artifact-names.ts';
 import type { TargetRoutes } from './target-routes.ts';
 

@@ -7,7 +7,7 @@ import { createPointSet, type PointSet } from '../../../model/point-set.ts';
 import type { Point } from '../../../model/records.ts';
 import type { WriterOptions } from '../../place.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
-import type { TrackingClient } from '../connect/client.ts';
+import type { TrackingClient } from '../connect/tracking-client.ts';
 import { readHistory } from '../read/history.ts';
 import type { Patience } from './create-once.ts';
 import { BATCH_LIMITS, type BatchLimits } from './log-batches.ts';

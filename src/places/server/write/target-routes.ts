@@ -3,9 +3,11 @@ import type { Int64 } from '../../../model/int64.ts';
 import type { DatasetInput, Experiment, Run } from '../../../model/records.ts';
 import type { StringMap } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import { isTooLarge, type TrackingClient } from '../connect/client.ts';
+import { isTooLarge } from '../connect/client.ts';
 import { pageTokens } from '../connect/page-tokens.ts';
-import { artifactPage, experimentGet, runGet, runPage } from '../read/schemas.ts';
+import type { TrackingClient } from '../connect/tracking-client.ts';
+import { listDirectory } from '../read/artifact-pages.ts';
+import { experimentGet, runGet, runPage } from '../read/schemas.ts';
 import { searchExperiments, type ViewType } from '../read/searches.ts';
 import type { Batch } from './log-batches.ts';
 
@@ -147,16 +149,10 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
     },
     searchRuns,
     async listArtifacts(run_id, directory) {
-      const query = { run_id, path: directory === '' ? undefined : directory };
-      const { files } = await client.call({
-        method: 'GET',
-        path: `${API}/artifacts/list`,
-        query,
-        schema: artifactPage,
-      });
-      return files
-        .filter(({ path }) => path !== directory)
-        .map(({ path, is_dir, file_size }) => ({ path, size: is_dir ? undefined : Number(file_size ?? 0) }));
+      return (await listDirectory(client, run_id, directory)).map(({ path, is_dir, file_size }) => ({
+        path,
+        size: is_dir ? undefined : Number(file_size ?? 0),
+      }));
     },
     async createExperiment(name, tags) {
       return (await change('experiments/create', { name, tags: pairs(tags) }, createdExperiment, false))

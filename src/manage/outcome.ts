@@ -1,0 +1,18 @@
+import type { Findings } from '../model/findings.ts';
+import type { Manager } from '../places/place.ts';
+
+/** What carrying out needs besides the plan. */
+export interface CarryOut {
+  readonly manager: Manager;
+  readonly concurrency: number;
+  readonly signal: AbortSignal;
+  readonly findings: Findings;
+  /** Told after each object. */
+  readonly progress: (done: number) => void;
+}
+
+/** How many objects were changed (as the place itself says afterwards) and how many could not be. */
+export interface Outcome {
+  changed: number;
+  failed: number;
+}
