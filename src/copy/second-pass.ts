@@ -1,6 +1,5 @@
 import {
   type OwnIds,
-  PARENT_TAG,
   type RunIds,
   referenceKept,
   references,
@@ -9,6 +8,7 @@ import {
 } from '../kinds/remap.ts';
 import { DIGEST_TAG, ORIGIN_PARENT_TAG } from '../model/canonical.ts';
 import type { Loss } from '../model/findings.ts';
+import { PARENT_TAG } from '../model/mlflow/tags.ts';
 import type { SecondPass, Writer } from '../places/place.ts';
 
 /** Tags of a copied run that refer to runs which were not on the target when it was written. */

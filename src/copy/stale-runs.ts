@@ -1,6 +1,6 @@
 import { renamed } from '../job/rename.ts';
-import { PARENT_TAG } from '../kinds/remap.ts';
 import { runDigest, withoutDeletedRuns } from '../model/canonical.ts';
+import { PARENT_TAG } from '../model/mlflow/tags.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import { wantsWholeExperiments } from '../model/selection.ts';
 import { ownValue } from '../model/string-map.ts';

@@ -2,14 +2,12 @@ import {
   EARLIER_ORIGINS_TAG,
   ORIGIN_PARENT_TAG,
   ORIGIN_TAG,
-  PARENT_TAG,
   withoutBookkeeping,
 } from '../model/canonical.ts';
 import type { Loss } from '../model/findings.ts';
+import { MODEL_HISTORY_TAG, PARENT_TAG, ROOT_TAG } from '../model/mlflow/tags.ts';
 import type { DatasetInput, Run } from '../model/records.ts';
 import { ownValue, type StringMap } from '../model/string-map.ts';
-
-export { PARENT_TAG };
 
 /** Source id → target id of every run that is known to be on the target. */
 export type RunIds = Pick<ReadonlyMap<string, string>, 'has' | 'get'>;
@@ -23,9 +21,6 @@ export interface OwnIds {
   readonly experiment_id: string;
   readonly artifact_uri: string;
 }
-
-const ROOT_TAG = 'mlflow.rootRunId';
-const MODEL_HISTORY_TAG = 'mlflow.log-model.history';
 
 const RUN_URI = /\bruns:\/+([\w-]+)/g;
 const HISTORY_RUN_ID = /"run_id"\s*:\s*"([^"\\]+)"/g;

@@ -1,5 +1,6 @@
 import type { Int64 } from '../model/int64.ts';
 import type { MetricValue } from '../model/metric-value.ts';
+import { RUN_NAME_TAG } from '../model/mlflow/tags.ts';
 import type { Point, Run } from '../model/records.ts';
 import { ownValue } from '../model/string-map.ts';
 
@@ -40,7 +41,7 @@ const tag = (key: string) => (run: CsvRun) => ownValue(run.tags, key) ?? '';
 /** Columns of Databricks' "Download CSV". */
 const DATABRICKS: WideLayout['columns'] = [
   ['Run ID', ({ run_id }) => run_id],
-  ['Name', (run) => run.run_name || tag('mlflow.runName')(run)],
+  ['Name', (run) => run.run_name || tag(RUN_NAME_TAG)(run)],
   ['Source Type', tag('mlflow.source.type')],
   ['Source Name', tag('mlflow.source.name')],
   ['User', (run) => ownValue(run.tags, 'mlflow.user') ?? run.user_id],

@@ -1,3 +1,4 @@
+import { RUN_NAME_TAG } from '../model/mlflow/tags.ts';
 import { ALL_ACTIVE } from '../model/selection.ts';
 import type { TagChanges } from '../places/place.ts';
 import { MlferryError } from '../util/errors.ts';
@@ -12,7 +13,7 @@ export async function tagRuns(
   options: ChoiceOptions,
 ): Promise<ManageReport> {
   if (Object.keys(tags).length === 0) throw new MlferryError('USAGE', 'No tag is named');
-  if (Object.hasOwn(tags, 'mlflow.runName'))
+  if (Object.hasOwn(tags, RUN_NAME_TAG))
     throw new MlferryError('USAGE', 'The tag mlflow.runName is the name of the run', {
       hint: 'Use mlferry runs rename.',
     });

@@ -72,8 +72,6 @@ export function runDigest(record: Run): string {
 
 /** Where a copied run came from: `<fingerprint>/<source run_id>`. Sent in the create, so a lost answer can be found again. */
 export const ORIGIN_TAG = 'mlferry.origin';
-/** MLflow's tag that makes a run a child. */
-export const PARENT_TAG = 'mlflow.parentRunId';
 /** {@link runDigest} of the source run, set last: a run without it is not complete. */
 export const DIGEST_TAG = 'mlferry.digest';
 /** The source's `mlflow.parentRunId` when the parent was not copied along. */

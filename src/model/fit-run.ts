@@ -1,5 +1,6 @@
 import type { Loss } from './findings.ts';
-import { fits, isKeyAllowed, prefix, type TargetLimits } from './limits.ts';
+import { fits, isKeyAllowed, prefix, type TargetLimits } from './mlflow/limits.ts';
+import { RUN_NAME_TAG } from './mlflow/tags.ts';
 import type { DatasetInput, Run } from './records.ts';
 import { ownValue, type StringMap } from './string-map.ts';
 
@@ -23,9 +24,6 @@ export interface FittedRun {
   readonly oversize: Oversize | undefined;
   readonly losses: readonly RunLoss[];
 }
-
-/** The tag that MLflow keeps equal to the run's name. */
-export const RUN_NAME_TAG = 'mlflow.runName';
 
 /**
  * Tags whose keys only `runs/create` takes, because the SQL store checks no tags there (seen from 2.9 to 3.17): they

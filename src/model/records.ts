@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { int64 } from './int64.ts';
 import { metricValue } from './metric-value.ts';
+import { RUN_STATUSES } from './mlflow/statuses.ts';
 import { mapOf, stringMap } from './string-map.ts';
 
 /**
@@ -19,7 +20,7 @@ export const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 export const lifecycleStage = z.enum(['active', 'deleted']);
 
 /** MLflow's run statuses. */
-export const runStatus = z.enum(['RUNNING', 'SCHEDULED', 'FINISHED', 'FAILED', 'KILLED']);
+export const runStatus = z.enum(RUN_STATUSES);
 
 /** One logged value: `[step, timestamp, value]`. */
 export const point = z.tuple([int64, int64, metricValue]);

@@ -1,3 +1,4 @@
+import { RUN_NAME_TAG } from '../model/mlflow/tags.ts';
 import { MlferryError } from '../util/errors.ts';
 import type { Dialect } from './dialects.ts';
 import type { Comparison, Expression, Order, Subject } from './expression.ts';
@@ -122,7 +123,7 @@ function servedSubject(subject: Subject, dialect: Dialect): Subject | undefined 
       return dialect.datasets ? subject : undefined;
     case 'attribute':
       // This is how an SQL store finds a run name, and what a run's name is here.
-      if (subject.key === 'run_name') return { entity: 'tag', key: 'mlflow.runName' };
+      if (subject.key === 'run_name') return { entity: 'tag', key: RUN_NAME_TAG };
       return TIMES.includes(subject.key) || TEXTS.includes(subject.key) ? subject : undefined;
   }
 }

@@ -1,4 +1,5 @@
 import { toDouble } from '../model/metric-value.ts';
+import { RUN_NAME_TAG } from '../model/mlflow/tags.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import { ownValue } from '../model/string-map.ts';
 import { MlferryError } from '../util/errors.ts';
@@ -9,7 +10,6 @@ import type { Subject } from './expression.ts';
 export type Values = readonly (number | bigint | string)[];
 
 const DATASET_CONTEXT = 'mlflow.data.context';
-const RUN_NAME = 'mlflow.runName';
 
 /** The values of a subject in a run. `aggregates`: see `evaluate`. */
 export function runValues(
@@ -30,7 +30,7 @@ export function runValues(
       );
     case 'attribute':
       // MLflow searches names by the tag, so a run without it is not found by any name.
-      if (subject.key === 'run_name') return present(ownValue(run.tags, RUN_NAME));
+      if (subject.key === 'run_name') return present(ownValue(run.tags, RUN_NAME_TAG));
       return runField(run, subject.key);
   }
 }

@@ -1,4 +1,4 @@
-import { latestPoints } from '../model/latest-points.ts';
+import { latestPoints } from '../model/mlflow/latest-points.ts';
 import type { Experiment } from '../model/records.ts';
 import type { Reader, RunReader } from '../places/place.ts';
 import { endsJob } from '../util/ends-job.ts';

@@ -1,14 +1,7 @@
-import {
-  PARENT_TAG,
-  type RunIds,
-  referenceKept,
-  references,
-  remapRun,
-  remapTag,
-  runReferences,
-} from '../kinds/remap.ts';
+import { type RunIds, referenceKept, references, remapRun, remapTag, runReferences } from '../kinds/remap.ts';
 import { DELETED_TIME_TAG, DIGEST_TAG, ORIGIN_PARENT_TAG, ORIGIN_TAG } from '../model/canonical.ts';
 import type { RunLoss } from '../model/fit-run.ts';
+import { PARENT_TAG } from '../model/mlflow/tags.ts';
 import type { Run } from '../model/records.ts';
 import { ownValue } from '../model/string-map.ts';
 import type { Representation, RepresentedRun } from '../places/representation.ts';

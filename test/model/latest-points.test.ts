@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { latestPoints } from '../../src/model/latest-points.ts';
+import { latestPoints } from '../../src/model/mlflow/latest-points.ts';
 import type { Point } from '../../src/model/records.ts';
 
 it.each<[string, Point[], Point]>([

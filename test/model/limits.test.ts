@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fitRun, tagsForCreateOnly } from '../../src/model/fit-run.ts';
-import { fits, isKeyAllowed, limitsOf, prefix, withColumns } from '../../src/model/limits.ts';
+import { fits, isKeyAllowed, limitsOf, prefix, withColumns } from '../../src/model/mlflow/limits.ts';
 import { createPointSet } from '../../src/model/point-set.ts';
 import type { Point, Run } from '../../src/model/records.ts';
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Readable, Writable } from 'node:stream';
 import { runDigest } from '../../src/model/canonical.ts';
 import type { Failure, Loss } from '../../src/model/findings.ts';
-import { latestPoints } from '../../src/model/latest-points.ts';
+import { latestPoints } from '../../src/model/mlflow/latest-points.ts';
 import type { Experiment, Point, Run } from '../../src/model/records.ts';
 import { ALL_ACTIVE, type Selection } from '../../src/model/selection.ts';
 import type { PlaceOptions, Reader, RunReader, Writer, WriterOptions } from '../../src/places/place.ts';

@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { idOf } from '../../kinds/marks.ts';
 import type { FileRecord, WireRecord } from '../../kinds/wire-record.ts';
+import { goesOn } from '../../model/mlflow/statuses.ts';
 import { MlferryError } from '../../util/errors.ts';
 import type { CommitLine, ReadLine } from './partial-journal.ts';
 import { decodeRecords } from './record-lines.ts';
@@ -38,7 +39,7 @@ export const lineDigest = (...lines: Uint8Array[]): string => {
 interface Group {
   readonly head: Pick<KeptRecord, 'kind' | 'id' | 'digest'>;
   readonly hash: Hash;
-  readonly goesOn: boolean;
+  readonly isOpen: boolean;
   readonly referenced: { artifacts: number; bytes: number };
 }
 
@@ -67,9 +68,9 @@ export async function readKeptLines<Commit extends ReadLine<CommitLine>>(
       if (record.kind === 'end') break;
       const named = nameOf(record);
       if (named !== undefined) {
-        const goesOn = record.kind === 'run' && ['RUNNING', 'SCHEDULED'].includes(record.status);
+        const isOpen = record.kind === 'run' && goesOn(record);
         const head = { ...named, digest: lineDigest(line) };
-        group = { head, hash: createHash('sha256'), goesOn, referenced: { artifacts: 0, bytes: 0 } };
+        group = { head, hash: createHash('sha256'), isOpen, referenced: { artifacts: 0, bytes: 0 } };
       }
       group?.hash.update(line);
       if (record.kind === 'artifact' || record.kind === 'object_artifact') {
@@ -84,8 +85,8 @@ export async function readKeptLines<Commit extends ReadLine<CommitLine>>(
       commits.shift();
       if (group === undefined || commit.line.lines < bytes || tally.end().sha256 !== commit.line.sha256)
         break;
-      const { head, hash, goesOn, referenced } = group;
-      const readAgain = goesOn || commit.line.noted;
+      const { head, hash, isOpen, referenced } = group;
+      const readAgain = isOpen || commit.line.noted;
       records.push({ ...head, all: hash.digest('base64'), readAgain, referenced });
       kept = { tally: tally.copy(), commit };
       group = undefined;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DIGEST_TAG, ORIGIN_TAG } from '../../../src/model/canonical.ts';
-import { limitsOf } from '../../../src/model/limits.ts';
+import { limitsOf } from '../../../src/model/mlflow/limits.ts';
 import type { Point } from '../../../src/model/records.ts';
 import { parseLocation } from '../../../src/places/location.ts';
 import type { RunReader, WriterOptions, WrittenRun } from '../../../src/places/place.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Int64, toInt64 } from '../../../model/int64.ts';
+import { RUN_STATUSES } from '../../../model/mlflow/statuses.ts';
 import type { Run } from '../../../model/records.ts';
 import { MlferryError } from '../../../util/errors.ts';
 
@@ -33,8 +34,6 @@ const runFields = z.looseObject({
   source_version: text,
   entry_point_name: text,
 });
-
-const STATUSES: ReadonlyArray<Run['status']> = ['RUNNING', 'SCHEDULED', 'FINISHED', 'FAILED', 'KILLED'];
 
 /** An experiment's `meta.yaml`. */
 export interface ExperimentMeta {
@@ -91,7 +90,7 @@ function outOfRange(value: string, field: string, path: string): never {
 
 function status(value: string | null | undefined, path: string): Run['status'] {
   if (value === undefined || value === null) return 'RUNNING';
-  const found = STATUSES.find((name, index) => name === value || String(index + 1) === value);
+  const found = RUN_STATUSES.find((name, index) => name === value || String(index + 1) === value);
   if (found === undefined) throw new MlferryError('SOURCE_ITEM', `${path}: status "${value}" is not known`);
   return found;
 }
@@ -143,5 +142,5 @@ export function toRunMeta(value: unknown, path: string): RunMeta {
 
 /** MLflow's number of a status in `meta.yaml`. */
 export function statusNumber(name: Run['status']): number {
-  return STATUSES.indexOf(name) + 1;
+  return RUN_STATUSES.indexOf(name) + 1;
 }

@@ -2,11 +2,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { toJson } from '../../../model/json.ts';
 import type { DatasetInput, Point } from '../../../model/records.ts';
 
-/** Artifact of a run that holds what the target could not. */
-export const OVERSIZE_PATH = 'mlferry/oversize.json';
-
 /**
- * Collects what a store cannot hold of a run, for the run's artifact {@link OVERSIZE_PATH}: the same fields as a
+ * Collects what a store cannot hold of a run, for the run's artifact {@link OVERSIZE_FILE}: the same fields as a
  * server's (src/model/limits.ts), and `metrics`, key → points.
  */
 export interface OversizeFile {

@@ -1,6 +1,7 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DELETED_TIME_TAG, PARENT_TAG } from '../../../model/canonical.ts';
+import { DELETED_TIME_TAG } from '../../../model/canonical.ts';
+import { PARENT_TAG, RUN_NAME_TAG } from '../../../model/mlflow/tags.ts';
 import { asMlferryError, MlferryError } from '../../../util/errors.ts';
 import { syncDirectory } from '../../../util/sync-directory.ts';
 import type { Location } from '../../location.ts';
@@ -24,7 +25,6 @@ import { readTag } from '../write/target-runs.ts';
 
 /** MLflow's own file store refuses to delete it (mlflow/store/tracking/file_store.py). */
 const DEFAULT_ID = '0';
-const RUN_NAME_TAG = 'mlflow.runName';
 
 /**
  * Opens an `mlruns` directory for changes of its runs and experiments, as MLflow's own file store makes them: deleted runs

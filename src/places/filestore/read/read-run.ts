@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Loss } from '../../../model/findings.ts';
-import { latestPoints } from '../../../model/latest-points.ts';
+import { latestPoints } from '../../../model/mlflow/latest-points.ts';
+import { RUN_NAME_TAG } from '../../../model/mlflow/tags.ts';
 import type { Point, Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
@@ -110,7 +111,7 @@ export async function loadRun(experimentDir: string, runDir: string): Promise<Lo
       detail: 'Points name the dataset they were computed on; that link is not carried',
     });
   }
-  const run_name = info.run_name || (ownValue(tags, 'mlflow.runName') ?? '');
+  const run_name = info.run_name || (ownValue(tags, RUN_NAME_TAG) ?? '');
   return {
     run: {
       kind: 'run',

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DIGEST_TAG, ORIGIN_PARENT_TAG, PARENT_TAG } from '../../../model/canonical.ts';
+import { DIGEST_TAG, ORIGIN_PARENT_TAG } from '../../../model/canonical.ts';
+import { PARENT_TAG } from '../../../model/mlflow/tags.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import type { MetricPoints, WrittenRun } from '../../place.ts';
 import { readInputs } from '../layout/dataset-files.ts';

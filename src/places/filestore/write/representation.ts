@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { RUN_NAME_TAG, type RunLoss } from '../../../model/fit-run.ts';
+import type { RunLoss } from '../../../model/fit-run.ts';
+import { RUN_NAME_TAG } from '../../../model/mlflow/tags.ts';
 import type { DatasetInput, Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import type { Representation } from '../../representation.ts';

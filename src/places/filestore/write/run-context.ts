@@ -1,9 +1,10 @@
+import { OVERSIZE_FILE } from '../../../artifacts/own-files.ts';
 import type { Findings } from '../../../model/findings.ts';
 import type { Run } from '../../../model/records.ts';
 import type { StringMap } from '../../../model/string-map.ts';
 import type { PlaceInfo, RunReader, RunTarget } from '../../place.ts';
 import { createKeySpace } from '../layout/key-paths.ts';
-import { OVERSIZE_PATH, type OversizeFile } from '../layout/oversize.ts';
+import type { OversizeFile } from '../layout/oversize.ts';
 import type { Staging } from '../layout/staging.ts';
 import type { RunLoss } from '../read/read-run.ts';
 import type { TargetRuns } from './target-runs.ts';
@@ -48,13 +49,13 @@ export function holdable(
       job.note({
         code: 'VALUE_NOT_ALLOWED',
         key,
-        detail: `the ${what} holds half a character, which no file can; it is in ${OVERSIZE_PATH}`,
+        detail: `the ${what} holds half a character, which no file can; it is in ${OVERSIZE_FILE}`,
       });
     } else {
       job.note({
         code: 'KEY_NOT_ALLOWED',
         key,
-        detail: `a store cannot hold a ${what} of this key: ${problem}; it is in ${OVERSIZE_PATH}`,
+        detail: `a store cannot hold a ${what} of this key: ${problem}; it is in ${OVERSIZE_FILE}`,
       });
     }
     oversize.value(kind, key, value);
@@ -73,7 +74,7 @@ export function holdableName(
   job.note({
     code: 'VALUE_NOT_ALLOWED',
     key: field,
-    detail: `the ${field} holds half a character, which was replaced; it is in ${OVERSIZE_PATH}`,
+    detail: `the ${field} holds half a character, which was replaced; it is in ${OVERSIZE_FILE}`,
   });
   oversize.name(field, value);
   return value.toWellFormed();

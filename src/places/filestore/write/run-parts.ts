@@ -1,5 +1,6 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { OVERSIZE_FILE } from '../../../artifacts/own-files.ts';
 import type { DatasetInput } from '../../../model/records.ts';
 import { systemCode } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
@@ -8,7 +9,7 @@ import { datasetId, datasetMeta, inputId, inputMeta, readDataset } from '../layo
 import { createKeySpace } from '../layout/key-paths.ts';
 import { isAbsent, META_FILE } from '../layout/layout.ts';
 import { formatMetaYaml } from '../layout/meta-yaml.ts';
-import { OVERSIZE_PATH, type OversizeFile } from '../layout/oversize.ts';
+import type { OversizeFile } from '../layout/oversize.ts';
 import { artifactProblem, sizeOfFile, writeArtifact } from './artifact-writer.ts';
 import type { RunJob, StoreContext } from './run-context.ts';
 
@@ -79,7 +80,7 @@ function differs(job: RunJob, input: DatasetInput, oversize: OversizeFile, reaso
   job.note({
     code: 'DATASET_DIFFERS',
     key: input.dataset.name,
-    detail: `the dataset is in ${OVERSIZE_PATH}: ${reason}`,
+    detail: `the dataset is in ${OVERSIZE_FILE}: ${reason}`,
   });
 }
 
@@ -120,7 +121,7 @@ async function placeDataset(
 export interface ArtifactCounts {
   readonly artifacts: number;
   readonly bytes: number;
-  /** The source itself has an artifact of the name {@link OVERSIZE_PATH}. */
+  /** The source itself has an artifact of the name {@link OVERSIZE_FILE}. */
   readonly hasOversize: boolean;
 }
 
@@ -136,7 +137,7 @@ export async function writeArtifacts(
   let bytes = 0;
   let hasOversize = false;
   for await (const entry of source.artifacts()) {
-    hasOversize ||= entry.path === OVERSIZE_PATH;
+    hasOversize ||= entry.path === OVERSIZE_FILE;
     const problem = artifactProblem(entry.path);
     if (problem !== undefined) {
       note({ code: 'ARTIFACT_NAME', key: entry.path, detail: `the artifact is left out: ${problem}` });
@@ -188,7 +189,7 @@ export async function placeOversize(
   size: number,
   beside: boolean,
 ): Promise<Pick<ArtifactCounts, 'artifacts' | 'bytes'>> {
-  const path = join(directory, beside ? OVERSIZE_PATH.replace('.json', '.filestore.json') : OVERSIZE_PATH);
+  const path = join(directory, beside ? OVERSIZE_FILE.replace('.json', '.filestore.json') : OVERSIZE_FILE);
   const present = await sizeOfFile(path);
   if (
     temporary !== undefined &&
@@ -230,7 +231,7 @@ export async function splitSeries(
       code: 'KEY_NOT_ALLOWED',
       key,
       count,
-      detail: `a store cannot hold a metric of this key: ${problem}; its points are in ${OVERSIZE_PATH}`,
+      detail: `a store cannot hold a metric of this key: ${problem}; its points are in ${OVERSIZE_FILE}`,
     });
   }
 }

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { goesOn } from '../../../model/mlflow/statuses.ts';
 import type { Run } from '../../../model/records.ts';
 import { asMlferryError, MlferryError } from '../../../util/errors.ts';
 import type { Location } from '../../location.ts';
@@ -86,7 +87,7 @@ export async function openFileStoreWriter(
         const { run_id, copy, left, deletedInSecondPass } = found;
         if (left) return nothingSent(run_id, 'left', copy);
         // A run that still goes on may have points and files that its digest does not tell of.
-        if (run.status === 'RUNNING' || run.status === 'SCHEDULED') return undefined;
+        if (goesOn(run)) return undefined;
         const { status, end_time, lifecycle_stage } = copy.meta;
         const sameStage = lifecycle_stage === run.lifecycle_stage || deletedInSecondPass;
         const current =

@@ -1,4 +1,4 @@
-import { PARENT_TAG } from '../../../model/canonical.ts';
+import { PARENT_TAG } from '../../../model/mlflow/tags.ts';
 import type { Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';

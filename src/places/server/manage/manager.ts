@@ -1,5 +1,5 @@
 import { DELETED_TIME_TAG } from '../../../model/canonical.ts';
-import { fits, isKeyAllowed, limitsOf } from '../../../model/limits.ts';
+import { fits, isKeyAllowed, limitsOf } from '../../../model/mlflow/limits.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
 import type { Manager, PlaceOptions, RunKey, TagChanges } from '../../place.ts';

@@ -1,10 +1,5 @@
 import { createHash } from 'node:crypto';
-
-/** Artifacts that mlferry adds to a run; docs/compatibility.md describes them. */
-export const OVERSIZE_FILE = 'mlferry/oversize.json';
-export const REFUSED_METRICS_FILE = 'mlferry/metrics.ndjson';
-export const RENAMED_FILE = 'mlferry/renamed.json';
-const RENAMED_DIRECTORY = 'mlferry/renamed';
+import { RENAMED_DIRECTORY } from '../../../artifacts/own-files.ts';
 
 /** A path that every store keeps, the same in every pass. */
 export function safeName(path: string): string {

@@ -1,5 +1,5 @@
 import type { RunLoss } from '../../../model/fit-run.ts';
-import { fits, isKeyAllowed, prefix, type TargetLimits } from '../../../model/limits.ts';
+import { fits, isKeyAllowed, prefix, type TargetLimits } from '../../../model/mlflow/limits.ts';
 import type { StringMap } from '../../../model/string-map.ts';
 import type { FittedTags } from '../../representation.ts';
 

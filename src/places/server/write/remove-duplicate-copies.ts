@@ -1,6 +1,6 @@
 import { DIGEST_TAG, DUPLICATE_COPY_TAG, ORIGIN_TAG } from '../../../model/canonical.ts';
-import { RUN_NAME_TAG } from '../../../model/fit-run.ts';
-import { isKeyAllowed } from '../../../model/limits.ts';
+import { isKeyAllowed } from '../../../model/mlflow/limits.ts';
+import { RUN_NAME_TAG } from '../../../model/mlflow/tags.ts';
 import type { Run } from '../../../model/records.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { runsOfOrigin } from './find-copied-runs.ts';

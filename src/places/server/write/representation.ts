@@ -1,6 +1,8 @@
 import { openArtifactSink } from '../../../artifacts/upload.ts';
-import { type FittedRun, fitRun, RUN_NAME_TAG, type RunLoss } from '../../../model/fit-run.ts';
-import { fits, isKeyAllowed, limitsOf, withColumns } from '../../../model/limits.ts';
+import { type FittedRun, fitRun, type RunLoss } from '../../../model/fit-run.ts';
+import { fits, isKeyAllowed, limitsOf, withColumns } from '../../../model/mlflow/limits.ts';
+import { goesOn } from '../../../model/mlflow/statuses.ts';
+import { RUN_NAME_TAG } from '../../../model/mlflow/tags.ts';
 import type { DatasetInput, Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import type { FittedTags, Representation, RepresentedRun } from '../../representation.ts';
@@ -105,8 +107,7 @@ function asShown(fitted: FittedRun, wanted: Run, present: Run): RepresentedRun {
       detail: 'the run has no start time; the target shows 1970',
     });
   }
-  const goesOn = run.status === 'RUNNING' || run.status === 'SCHEDULED';
-  if (run.end_time === null && present.end_time !== null && goesOn) {
+  if (run.end_time === null && present.end_time !== null && goesOn(run)) {
     losses.push({
       code: 'END_TIME_KEPT',
       key: 'end_time',
@@ -126,7 +127,8 @@ function asShown(fitted: FittedRun, wanted: Run, present: Run): RepresentedRun {
       ...(present.deleted_time === undefined ? {} : { deleted_time: present.deleted_time }),
       run_name,
       start_time: unset(run.start_time, present.start_time),
-      end_time: goesOn && run.end_time === null ? present.end_time : unset(run.end_time, present.end_time),
+      end_time:
+        goesOn(run) && run.end_time === null ? present.end_time : unset(run.end_time, present.end_time),
       tags: Object.fromEntries([...Object.entries(run.tags), ...created, [RUN_NAME_TAG, run_name]]),
       dataset_inputs: eachOnce(run.dataset_inputs, losses),
     },

@@ -1,5 +1,6 @@
 import { ORIGIN_TAG } from '../../../model/canonical.ts';
-import { RUN_NAME_TAG, type RunLoss } from '../../../model/fit-run.ts';
+import type { RunLoss } from '../../../model/fit-run.ts';
+import { RUN_NAME_TAG } from '../../../model/mlflow/tags.ts';
 import type { DatasetInput, Run } from '../../../model/records.ts';
 import { ownValue, type StringMap } from '../../../model/string-map.ts';
 

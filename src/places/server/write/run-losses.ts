@@ -1,5 +1,5 @@
+import { REFUSED_METRICS_FILE } from '../../../artifacts/own-files.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
-import { REFUSED_METRICS_FILE } from './artifact-names.ts';
 import type { ArtifactsSent } from './send-artifacts.ts';
 import type { PointTally } from './sift-points.ts';
 import type { TargetContext } from './target-context.ts';

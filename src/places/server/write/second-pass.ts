@@ -1,4 +1,4 @@
-import { isKeyAllowed, prefix } from '../../../model/limits.ts';
+import { isKeyAllowed, prefix } from '../../../model/mlflow/limits.ts';
 import { endsJob } from '../../../util/ends-job.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';

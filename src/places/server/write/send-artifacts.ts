@@ -4,13 +4,14 @@ import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { RENAMED_FILE } from '../../../artifacts/own-files.ts';
 import type { ArtifactSink } from '../../../artifacts/upload.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
 import type { ArtifactEntry, RunReader } from '../../place.ts';
 import { bytesOf } from '../connect/body.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
-import { directoriesOf, freeName, parentOf, RENAMED_FILE, safeName } from './artifact-names.ts';
+import { directoriesOf, freeName, parentOf, safeName } from './artifact-names.ts';
 import type { TargetRoutes } from './target-routes.ts';
 
 /** How files that the target has already are told from those it lacks: by size, or by their bytes where sizes are equal. */

@@ -1,6 +1,7 @@
 import { compareInt64 } from '../../../model/int64.ts';
-import { isKeyAllowed, type TargetLimits } from '../../../model/limits.ts';
 import { fromDouble, toDouble } from '../../../model/metric-value.ts';
+import { compareLatest } from '../../../model/mlflow/latest-points.ts';
+import { isKeyAllowed, type TargetLimits } from '../../../model/mlflow/limits.ts';
 import { comparable, createPointSet, type PointSet } from '../../../model/point-set.ts';
 import type { Point } from '../../../model/records.ts';
 import type { MetricPoints } from '../../place.ts';
@@ -114,12 +115,6 @@ function count(key: string, points: readonly Point[], tally: PointTally): void {
     if (latest === undefined || compareLatest(point, latest) > 0) latest = point;
   }
   if (latest !== undefined) tally.latest.set(key, latest);
-}
-
-/** MLflow's order of "latest": step, timestamp, value, NaN counting as 0. */
-export function compareLatest(a: Point, b: Point): number {
-  const rank = ([, , value]: Point) => (value === 'NaN' ? 0 : toDouble(value));
-  return compareInt64(a[0], b[0]) || compareInt64(a[1], b[1]) || rank(a) - rank(b) || 0;
 }
 
 /** A point as a SQL store keeps it: see point-set.ts. */

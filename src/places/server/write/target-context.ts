@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import pLimit, { type LimitFunction } from 'p-limit';
 import { type ArtifactSink, openArtifactSink } from '../../../artifacts/upload.ts';
 import type { Findings } from '../../../model/findings.ts';
-import { limitsOf, type TargetLimits, withColumns } from '../../../model/limits.ts';
+import { limitsOf, type TargetLimits, withColumns } from '../../../model/mlflow/limits.ts';
 import { createPointSet, type PointSet } from '../../../model/point-set.ts';
 import type { Point } from '../../../model/records.ts';
 import type { WriterOptions } from '../../place.ts';

@@ -1,5 +1,5 @@
 import type { Findings } from '../../../model/findings.ts';
-import type { TargetLimits } from '../../../model/limits.ts';
+import type { TargetLimits } from '../../../model/mlflow/limits.ts';
 import type { Experiment } from '../../../model/records.ts';
 import { ownValue, type StringMap } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';

@@ -1,13 +1,15 @@
 import { Readable } from 'node:stream';
-import { DIGEST_TAG, ORIGIN_PARENT_TAG, ORIGIN_TAG, PARENT_TAG } from '../../../model/canonical.ts';
+import { OVERSIZE_FILE, REFUSED_METRICS_FILE } from '../../../artifacts/own-files.ts';
+import { DIGEST_TAG, ORIGIN_PARENT_TAG, ORIGIN_TAG } from '../../../model/canonical.ts';
 import { fitRun, type RunLoss } from '../../../model/fit-run.ts';
 import { toJson } from '../../../model/json.ts';
-import { isKeyAllowed } from '../../../model/limits.ts';
+import { isKeyAllowed } from '../../../model/mlflow/limits.ts';
+import { goesOn } from '../../../model/mlflow/statuses.ts';
+import { PARENT_TAG } from '../../../model/mlflow/tags.ts';
 import type { Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { createByteSpool } from '../../../util/byte-spool.ts';
 import type { MetricPoints, RunReader, RunTarget, WrittenRun } from '../../place.ts';
-import { OVERSIZE_FILE, REFUSED_METRICS_FILE } from './artifact-names.ts';
 import { createRun } from './create-run.ts';
 import { runsOfOrigin } from './find-copied-runs.ts';
 import { type KnownRun, knownRun } from './known-runs.ts';
@@ -50,7 +52,7 @@ export async function writeRun(
   const { run_id, artifact_uri } = present;
   /** The data were copied by an earlier pass, and the source did not change since. */
   const complete = target.digest !== undefined && known?.digest === target.digest;
-  const goesOn = source.run.status === 'RUNNING' || source.run.status === 'SCHEDULED';
+  const isOpen = goesOn(source.run);
   const losses: RunLoss[] = [];
   let changed = created;
   const beforeChange = async () => {
@@ -69,7 +71,7 @@ export async function writeRun(
   const comparison = created ? 'nothing there' : complete ? 'size' : 'content';
   // Artifacts of a run that goes on can grow without a trace in its record.
   const artifacts =
-    complete && !goesOn
+    complete && !isOpen
       ? undefined
       : await sendArtifacts(context, source, { run_id, sink }, comparison, sent);
   if (artifacts !== undefined) losses.push(...artifactLosses(artifacts));

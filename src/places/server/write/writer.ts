@@ -1,5 +1,6 @@
 import { fitRun } from '../../../model/fit-run.ts';
-import { type TargetLimits, withColumns } from '../../../model/limits.ts';
+import { type TargetLimits, withColumns } from '../../../model/mlflow/limits.ts';
+import { goesOn } from '../../../model/mlflow/statuses.ts';
 import type { Run } from '../../../model/records.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import type { RunReader, RunTarget, Writer, WriterOptions, WrittenRun } from '../../place.ts';
@@ -110,7 +111,7 @@ function currentOutcome(source: Run, known: KnownRun, experiment: ExperimentStat
   const stageFits = known.lifecycle_stage === source.lifecycle_stage || experiment.sourceDeleted;
   if (!stageFits) return known.lifecycle_stage === 'deleted' ? { ...nothing, outcome: 'left' } : undefined;
   // A run that goes on can get artifacts without a trace in its record.
-  if (source.status === 'RUNNING' || source.status === 'SCHEDULED') return undefined;
+  if (goesOn(source)) return undefined;
   if (known.status !== source.status) return undefined;
   if (source.end_time !== null && known.end_time !== source.end_time) return undefined;
   return { ...nothing, outcome: 'unchanged' };

@@ -1,0 +1,5 @@
+/** The artifacts that mlferry adds to a run; docs/compatibility.md describes them. */
+export const OVERSIZE_FILE = 'mlferry/oversize.json';
+export const REFUSED_METRICS_FILE = 'mlferry/metrics.ndjson';
+export const RENAMED_FILE = 'mlferry/renamed.json';
+export const RENAMED_DIRECTORY = 'mlferry/renamed';
