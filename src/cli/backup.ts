@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
+import { archive as archivePlace } from '../places/archive/index.ts';
 import type { Io } from './io.ts';
 import { addTlsOptions, addTransferOptions } from './options.ts';
-import { requireKind } from './require-kind.ts';
+import { requirePlace } from './require-place.ts';
 import { runCopy } from './run-copy.ts';
 
 /** `mlferry backup FROM ARCHIVE`. */
@@ -12,7 +13,7 @@ export function addBackupCommand(program: Command, io: Io): void {
     .argument('<from>', 'place to read')
     .argument('<archive>', 'file to write: *.tar, *.tar.gz, *.tgz or *.tar.zst')
     .action((from: string, archive: string, values: unknown) => {
-      requireKind(archive, 'archive', 'backup.tar');
+      requirePlace(archive, archivePlace);
       return runCopy(from, archive, values, io);
     })
     .addHelpText(

@@ -8,6 +8,7 @@ import { tagExperiments } from '../manage/tag-experiments.ts';
 import { undo } from '../manage/undo.ts';
 import { toJson } from '../model/json.ts';
 import type { View } from '../model/selection.ts';
+import { namesOfPlacesThatCan } from '../places/registry.ts';
 import { searchOf } from '../search/search-of.ts';
 import { MlferryError } from '../util/errors.ts';
 import { redact } from '../util/redact.ts';
@@ -127,7 +128,7 @@ function addDelete(experiments: Command, io: Io): void {
   const command = experiments
     .command('delete')
     .description('delete experiments softly, with their runs')
-    .argument('<place>', 'tracking server or mlruns directory')
+    .argument('<place>', namesOfPlacesThatCan('manage'))
     .action((place: string, values: unknown) =>
       runChange(place, values, 'delete-experiments', io, (options) =>
         deleteExperiments(place, { ...options, selection: deliberateSelection(values, 'active') }),
@@ -148,7 +149,7 @@ function addRestore(experiments: Command, io: Io): void {
   const command = experiments
     .command('restore')
     .description('restore deleted experiments with the runs that were deleted with them')
-    .argument('<place>', 'tracking server or mlruns directory')
+    .argument('<place>', namesOfPlacesThatCan('manage'))
     .option('--from-undo <file>', 'put back the state that this undo file holds')
     .action((place: string, values: unknown) => {
       const { fromUndo } = experimentOptions.parse(values);
@@ -173,7 +174,7 @@ function addRename(experiments: Command, io: Io): void {
   const command = experiments
     .command('rename')
     .description('give an experiment another name')
-    .argument('<place>', 'tracking server or mlruns directory')
+    .argument('<place>', namesOfPlacesThatCan('manage'))
     .argument('<experiment>', 'its name or id')
     .argument('<name>', 'its new name')
     .action((place: string, experiment: string, name: string, values: unknown) =>
@@ -200,7 +201,7 @@ function addTag(experiments: Command, io: Io): void {
   const command = experiments
     .command('tag')
     .description('set tags of experiments')
-    .argument('<place>', 'tracking server or mlruns directory')
+    .argument('<place>', namesOfPlacesThatCan('manage'))
     .argument('<tags...>', 'KEY=VALUE')
     .action((place: string, pairs: string[], values: unknown) =>
       runChange(place, values, 'tag-experiments', io, (options) =>

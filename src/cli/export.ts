@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
+import { stream as streamPlace } from '../places/stream/index.ts';
 import type { Io } from './io.ts';
 import { addTlsOptions, addTransferOptions } from './options.ts';
-import { requireKind } from './require-kind.ts';
+import { requirePlace } from './require-place.ts';
 import { runCopy } from './run-copy.ts';
 
 /** `mlferry export FROM [STREAM]`. */
@@ -12,7 +13,7 @@ export function addExportCommand(program: Command, io: Io): void {
     .argument('<from>', 'place to read')
     .argument('[stream]', 'file to write: *.ndjson, *.ndjson.gz, *.ndjson.zst, or - for stdout', '-')
     .action((from: string, stream: string, values: unknown) => {
-      requireKind(stream, 'stream', 'runs.ndjson');
+      requirePlace(stream, streamPlace);
       return runCopy(from, stream, values, io);
     })
     .addHelpText(

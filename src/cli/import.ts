@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
+import { stream as streamPlace } from '../places/stream/index.ts';
 import type { Io } from './io.ts';
 import { addTlsOptions, addTransferOptions } from './options.ts';
-import { requireKind } from './require-kind.ts';
+import { requirePlace } from './require-place.ts';
 import { runCopy } from './run-copy.ts';
 
 /** `mlferry import STREAM TO`. */
@@ -14,7 +15,7 @@ export function addImportCommand(program: Command, io: Io): void {
     .argument('<stream>', 'stream to read: *.ndjson, *.ndjson.gz, *.ndjson.zst, or - for stdin')
     .argument('<to>', 'place to write')
     .action((stream: string, to: string, values: unknown) => {
-      requireKind(stream, 'stream', 'runs.ndjson');
+      requirePlace(stream, streamPlace);
       return runCopy(stream, to, values, io);
     })
     .addHelpText(

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { places } from '../places/registry.ts';
 import { TOOL_VERSION } from '../util/tool-version.ts';
 import { addBackupCommand } from './backup.ts';
 import { addCopyCommand } from './copy.ts';
@@ -13,13 +14,15 @@ import { addRunsCommand } from './runs.ts';
 import { addSchemaCommand } from './schema.ts';
 import { addVerifyCommand } from './verify.ts';
 
+/** Columns of what a location looks like, in the overview. */
+const FORM_WIDTH = 50;
+
 const OVERVIEW = `
 A place is
-  http(s)://host[:port][/prefix][?workspace=NAME]   an MLflow tracking server
-  databricks databricks://PROFILE                   a Databricks workspace
-  ./mlruns                                          an MLflow FileStore directory
-  *.tar *.tar.gz *.tgz *.tar.zst                    an archive
-  *.ndjson *.ndjson.gz *.ndjson.zst -               an NDJSON stream; - is stdin or stdout
+${places
+  .flatMap(({ words }) => words.forms)
+  .map(([form, meaning]) => `  ${form.padEnd(FORM_WIDTH)}${meaning}`)
+  .join('\n')}
 
 Credentials come from MLFERRY_FROM_TOKEN, MLFERRY_FROM_USERNAME and MLFERRY_FROM_PASSWORD (MLFERRY_TO_… for the
 target, and for runs and experiments), else from MLflow's own MLFLOW_TRACKING_… variables, else from

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
+import { archive as archivePlace } from '../places/archive/index.ts';
 import type { Io } from './io.ts';
 import { addTlsOptions, addTransferOptions } from './options.ts';
-import { requireKind } from './require-kind.ts';
+import { requirePlace } from './require-place.ts';
 import { runCopy } from './run-copy.ts';
 
 /** `mlferry restore ARCHIVE TO`. */
@@ -14,7 +15,7 @@ export function addRestoreCommand(program: Command, io: Io): void {
     .argument('<archive>', 'archive to read')
     .argument('<to>', 'place to write')
     .action((archive: string, to: string, values: unknown) => {
-      requireKind(archive, 'archive', 'backup.tar');
+      requirePlace(archive, archivePlace);
       return runCopy(archive, to, values, io);
     })
     .addHelpText(

@@ -5,6 +5,7 @@ import { renameRun } from '../manage/rename-run.ts';
 import { restoreRuns } from '../manage/restore-runs.ts';
 import { tagRuns } from '../manage/tag-runs.ts';
 import { undo } from '../manage/undo.ts';
+import { namesOfPlacesThatCan } from '../places/registry.ts';
 import type { Io } from './io.ts';
 import { addChangeOptions, addChoiceOptions, deliberateChoice, tagsOf } from './manage-options.ts';
 import { parseTime } from './parse-time.ts';
@@ -40,7 +41,7 @@ function addDelete(runs: Command, io: Io): void {
   const command = runs
     .command('delete')
     .description('delete runs softly, and the runs below them')
-    .argument('<place>', 'tracking server or mlruns directory')
+    .argument('<place>', namesOfPlacesThatCan('manage'))
     .action((place: string, values: unknown) =>
       runChange(place, values, 'delete-runs', io, (options) => {
         const { cascade } = cascadeOption.parse(values);
@@ -65,7 +66,7 @@ function addRestore(runs: Command, io: Io): void {
   const command = runs
     .command('restore')
     .description('restore deleted runs, or put back what an undo file holds')
-    .argument('<place>', 'tracking server or mlruns directory')
+    .argument('<place>', namesOfPlacesThatCan('manage'))
     .action((place: string, values: unknown) => {
       const { cascade, fromUndo } = cascadeOption.parse(values);
       if (fromUndo !== undefined)
@@ -98,7 +99,7 @@ function addTag(runs: Command, io: Io): void {
   const command = runs
     .command('tag')
     .description('set tags of runs')
-    .argument('<place>', 'tracking server or mlruns directory')
+    .argument('<place>', namesOfPlacesThatCan('manage'))
     .argument('<tags...>', 'KEY=VALUE')
     .action((place: string, pairs: string[], values: unknown) =>
       runChange(place, values, 'tag-runs', io, (options) =>
@@ -119,7 +120,7 @@ function addUntag(runs: Command, io: Io): void {
   const command = runs
     .command('untag')
     .description('remove tags of runs')
-    .argument('<place>', 'tracking server or mlruns directory')
+    .argument('<place>', namesOfPlacesThatCan('manage'))
     .argument('<keys...>', 'keys of the tags')
     .action((place: string, keys: string[], values: unknown) =>
       runChange(place, values, 'tag-runs', io, (options) => {
@@ -141,7 +142,7 @@ function addRename(runs: Command, io: Io): void {
   const command = runs
     .command('rename')
     .description('give a run another name')
-    .argument('<place>', 'tracking server or mlruns directory')
+    .argument('<place>', namesOfPlacesThatCan('manage'))
     .argument('<run>', 'id of the run')
     .argument('<name>', 'its new name')
     .action((place: string, run: string, name: string, values: unknown) =>

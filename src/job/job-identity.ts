@@ -1,10 +1,7 @@
 import { createHash } from 'node:crypto';
-import { realpathSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
 import { toJson } from '../model/json.ts';
 import type { Selection } from '../model/selection.ts';
-import { parseLocation } from '../places/location.ts';
-import { redact } from '../util/redact.ts';
+import { placeAt } from '../places/registry.ts';
 import type { Parts } from './parts.ts';
 import type { RenameRule } from './rename.ts';
 
@@ -34,26 +31,9 @@ export function jobId(identity: JobIdentity): string {
 }
 
 /**
- * One text for one place, however it was written: URLs without credentials and slashes at the end, paths absolute and
- * without links. `undefined` for a pipe, which nothing can be resumed from. Throws LOCATION.
+ * One text for one place, however it was written, without credentials. `undefined` for a pipe, which nothing can be
+ * resumed from. Throws LOCATION.
  */
 export function placeName(location: string): string | undefined {
-  const place = parseLocation(location);
-  if (place.kind === 'server') {
-    const { url, workspace } = place;
-    const end = workspace === undefined ? '' : `?workspace=${encodeURIComponent(workspace)}`;
-    return redact(`${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, '')}${end}`);
-  }
-  if (place.kind === 'databricks') return location;
-  return place.path === undefined ? undefined : realPath(resolve(place.path));
-}
-
-/** The path without links, as far as it is there. */
-function realPath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    const above = dirname(path);
-    return above === path ? path : join(realPath(above), basename(path));
-  }
+  return placeAt(location).identity();
 }

@@ -6,6 +6,9 @@ import { mapOf, sortKeys } from '../model/string-map.ts';
 import type { ObjectKind, ObjectRecord } from './kind.ts';
 import { FORMAT_VERSION, FURTHER_KINDS } from './kinds.ts';
 
+/** What kind of place: any name, so that files from places that this version does not know can be read. */
+const placeKind = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/);
+
 /** First line of every archive and stream: what it is and where it came from. No clock time, so that the same source gives the same bytes. */
 export const header = z.strictObject({
   kind: z.literal('header'),
@@ -13,7 +16,7 @@ export const header = z.strictObject({
   version: z.int().positive(),
   tool_version: z.string(),
   source: z.strictObject({
-    kind: z.enum(['server', 'filestore', 'archive', 'stream', 'database', 'databricks']),
+    kind: placeKind,
     location: z.string(),
     fingerprint: z.string(),
     server_version: z.string().optional(),

@@ -1,63 +1,35 @@
 import { MlferryError } from '../util/errors.ts';
 import { redact } from '../util/redact.ts';
-import { openArchiveReader } from './archive/reader.ts';
-import { openArchiveWriter } from './archive/writer.ts';
-import { openFileStoreManager } from './filestore/manage/manager.ts';
-import { openFileStoreReader } from './filestore/read/reader.ts';
-import { openFileStoreWriter } from './filestore/write/writer.ts';
-import { parseLocation } from './location.ts';
+import type { Ability } from './descriptor.ts';
 import type { Manager, PlaceOptions, Reader, Writer, WriterOptions } from './place.ts';
-import { openServerManager } from './server/manage/manager.ts';
-import { openServerReader } from './server/read/reader.ts';
-import { openServerWriter } from './server/write/writer.ts';
-import { openStreamReader } from './stream/reader.ts';
-import { openStreamWriter } from './stream/writer.ts';
+import { either, placeAt, placesThatCan } from './registry.ts';
 
-/** Opens a place for reading. An archive or stream is checked whole before this returns. */
+/** Opens a place for reading. An archive or stream is checked whole before this returns. Throws LOCATION. */
 export async function openReader(location: string, options: PlaceOptions): Promise<Reader> {
-  const place = parseLocation(location);
-  switch (place.kind) {
-    case 'server':
-    case 'databricks':
-      return openServerReader(place, options);
-    case 'filestore':
-      return openFileStoreReader(place, options);
-    case 'archive':
-      return openArchiveReader(place, options);
-    case 'stream':
-      return openStreamReader(place, options);
-  }
+  const { reader } = placeAt(location);
+  if (reader === undefined) throw cannot(location, 'read', 'be read');
+  return reader(options);
 }
 
-/** Opens a place for writing. */
+/** Opens a place for writing. Throws LOCATION. */
 export async function openWriter(location: string, options: WriterOptions): Promise<Writer> {
-  const place = parseLocation(location);
-  switch (place.kind) {
-    case 'server':
-    case 'databricks':
-      return openServerWriter(place, options);
-    case 'filestore':
-      return openFileStoreWriter(place, options);
-    case 'archive':
-      return openArchiveWriter(place, options);
-    case 'stream':
-      return openStreamWriter(place, options);
-  }
+  const { writer } = placeAt(location);
+  if (writer === undefined) throw cannot(location, 'write', 'be written');
+  return writer(options);
 }
 
-/** Opens a place whose runs and experiments can be changed in place. Throws LOCATION for an archive or stream. */
+/** Opens a place whose runs and experiments can be changed in place. Throws LOCATION where they cannot (archive, stream). */
 export async function openManager(location: string, options: PlaceOptions): Promise<Manager> {
-  const place = parseLocation(location);
-  switch (place.kind) {
-    case 'server':
-    case 'databricks':
-      return openServerManager(place, options);
-    case 'filestore':
-      return openFileStoreManager(place, options);
-    case 'archive':
-    case 'stream':
-      throw new MlferryError('LOCATION', `"${redact(location)}" cannot be changed in place`, {
-        hint: 'Runs are managed on tracking servers and in mlruns directories.',
-      });
-  }
+  const { manager } = placeAt(location);
+  if (manager === undefined) throw cannot(location, 'manage', 'be changed in place');
+  return manager(options);
+}
+
+const DONE: Readonly<Record<Ability, string>> = { read: 'read', write: 'written', manage: 'managed' };
+
+function cannot(location: string, ability: Ability, action: string): MlferryError {
+  const able = placesThatCan(ability).map(({ words }) => words.inMany);
+  return new MlferryError('LOCATION', `"${redact(location)}" cannot ${action}`, {
+    hint: `Runs are ${DONE[ability]} ${either(able, 'and')}.`,
+  });
 }

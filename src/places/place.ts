@@ -8,7 +8,8 @@ import type { Representation } from './representation.ts';
 
 /** What a place is and where it stands. */
 export interface PlaceInfo {
-  readonly kind: 'server' | 'filestore' | 'archive' | 'stream';
+  /** See the descriptors of `registry.ts`. */
+  readonly kind: string;
   /** The location as given, without credentials. */
   readonly location: string;
   /**

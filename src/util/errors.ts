@@ -23,7 +23,7 @@ const ERROR_TABLE = {
     exit: 2,
     retryable: false,
     scope: 'job',
-    hint: 'A place is a server URL, databricks[://PROFILE], an mlruns directory, *.tar[.gz|.zst], *.ndjson[.gz|.zst] or - for a pipe.',
+    hint: 'mlferry --help says what a place is.',
   },
   CREDENTIALS: {
     exit: 2,

@@ -71,9 +71,6 @@ export async function smallWorkspace(points: number): Promise<Workspace> {
 export async function storeOf(workspace: Workspace, parent: string): Promise<string> {
   const path = join(parent, 'mlruns');
   await mkdir(parent, { recursive: true });
-  await writeWorkspace(
-    workspace,
-    await openFileStoreWriter({ kind: 'filestore', path }, testOptions(parent).options),
-  );
+  await writeWorkspace(workspace, await openFileStoreWriter({ path }, testOptions(parent).options));
   return path;
 }

@@ -13,7 +13,8 @@ import { choiceOf } from '../../src/cli/manage-options.ts';
 import { parseOptions } from '../../src/cli/options.ts';
 import { createProgram } from '../../src/cli/program.ts';
 import { inspect } from '../../src/inspect/inspect.ts';
-import { parseLocation } from '../../src/places/location.ts';
+import type { Ability } from '../../src/places/descriptor.ts';
+import { placeAt, places } from '../../src/places/registry.ts';
 import { errorCodes } from '../../src/util/errors.ts';
 import { cleanEnvironment } from '../servers/start-server.ts';
 import { mlferryArguments, shellCommands } from './shell-commands.ts';
@@ -66,6 +67,19 @@ test('every error code stands in docs/errors.md with its exit status, and no oth
   const codes = Object.entries(errorCodes).map(([code, { exit }]) => [code, exit]);
   expect(Object.fromEntries(table)).toEqual(Object.fromEntries(codes));
   expect(table).toHaveLength(codes.length);
+});
+
+test('docs/compatibility.md tells of every kind of place, in the order of one table, and of what can be done with it', () => {
+  const rows = rowsBelow(read('docs/compatibility.md'), '## What each place holds');
+  const row = (name: string) => rows.find(([head = '']) => head.startsWith(name))?.slice(1) ?? [];
+  const kinds = row('`kind`').map((cell) => cell.replaceAll('`', ''));
+  expect(kinds.toSorted()).toEqual(places.map(({ kind }) => kind).toSorted());
+  for (const cells of rows) expect(cells).toHaveLength(kinds.length + 1);
+  const told = kinds.map((kind) => places.find((place) => place.kind === kind));
+  const can = (...abilities: Ability[]) =>
+    told.map((place) => (abilities.every((ability) => place?.abilities.has(ability)) ? 'yes' : 'no'));
+  expect(row('read, write')).toEqual(can('read', 'write'));
+  expect(row('runs and experiments changed in place')).toEqual(can('manage'));
 });
 
 test('the main job of the README works as written, without any server', async () => {
@@ -123,12 +137,12 @@ function parser() {
       if (command.name() === 'schema' || group === 'jobs') return;
       if (group === 'runs' || group === 'experiments') {
         // What follows the place is a run, a name or a tag.
-        parseLocation(String(command.processedArgs[0]));
+        placeAt(String(command.processedArgs[0]));
         if (Object.hasOwn(command.opts(), 'run')) choiceOf(command.opts());
         return;
       }
       parseOptions(command.opts());
-      for (const place of command.processedArgs) parseLocation(String(place));
+      for (const place of command.processedArgs) placeAt(String(place));
     });
   }
   const printed = async () => {

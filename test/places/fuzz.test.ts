@@ -35,8 +35,8 @@ beforeAll(async () => {
   const workspace = await smallWorkspace();
   const { options } = testOptions(dir, { artifactsDir: join(dir, 'artifacts') });
   const compression = 'none' as const;
-  const tar = { kind: 'archive' as const, path: join(dir, 'whole.tar'), compression };
-  const lines = { kind: 'stream' as const, path: join(dir, 'whole.ndjson'), compression };
+  const tar = { path: join(dir, 'whole.tar'), compression };
+  const lines = { path: join(dir, 'whole.ndjson'), compression };
   await writeWorkspace(workspace, await openArchiveWriter(tar, options));
   await writeWorkspace(workspace, await openStreamWriter(lines, options));
   archive = await readFile(tar.path);

@@ -1,22 +1,19 @@
 import type { Readable } from 'node:stream';
 import { MlferryError } from '../../util/errors.ts';
-import type { Location } from '../location.ts';
 import type { PlaceOptions, Reader } from '../place.ts';
 import { checkedBody } from '../record-files/checked-body.ts';
 import { decompress, INNER_WINDOW } from '../record-files/decompress.ts';
 import { type Input, openInput } from '../record-files/input-file.ts';
 import { recordedReader } from '../record-files/recorded-reader.ts';
 import { type CheckedArchive, checkArchive } from './check-archive.ts';
+import type { ArchiveLocation } from './location.ts';
 import { createPartCache } from './part-cache.ts';
 
 /**
  * Opens an archive for reading and checks it whole, from the first byte to the last, before it returns. Throws
  * TRUNCATED, CORRUPT, HOSTILE, FORMAT, LOCATION when there is no such file, NO_SPACE for the spool of a compressed one.
  */
-export async function openArchiveReader(
-  place: Extract<Location, { kind: 'archive' }>,
-  options: PlaceOptions,
-): Promise<Reader> {
+export async function openArchiveReader(place: ArchiveLocation, options: PlaceOptions): Promise<Reader> {
   const { path } = place;
   const input = await openInput({ path }, options);
   try {

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { Location } from '../location.ts';
 import type { Writer, WriterOptions } from '../place.ts';
 import { openOutputFile } from '../record-files/output.ts';
 import { type PartialDirectory, refuseExisting } from '../record-files/partial-directory.ts';
@@ -9,12 +8,11 @@ import { type RecordSink, recordWriter } from '../record-files/record-writer.ts'
 import { blobStore, type WriteEntry } from './blob-store.ts';
 import { INDEX, indexLine, MANIFEST } from './entry-names.ts';
 import { readKeptArchive } from './kept-archive.ts';
+import type { ArchiveLocation } from './location.ts';
 import { createOpenPart } from './open-part.ts';
 import { createPartWriter } from './part-writer.ts';
 import { BLOCK } from './tar-header.ts';
 import { createTarOutput } from './tar-output.ts';
-
-type ArchiveLocation = Extract<Location, { kind: 'archive' }>;
 
 /**
  * Opens an archive for writing; it has its name only once it is whole. The same runs in the same order give the same

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib';
 import { MlferryError, systemCode } from '../../util/errors.ts';
-import type { Compression } from '../location.ts';
+import type { Compression } from './file-compression.ts';
 
 /** Compression of a file by its first bytes, whatever its name says. */
 export function sniffCompression(start: Uint8Array): Compression {

@@ -3,8 +3,8 @@ import { constants, type FileHandle, open } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { writeAll } from '../../util/byte-spool.ts';
 import { asMlferryError, MlferryError } from '../../util/errors.ts';
-import type { Compression } from '../location.ts';
 import { createCompressor } from './compress.ts';
+import type { Compression } from './file-compression.ts';
 import { DATA, type PartialDirectory } from './partial-directory.ts';
 
 /** Where the bytes of an archive or stream go. After a failed call only `abort` may follow. */

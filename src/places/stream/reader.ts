@@ -1,21 +1,18 @@
 import { MlferryError } from '../../util/errors.ts';
-import type { Location } from '../location.ts';
 import type { PlaceOptions, Reader } from '../place.ts';
 import { openInput } from '../record-files/input-file.ts';
 import { indexRecords } from '../record-files/record-index.ts';
 import { decodeRecords } from '../record-files/record-lines.ts';
 import { recordedReader } from '../record-files/recorded-reader.ts';
 import { openStored } from './artifacts-directory.ts';
+import type { StreamLocation } from './location.ts';
 
 /**
  * Opens an NDJSON stream for reading, a file or `options.stdin`, compressed or not, and checks it whole first. Throws
  * TRUNCATED, CORRUPT, HOSTILE, FORMAT, and EDITED when the end record does not fit the lines, unless
  * `options.allowEdited`: then the findings say NOT_VOUCHED.
  */
-export async function openStreamReader(
-  place: Extract<Location, { kind: 'stream' }>,
-  options: PlaceOptions,
-): Promise<Reader> {
+export async function openStreamReader(place: StreamLocation, options: PlaceOptions): Promise<Reader> {
   const location = place.path ?? '-';
   const where = place.path ?? 'The standard input';
   const input = await openInput(sourceOf(place, options), options);
@@ -43,7 +40,7 @@ export async function openStreamReader(
   }
 }
 
-function sourceOf(place: Extract<Location, { kind: 'stream' }>, { stdin }: PlaceOptions) {
+function sourceOf(place: StreamLocation, { stdin }: PlaceOptions) {
   if (place.path !== undefined) return { path: place.path };
   if (stdin === undefined)
     throw new MlferryError('USAGE', 'There is no standard input to read the stream from');

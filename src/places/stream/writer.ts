@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import { MlferryError, systemCode } from '../../util/errors.ts';
 import { readRange } from '../../util/read-range.ts';
-import type { Compression, Location } from '../location.ts';
 import type { Writer, WriterOptions } from '../place.ts';
+import type { Compression } from '../record-files/file-compression.ts';
 import { type KeptLines, readKeptLines } from '../record-files/kept-records.ts';
 import { openOutputFile, openOutputPipe } from '../record-files/output.ts';
 import { DATA, type PartialDirectory, refuseExisting } from '../record-files/partial-directory.ts';
@@ -15,8 +15,7 @@ import {
 import { createTally, type Tally } from '../record-files/record-tally.ts';
 import { type RecordSink, recordWriter } from '../record-files/record-writer.ts';
 import { artifactsDirectory, isStored, removeLeftovers } from './artifacts-directory.ts';
-
-type StreamLocation = Extract<Location, { kind: 'stream' }>;
+import type { StreamLocation } from './location.ts';
 
 /**
  * Opens an NDJSON stream for writing: a file (under its name only when it is whole) or `options.stdout`. Artifact bytes

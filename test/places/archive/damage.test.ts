@@ -102,10 +102,7 @@ describe('a damaged archive', () => {
     const path = join(dir, `cut${suffix}`);
     for (let length = 0; length < bytes.length; length += Math.ceil(bytes.length / 60)) {
       await writeFile(path, bytes.subarray(0, length));
-      const opened = openArchiveReader(
-        { kind: 'archive', path, compression: 'none' },
-        readerOptions(dir).options,
-      );
+      const opened = openArchiveReader({ path, compression: 'none' }, readerOptions(dir).options);
       await expect(opened).rejects.toMatchObject({ name: 'MlferryError', meaning: { exit: 5 } });
     }
   });

@@ -6,12 +6,8 @@
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { ALL_ACTIVE } from '../../../src/model/selection.ts';
-import { openArchiveReader } from '../../../src/places/archive/reader.ts';
-import { openArchiveWriter } from '../../../src/places/archive/writer.ts';
-import { parseLocation } from '../../../src/places/location.ts';
+import { openReader, openWriter } from '../../../src/places/open.ts';
 import type { RunReader } from '../../../src/places/place.ts';
-import { openStreamReader } from '../../../src/places/stream/reader.ts';
-import { openStreamWriter } from '../../../src/places/stream/writer.ts';
 import { makeExperiment, makeRun, readerOptions, testOptions } from '../memory-workspace.ts';
 
 const [verb, path = '', directory = '', points = '0', mebibytes = '0', noise = ''] = process.argv.slice(2);
@@ -47,14 +43,8 @@ async function source(): Promise<RunReader> {
 }
 
 async function write(): Promise<void> {
-  const place = parseLocation(path);
   const { options } = testOptions(directory, { artifactsDir: `${directory}/blobs`, overwrite: true });
-  if (place.kind !== 'archive' && place.kind !== 'stream')
-    throw new Error(`${path} is neither archive nor stream`);
-  const writer =
-    place.kind === 'archive'
-      ? await openArchiveWriter(place, options)
-      : await openStreamWriter(place, options);
+  const writer = await openWriter(path, options);
   const experiment = await writer.experiment(makeExperiment(), 'large');
   const run = await source();
   await writer.run(run, { experiment, origin: 'f/1', digest: '', remap: () => run.run });
@@ -62,14 +52,8 @@ async function write(): Promise<void> {
 }
 
 async function read(): Promise<void> {
-  const place = parseLocation(path);
   const { options } = readerOptions(directory, { artifactsDir: `${directory}/blobs` });
-  if (place.kind !== 'archive' && place.kind !== 'stream')
-    throw new Error(`${path} is neither archive nor stream`);
-  const reader =
-    place.kind === 'archive'
-      ? await openArchiveReader(place, options)
-      : await openStreamReader(place, options);
+  const reader = await openReader(path, options);
   const found = { points: 0, bytes: 0 };
   for await (const experiment of reader.experiments(ALL_ACTIVE)) {
     for await (const run of reader.runs(experiment, ALL_ACTIVE)) {

@@ -7,8 +7,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openArchiveReader } from '../../../src/places/archive/reader.ts';
 import { openArchiveWriter } from '../../../src/places/archive/writer.ts';
-import { parseLocation } from '../../../src/places/location.ts';
 import { anyWorkspace } from '../arbitraries.ts';
+import { archiveAt } from '../locations.ts';
 import {
   makeExperiment,
   makeRun,
@@ -27,12 +27,6 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'archive-test-'));
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
-
-const archiveAt = (path: string) => {
-  const place = parseLocation(path);
-  if (place.kind !== 'archive') throw new Error(`${path} is no archive`);
-  return place;
-};
 
 let count = 0;
 async function write(workspace: Workspace, { suffix = '.tar', concurrency = 4 } = {}): Promise<string> {

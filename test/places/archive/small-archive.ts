@@ -22,10 +22,7 @@ export async function smallWorkspace(): Promise<Workspace> {
 /** The bytes of the archive of {@link smallWorkspace}. */
 export async function smallArchive(dir: string): Promise<Buffer> {
   const path = join(dir, 'small.tar');
-  const writer = await openArchiveWriter(
-    { kind: 'archive', path, compression: 'none' },
-    testOptions(dir).options,
-  );
+  const writer = await openArchiveWriter({ path, compression: 'none' }, testOptions(dir).options);
   await writeWorkspace(await smallWorkspace(), writer);
   return readFile(path);
 }

@@ -99,7 +99,7 @@ it('a run with 1,200 keys and one with 30,000 points are copied whole', async ()
   const made: Workspace = [{ experiment: makeExperiment(), runs: [wide, long] }];
   const target = join(dir, 'large');
   const { options, failures } = testOptions(dir);
-  await writeWorkspace(made, await openFileStoreWriter({ kind: 'filestore', path: target }, options));
+  await writeWorkspace(made, await openFileStoreWriter({ path: target }, options));
   expect(failures).toEqual([]);
   const seen = await clientView('3.17.2', target);
   expect(withoutMarks({ experiments: [], runs: seen.runs })).toEqual({

@@ -22,7 +22,7 @@ export const ALL: Selection = { ...ALL_ACTIVE, view: 'all' };
 /** Opens a store for reading, with what it finds on the way. */
 export async function openStore(path: string) {
   const { options, losses, failures } = readerOptions('/nowhere');
-  return { reader: await openFileStoreReader({ kind: 'filestore', path }, options), losses, failures };
+  return { reader: await openFileStoreReader({ path }, options), losses, failures };
 }
 
 /** All that a store holds, with what was found on the way. */
@@ -55,7 +55,7 @@ export async function copyTo(
   const { selection = ALL, dryRun = false } = more;
   const ledger = createLedger();
   const { options } = testOptions('/nowhere', { findings: ledger, dryRun, selection, source: reader.info });
-  const writer = await openFileStoreWriter({ kind: 'filestore', path: to }, options);
+  const writer = await openFileStoreWriter({ path: to }, options);
   const parts = { metrics: true, artifacts: true };
   const signal = options.signal;
   const result = await copy(reader, writer, {

@@ -152,7 +152,7 @@ describe('a new store', () => {
     const root = newRoot();
     await makeTree(root, { 'main.py': '' });
     const { options } = testOptions(dir);
-    await expect(openFileStoreWriter({ kind: 'filestore', path: root }, options)).rejects.toMatchObject({
+    await expect(openFileStoreWriter({ path: root }, options)).rejects.toMatchObject({
       code: 'LOCATION',
     });
     const store = newRoot();
@@ -462,7 +462,7 @@ describe('errors', () => {
   it('of one run leave nothing of it, and the others are written', async () => {
     const root = newRoot();
     const { options } = testOptions(dir);
-    const writer = await openFileStoreWriter({ kind: 'filestore', path: root }, options);
+    const writer = await openFileStoreWriter({ path: root }, options);
     const experiment = await writer.experiment(makeExperiment(), 'e');
     const broken = memoryRunReader(await full());
     const target = (run: Run) => ({ experiment, origin: `f/${run.run_id}`, digest: 'd', remap: () => run });
@@ -494,7 +494,7 @@ describe('errors', () => {
     const { options } = testOptions(dir);
     const partial = join(root, '.mlferry-partial.trash');
     await mkdir(join(partial, '00000000-0000-0000-0000-000000000000', 'tags'), { recursive: true });
-    const writer = await openFileStoreWriter({ kind: 'filestore', path: root }, options);
+    const writer = await openFileStoreWriter({ path: root }, options);
     expect(await readdir(partial)).toEqual(['lock']);
     await writer.experiment(makeExperiment(), 'e');
     expect((await readdir(partial)).length).toBe(3);
@@ -508,8 +508,8 @@ describe('errors', () => {
   it('lets one process write at a time, and leaves no directory behind that it made for nothing', async () => {
     const root = newRoot();
     const { options } = testOptions(dir);
-    const writer = await openFileStoreWriter({ kind: 'filestore', path: root }, options);
-    await expect(openFileStoreWriter({ kind: 'filestore', path: root }, options)).rejects.toMatchObject({
+    const writer = await openFileStoreWriter({ path: root }, options);
+    await expect(openFileStoreWriter({ path: root }, options)).rejects.toMatchObject({
       code: 'CONFLICT',
       message: expect.stringContaining(
         `${root} is being worked on by process ${process.pid} on ${hostname()}`,
@@ -517,13 +517,13 @@ describe('errors', () => {
     });
     await writer.abort();
     await expect(readdir(root)).rejects.toMatchObject({ code: 'ENOENT' });
-    await (await openFileStoreWriter({ kind: 'filestore', path: root }, options)).finish();
+    await (await openFileStoreWriter({ path: root }, options)).finish();
   });
 
   it('finish tells a run that is no longer there', async () => {
     const root = newRoot();
     const { options, failures } = testOptions(dir);
-    const writer = await openFileStoreWriter({ kind: 'filestore', path: root }, options);
+    const writer = await openFileStoreWriter({ path: root }, options);
     const experiment = await writer.experiment(makeExperiment(), 'e');
     const run = await full();
     await writer.run(memoryRunReader(run), { experiment, origin: 'f/x', digest: 'd', remap: () => run.run });
@@ -578,7 +578,7 @@ it('a run that is deleted meanwhile is not found by its origin', async () => {
   await copyTo(memoryReader(workspace([await full()])), root);
   const { reader } = await openStore(root);
   const { options } = testOptions(dir, { selection: ALL });
-  const writer = await openFileStoreWriter({ kind: 'filestore', path: root }, options);
+  const writer = await openFileStoreWriter({ path: root }, options);
   expect(await writer.findRuns?.([A, B])).toEqual(new Map([[A, A]]));
   await reader.close();
 });

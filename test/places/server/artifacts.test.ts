@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Run } from '../../../src/model/records.ts';
-import { parseLocation } from '../../../src/places/location.ts';
 import type { ArtifactEntry } from '../../../src/places/place.ts';
 import { connect } from '../../../src/places/server/connect/client.ts';
 import { listArtifacts, openArtifact } from '../../../src/places/server/read/artifacts.ts';
+import { serverAt } from '../locations.ts';
 import { type Answer, type SeenRequest, startFake, status } from './fake-server.ts';
 import { placeOptions } from './place-options.ts';
 
@@ -30,8 +30,7 @@ const bucket = run(`s3://bucket/1/${ID}/artifacts`);
 async function setUp(route: (request: SeenRequest, number: number) => Answer | undefined) {
   const fake = await startFake(route);
   const { options, losses, failures } = await placeOptions({ MLFLOW_HTTP_REQUEST_MAX_RETRIES: '1' });
-  const place = parseLocation(fake.url.href);
-  if (place.kind !== 'server') throw new Error('not a server');
+  const place = serverAt(fake.url.href);
   return { fake, losses, failures, findings: options.findings, client: await connect(place, options) };
 }
 

@@ -1,7 +1,7 @@
-import { parseLocation } from '../../../src/places/location.ts';
 import type { PlaceOptions } from '../../../src/places/place.ts';
 import { connect } from '../../../src/places/server/connect/client.ts';
 import type { TrackingClient } from '../../../src/places/server/connect/tracking-client.ts';
+import { serverAt } from '../locations.ts';
 import { placeOptions } from './place-options.ts';
 
 /** A client of the server at this location. */
@@ -10,7 +10,6 @@ export async function connectTo(
   environment: Record<string, string> = {},
   more: Partial<PlaceOptions> = {},
 ): Promise<TrackingClient> {
-  const place = parseLocation(location);
-  if (place.kind !== 'server' && place.kind !== 'databricks') throw new Error(`${location} is not a server`);
+  const place = serverAt(location);
   return connect(place, (await placeOptions(environment, more)).options);
 }

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseLocation } from '../../../src/places/location.ts';
 import { findDatabricks } from '../../../src/places/server/connect/databricks.ts';
+import { serverAt } from '../locations.ts';
 import { connectTo } from './connect-to.ts';
 import { startFake } from './fake-server.ts';
 import { placeOptions } from './place-options.ts';
@@ -21,14 +21,14 @@ async function home(text: string) {
 
 describe('the location', () => {
   it('is databricks or databricks://PROFILE', () => {
-    expect(parseLocation('databricks')).toEqual({ kind: 'databricks', profile: undefined });
-    expect(parseLocation('databricks://my-profile')).toEqual({ kind: 'databricks', profile: 'my-profile' });
+    expect(serverAt('databricks')).toMatchObject({ kind: 'databricks', profile: undefined });
+    expect(serverAt('databricks://my-profile')).toMatchObject({ kind: 'databricks', profile: 'my-profile' });
   });
 
   it.each(['databricks:', 'databricks://', 'databricks://scope:prefix', 'databricks://a/b'])(
     '%s is none',
     (text) => {
-      expect(() => parseLocation(text)).toThrow(expect.objectContaining({ code: 'LOCATION' }));
+      expect(() => serverAt(text)).toThrow(expect.objectContaining({ code: 'LOCATION' }));
     },
   );
 });

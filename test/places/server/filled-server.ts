@@ -3,9 +3,9 @@ import { z } from 'zod';
 import type { Failure, Loss } from '../../../src/model/findings.ts';
 import type { Experiment, Point, Run } from '../../../src/model/records.ts';
 import type { Selection } from '../../../src/model/selection.ts';
-import { parseLocation } from '../../../src/places/location.ts';
 import type { Reader, RunReader } from '../../../src/places/place.ts';
 import { openServerReader } from '../../../src/places/server/read/reader.ts';
+import { serverAt } from '../locations.ts';
 import { placeOptions } from './place-options.ts';
 import { rest } from './rest.ts';
 
@@ -28,8 +28,7 @@ export async function openReader(
   location: string,
   environment: Record<string, string> = {},
 ): Promise<{ reader: Reader; losses: Loss[]; failures: Failure[] }> {
-  const place = parseLocation(location);
-  if (place.kind !== 'server') throw new Error('not a server');
+  const place = serverAt(location);
   const { options, losses, failures } = await placeOptions(environment);
   return { reader: await openServerReader(place, options), losses, failures };
 }

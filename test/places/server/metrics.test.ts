@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Point } from '../../../src/model/records.ts';
 import { ALL_ACTIVE } from '../../../src/model/selection.ts';
-import { parseLocation } from '../../../src/places/location.ts';
 import type { Reader, RunReader } from '../../../src/places/place.ts';
 import { openServerReader } from '../../../src/places/server/read/reader.ts';
 import { mapConcurrent } from '../../../src/util/map-concurrent.ts';
+import { serverAt } from '../locations.ts';
 import { fakeHistories, type Histories } from './fake-histories.ts';
 import { cut, status } from './fake-server.ts';
 import { placeOptions } from './place-options.ts';
@@ -31,8 +31,7 @@ function histories(
 }
 
 async function openReader(url: URL): Promise<Reader> {
-  const place = parseLocation(url.href);
-  if (place.kind !== 'server') throw new Error('not a server');
+  const place = serverAt(url.href);
   return openServerReader(place, (await placeOptions({ MLFLOW_HTTP_REQUEST_MAX_RETRIES: '2' })).options);
 }
 

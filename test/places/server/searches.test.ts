@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { parseLocation } from '../../../src/places/location.ts';
 import { connect } from '../../../src/places/server/connect/client.ts';
 import { countRuns, searchExperiments, searchRuns } from '../../../src/places/server/read/searches.ts';
+import { serverAt } from '../locations.ts';
 import { type Answer, type SeenRequest, startFake } from './fake-server.ts';
 import { placeOptions } from './place-options.ts';
 
@@ -33,8 +33,7 @@ async function fakeRuns(count: number, bytes = 0, overlap = 0) {
     // MLflow gives a token whenever the page is full.
     return { json: { runs, ...(runs.length === max_results ? { next_page_token: String(to) } : {}) } };
   };
-  const place = parseLocation(fake.url.href);
-  if (place.kind !== 'server') throw new Error('not a server');
+  const place = serverAt(fake.url.href);
   return { fake, client: await connect(place, (await placeOptions()).options) };
 }
 
@@ -78,8 +77,7 @@ describe('searchRuns', () => {
     const fake = await startFake(({ path }) =>
       path.endsWith('/runs/search') ? { json: { runs: [], next_page_token: 'x' } } : undefined,
     );
-    const place = parseLocation(fake.url.href);
-    if (place.kind !== 'server') throw new Error('not a server');
+    const place = serverAt(fake.url.href);
     const client = await connect(place, (await placeOptions()).options);
     await expect(idsOf(searchRuns(client, ALL_RUNS))).rejects.toMatchObject({ code: 'SERVER_ERROR' });
     await expect(countRuns(client, '1', 'ALL', 10)).rejects.toMatchObject({ code: 'SERVER_ERROR' });
@@ -108,8 +106,7 @@ describe('searchExperiments', () => {
         ? { json: { experiments: [experiment('1', '5'), experiment('2', '9007199254740993')] } }
         : { json: { experiments: [experiment('1', 5)], next_page_token: 'x' } };
     });
-    const place = parseLocation(fake.url.href);
-    if (place.kind !== 'server') throw new Error('not a server');
+    const place = serverAt(fake.url.href);
     const client = await connect(place, (await placeOptions()).options);
     const found = [];
     for await (const { experiment_id, creation_time } of searchExperiments(client, 'ALL'))

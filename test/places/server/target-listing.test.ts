@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { parseLocation } from '../../../src/places/location.ts';
 import { connect } from '../../../src/places/server/connect/client.ts';
 import { targetRoutes } from '../../../src/places/server/write/target-routes.ts';
+import { serverAt } from '../locations.ts';
 import { startFake } from './fake-server.ts';
 import { placeOptions } from './place-options.ts';
 
@@ -14,9 +14,7 @@ it('lists the files of the target over all pages, so that what arrived is seen',
       : undefined,
   );
   const { options } = await placeOptions({});
-  const place = parseLocation(fake.url.href);
-  if (place.kind !== 'server') throw new Error('not a server');
-  const client = await connect(place, options);
+  const client = await connect(serverAt(fake.url.href), options);
   expect(await targetRoutes(client, false).listArtifacts('1', '')).toEqual([
     { path: 'a', size: undefined },
     { path: 'b', size: 2 },

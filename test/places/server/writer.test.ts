@@ -5,11 +5,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DIGEST_TAG, ORIGIN_TAG } from '../../../src/model/canonical.ts';
 import { limitsOf } from '../../../src/model/mlflow/limits.ts';
 import type { Point } from '../../../src/model/records.ts';
-import { parseLocation } from '../../../src/places/location.ts';
 import type { RunReader, WriterOptions, WrittenRun } from '../../../src/places/place.ts';
 import { openServerWriter } from '../../../src/places/server/write/writer.ts';
 import { type FaultProxy, startFaultProxy } from '../../faults/proxy.ts';
 import { type ServerOptions, startServer, type TestServer } from '../../servers/start-server.ts';
+import { serverAt } from '../locations.ts';
 import { type MemoryRun, memoryExperiment, memoryRun, targetOf, writerOptions } from './memory-source.ts';
 import { rest } from './rest.ts';
 
@@ -86,8 +86,7 @@ const targets: Array<[string, ServerOptions]> = [
 it('knows the artifact roots it can write to, and tells of those it cannot', async () => {
   await using server = await startServer({ version: '3.17.2', artifacts: 'plain' });
   const tempDir = await mkdtemp(join(tmpdir(), 'mlferry-writer-'));
-  const place = parseLocation(server.url);
-  if (place.kind !== 'server') throw new Error('not a server');
+  const place = serverAt(server.url);
   const { call, files, file } = rest(server.url);
   await call('experiments/create', { name: 'bucket', artifact_location: 's3://no-such-bucket/x' });
   const artifacts = [
@@ -162,8 +161,7 @@ describe.each(targets)(
     ) {
       const options = writerOptions(tempDir, more.options);
       const before = proxy.requests.length;
-      const place = parseLocation(proxy.url);
-      if (place.kind !== 'server') throw new Error('not a server');
+      const place = serverAt(proxy.url);
       const writer = await openServerWriter(place, options);
       let written: WrittenRun;
       const experiment = memoryExperiment(more.experiment ?? {});
@@ -502,8 +500,7 @@ describe.each(targets)(
 
     it('finds a copy by its source id in any experiment', async () => {
       const { written } = await pass(memoryRun({ run: { run_id: 'find_me' } }), 'find');
-      const place = parseLocation(server.url);
-      if (place.kind !== 'server') throw new Error('not a server');
+      const place = serverAt(server.url);
       const writer = await openServerWriter(place, writerOptions(tempDir));
       const copy = new Map([['find_me', written.run_id]]);
       expect(await writer.findRuns?.(['find_me', 'findXme', "no 'id"])).toEqual(copy);

@@ -45,7 +45,7 @@ beforeAll(async () => {
   );
   const path = join(dir, 'whole.ndjson');
   const { options } = testOptions(dir);
-  const writer = await openStreamWriter({ kind: 'stream', path, compression: 'none' }, options);
+  const writer = await openStreamWriter({ path, compression: 'none' }, options);
   await writeWorkspace([{ experiment: makeExperiment(), runs: [run] }], writer);
   whole = await readFile(path);
 });
@@ -67,7 +67,7 @@ async function outcome(bytes: Uint8Array, size = bytes.length): Promise<string> 
 
 const openText = async (text: string, allowEdited = false) => {
   const { options, losses } = readerOptions(dir, { stdin: Readable.from([Buffer.from(text)]), allowEdited });
-  const reader = await openStreamReader({ kind: 'stream', path: undefined, compression: 'none' }, options);
+  const reader = await openStreamReader({ path: undefined, compression: 'none' }, options);
   return { reader, losses };
 };
 
@@ -171,7 +171,7 @@ describe('a damaged stream', () => {
     ]);
     await expect(
       openStreamReader(
-        { kind: 'stream', path: undefined, compression: 'none' },
+        { path: undefined, compression: 'none' },
         readerOptions(dir, { stdin: Readable.from([bad]) }).options,
       ),
     ).rejects.toThrow(/line 2 is not valid UTF-8/);
@@ -213,7 +213,7 @@ describe('a damaged stream', () => {
 
   it('is not there: one clear line', async () => {
     const { options } = readerOptions(dir);
-    const open = (path: string) => openStreamReader({ kind: 'stream', path, compression: 'none' }, options);
+    const open = (path: string) => openStreamReader({ path, compression: 'none' }, options);
     await expect(open(join(dir, 'none.ndjson'))).rejects.toMatchObject({ code: 'LOCATION' });
     await expect(open(dir)).rejects.toMatchObject({ code: 'LOCATION' });
     const empty = join(dir, 'empty.ndjson');

@@ -8,11 +8,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ALL_ACTIVE } from '../../../src/model/selection.ts';
 import { openArchiveReader } from '../../../src/places/archive/reader.ts';
 import { openArchiveWriter } from '../../../src/places/archive/writer.ts';
-import { parseLocation } from '../../../src/places/location.ts';
 import type { WriterOptions } from '../../../src/places/place.ts';
 import { openStreamReader } from '../../../src/places/stream/reader.ts';
 import { openStreamWriter } from '../../../src/places/stream/writer.ts';
 import { anyWorkspace } from '../arbitraries.ts';
+import { streamAt } from '../locations.ts';
 import {
   collect,
   collectingPipe,
@@ -32,12 +32,6 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'stream-test-'));
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
-
-const streamAt = (path: string) => {
-  const place = parseLocation(path);
-  if (place.kind !== 'stream') throw new Error(`${path} is no stream`);
-  return place;
-};
 
 let count = 0;
 async function write(
@@ -99,7 +93,7 @@ describe('stream', () => {
     await fc.assert(
       fc.asyncProperty(anyWorkspace, async (make) => {
         const workspace = await make();
-        const archive = { kind: 'archive', path: join(dir, `x${count++}.tar`), compression: 'none' } as const;
+        const archive = { path: join(dir, `x${count++}.tar`), compression: 'none' } as const;
         await writeWorkspace(workspace, await openArchiveWriter(archive, testOptions(dir).options));
         const again = await readWorkspace(await openArchiveReader(archive, readerOptions(dir).options));
         const artifactsDir = join(dir, 'blobs-twice');

@@ -4,7 +4,6 @@ import { DELETED_TIME_TAG } from '../../../model/canonical.ts';
 import { PARENT_TAG, RUN_NAME_TAG } from '../../../model/mlflow/tags.ts';
 import { asMlferryError, MlferryError } from '../../../util/errors.ts';
 import { syncDirectory } from '../../../util/sync-directory.ts';
-import type { Location } from '../../location.ts';
 import type { ChildRun, Manager, PlaceOptions, RunKey, TagChanges } from '../../place.ts';
 import { createKeySpace, listKeyFiles } from '../layout/key-paths.ts';
 import {
@@ -20,6 +19,7 @@ import { experimentMetaFields, runMetaFields } from '../layout/meta-fields.ts';
 import { type ExperimentMeta, type RunMeta, toExperimentMeta, toRunMeta } from '../layout/meta-records.ts';
 import { formatMetaYaml, readMetaYaml } from '../layout/meta-yaml.ts';
 import { createStaging } from '../layout/staging.ts';
+import type { FileStoreLocation } from '../location.ts';
 import { openFileStoreReader } from '../read/reader.ts';
 import { readTag } from '../write/target-runs.ts';
 
@@ -32,7 +32,7 @@ const DEFAULT_ID = '0';
  * change throws CONFLICT while another process of mlferry writes to the directory.
  */
 export async function openFileStoreManager(
-  place: Extract<Location, { kind: 'filestore' }>,
+  place: FileStoreLocation,
   options: PlaceOptions,
 ): Promise<Manager> {
   const reader = await openFileStoreReader(place, options);

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import type { Experiment, Run } from '../../../model/records.ts';
 import { type Selection, selectsExperiment, selectsRun } from '../../../model/selection.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import type { Location } from '../../location.ts';
 import type { ArtifactEntry, PlaceInfo, PlaceOptions, Reader } from '../../place.ts';
 import { type RunSource, type SourceRun, selectingReader } from '../../selecting-reader.ts';
 import {
@@ -13,6 +12,7 @@ import {
   META_FILE,
   requireStore,
 } from '../layout/layout.ts';
+import type { FileStoreLocation } from '../location.ts';
 import { fileStoreRepresentation } from '../write/representation.ts';
 import { listArtifactFiles, locateArtifacts, openArtifactFile } from './artifact-files.ts';
 import { compareExperiments, type LoadedExperiment, loadExperiment } from './read-experiments.ts';
@@ -26,10 +26,7 @@ const READ_AHEAD = 8;
  * Opens an `mlruns` directory (MLflow 0.x to 3.x), or the directory that contains one. Throws LOCATION when it is
  * neither. Nothing is written.
  */
-export async function openFileStoreReader(
-  place: Extract<Location, { kind: 'filestore' }>,
-  options: PlaceOptions,
-): Promise<Reader> {
+export async function openFileStoreReader(place: FileStoreLocation, options: PlaceOptions): Promise<Reader> {
   const { findings, signal } = options;
   const root = await requireStore(place.path);
   const info: PlaceInfo = { kind: 'filestore', location: place.path, fingerprint: await fingerprintOf(root) };

@@ -3,11 +3,11 @@ import { basename, join, resolve } from 'node:path';
 import { goesOn } from '../../../model/mlflow/statuses.ts';
 import type { Run } from '../../../model/records.ts';
 import { asMlferryError, MlferryError } from '../../../util/errors.ts';
-import type { Location } from '../../location.ts';
 import type { PlaceInfo, TargetExperiment, Writer, WriterOptions, WrittenRun } from '../../place.ts';
 import { fileUri } from '../layout/file-uri.ts';
 import { findStore, fingerprintOf, isAbsent, NEW_STORE, PARTIAL } from '../layout/layout.ts';
 import { createStaging } from '../layout/staging.ts';
+import type { FileStoreLocation } from '../location.ts';
 import { type Copy, growRun, readCopy } from './grow-run.ts';
 import { writeNewRun } from './new-run.ts';
 import type { RunJob, StoreContext } from './run-context.ts';
@@ -21,10 +21,7 @@ import { createTargetRuns } from './target-runs.ts';
  * LOCATION when `place` is a directory of something else, CONFLICT when it is the source itself or another process of
  * mlferry writes to it.
  */
-export async function openFileStoreWriter(
-  place: Extract<Location, { kind: 'filestore' }>,
-  options: WriterOptions,
-): Promise<Writer> {
+export async function openFileStoreWriter(place: FileStoreLocation, options: WriterOptions): Promise<Writer> {
   const { findings, dryRun, source, signal } = options;
   const { root, isNew } = await storeToWrite(place.path);
   const info: PlaceInfo = { kind: 'filestore', location: place.path, fingerprint: await fingerprintOf(root) };

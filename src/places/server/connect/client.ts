@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { sizedBody } from '../../../artifacts/sized-body.ts';
 import { fromServerJson, toJson } from '../../../model/json.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import type { Location } from '../../location.ts';
 import type { PlaceOptions } from '../../place.ts';
+import type { ServerLocation } from '../location.ts';
 import { findCredentials } from './auth.ts';
 import { AnswerTooLarge, readBody, readStart } from './body.ts';
 import { findDatabricks } from './databricks.ts';
@@ -13,9 +13,6 @@ import { createExchange, type Query } from './exchange.ts';
 import { probeServer } from './probe-server.ts';
 import type { RequestContext } from './problems.ts';
 import type { JsonRequest, TrackingClient } from './tracking-client.ts';
-
-/** What a tracking server is named by. */
-export type ServerLocation = Extract<Location, { kind: 'server' | 'databricks' }>;
 
 /**
  * Connects to a tracking server: finds the credentials, asks what the server is and that it lets us in. Throws

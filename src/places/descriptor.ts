@@ -1,0 +1,87 @@
+import type { LocationText } from './location-text.ts';
+import type { Manager, PlaceOptions, Reader, Writer, WriterOptions } from './place.ts';
+import type { PlaceTraits } from './traits.ts';
+
+/** How help and hints speak of a place. */
+export interface PlaceWords {
+  /** `tracking server` */
+  readonly name: string;
+  /** `on tracking servers` */
+  readonly inMany: string;
+  /** What locations look like, in one line of a hint. */
+  readonly short: readonly string[];
+  /** What locations look like, and what each is, for the overview of the help. */
+  readonly forms: ReadonlyArray<readonly [form: string, meaning: string]>;
+  /** A location to copy from a hint. */
+  readonly example: string;
+}
+
+/** Imports one side of a place when it is needed: help and usage errors load none. */
+type Opener<L, Options, Side> = () => Promise<(location: L, options: Options) => Promise<Side>>;
+
+/** What one kind of place says of itself. `L` is its own form of a location. */
+export interface PlaceParts<L> {
+  /** Stands in reports and in the header of archives and streams: lower-case letters, digits and `-`. */
+  readonly kind: string;
+  readonly words: PlaceWords;
+  readonly traits: PlaceTraits;
+  /** Told from other files by the name alone. */
+  readonly byFileName?: boolean;
+  /** The location, when it names a place of this kind; `undefined` when it does not. Throws LOCATION for one that means to. */
+  claim(location: LocationText): L | undefined;
+  /** One text for one place, however it was written, without credentials. `undefined` for what cannot be opened twice. */
+  identity(location: L): string | undefined;
+  /** Absent sides are those that the place does not have. */
+  readonly reader?: Opener<L, PlaceOptions, Reader>;
+  readonly writer?: Opener<L, WriterOptions, Writer>;
+  readonly manager?: Opener<L, PlaceOptions, Manager>;
+}
+
+/** What can be done with a place. */
+export type Ability = 'read' | 'write' | 'manage';
+
+/** A kind of place, for those who need not know its form of a location. */
+export interface PlaceDescriptor extends Pick<PlaceParts<never>, 'kind' | 'words' | 'traits' | 'byFileName'> {
+  readonly abilities: ReadonlySet<Ability>;
+  /** The place of this kind that a location names; `undefined` when it names none. Throws LOCATION. */
+  at(location: LocationText): PlaceAt | undefined;
+}
+
+/** A place that is still to be opened. */
+export interface PlaceAt {
+  readonly descriptor: PlaceDescriptor;
+  /** See {@link PlaceParts}. */
+  identity(): string | undefined;
+  readonly reader?: (options: PlaceOptions) => Promise<Reader>;
+  readonly writer?: (options: WriterOptions) => Promise<Writer>;
+  readonly manager?: (options: PlaceOptions) => Promise<Manager>;
+}
+
+/** Makes the descriptor of a kind of place. */
+export function describePlace<L>(parts: PlaceParts<L>): PlaceDescriptor {
+  const { kind, words, traits, byFileName = false, reader, writer, manager } = parts;
+  const sides: ReadonlyArray<[Ability, unknown]> = [
+    ['read', reader],
+    ['write', writer],
+    ['manage', manager],
+  ];
+  const descriptor: PlaceDescriptor = {
+    kind,
+    words,
+    traits,
+    byFileName,
+    abilities: new Set(sides.flatMap(([ability, side]) => (side === undefined ? [] : [ability]))),
+    at: (text) => {
+      const location = parts.claim(text);
+      if (location === undefined) return undefined;
+      return {
+        descriptor,
+        identity: () => parts.identity(location),
+        ...(reader && { reader: async (options) => (await reader())(location, options) }),
+        ...(writer && { writer: async (options) => (await writer())(location, options) }),
+        ...(manager && { manager: async (options) => (await manager())(location, options) }),
+      };
+    },
+  };
+  return descriptor;
+}

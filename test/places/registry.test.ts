@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { header } from '../../src/kinds/wire-record.ts';
+import { namesOfPlacesThatCan, placeAt, places } from '../../src/places/registry.ts';
+
+describe('a location names', () => {
+  it.each([
+    ['http://localhost:5000', 'server'],
+    ['HTTPS://u:p@host/prefix?workspace=team', 'server'],
+    ['databricks', 'server'],
+    ['databricks://profile', 'server'],
+    ['-', 'stream'],
+    ['runs.ndjson', 'stream'],
+    ['a/RUNS.NDJSON.GZ', 'stream'],
+    ['runs.ndjson.zst', 'stream'],
+    ['b.tar', 'archive'],
+    ['b.tar.gz', 'archive'],
+    ['b.tgz', 'archive'],
+    ['file:///tmp/b.tar.zst', 'archive'],
+    ['.tar', 'filestore'],
+    ['mlruns', 'filestore'],
+    ['C:\\mlruns', 'filestore'],
+    ['databricks.tar', 'archive'],
+    ['./not-there.txt', 'filestore'],
+  ])('%s: %s', (text, kind) => {
+    expect(placeAt(text).descriptor.kind).toBe(kind);
+  });
+
+  it.each([
+    ['', 'An empty text names no place'],
+    ['package.json', '"package.json" is a file, but not an archive or stream by its name'],
+    ['sqlite:///x.db', '"sqlite:///x.db" is a kind of place that this version cannot read or write'],
+    [
+      'mysql+pymysql://u:p@h/db',
+      '"mysql+pymysql://***@h/db" is a kind of place that this version cannot read or write',
+    ],
+    ['s3://bucket/x', '"s3://bucket/x": mlferry does not know places of this scheme'],
+    ['file://host/x', '"file://host/x" is not a valid file URL'],
+    ['http://', '"http://" is not a valid URL'],
+    ['http://h?workspace=', '"http://h?workspace=": the workspace has no name'],
+  ])('nothing: %s', (text, message) => {
+    expect(() => placeAt(text)).toThrow(expect.objectContaining({ code: 'LOCATION', message }));
+  });
+
+  it('which the hint of a wrong one tells', () => {
+    expect(() => placeAt('s3://bucket/x')).toThrow(
+      expect.objectContaining({
+        hint: 'A place is a server URL, databricks[://PROFILE], *.tar[.gz|.zst], *.ndjson[.gz|.zst], - for a pipe or an mlruns directory.',
+      }),
+    );
+  });
+});
+
+describe('the identity of a place', () => {
+  it.each([
+    ['http://u:p@Host:80/prefix//', 'http://host/prefix'],
+    ['http://host?workspace=a b#x', 'http://host?workspace=a%20b'],
+    ['databricks://Profile', 'databricks://Profile'],
+    ['-', undefined],
+    ['/not-there/../b.tar', '/b.tar'],
+  ])('%s', (text, identity) => {
+    expect(placeAt(text).identity()).toBe(identity);
+  });
+});
+
+describe('every kind of place', () => {
+  it('has a name of its own that the header of a file takes', () => {
+    expect(new Set(places.map(({ kind }) => kind)).size).toBe(places.length);
+    const { kind } = header.shape.source.shape;
+    for (const place of places) expect(kind.safeParse(place.kind).success).toBe(true);
+    // Files of other versions.
+    for (const known of ['server', 'filestore', 'archive', 'stream', 'database', 'databricks'])
+      expect(kind.safeParse(known).success).toBe(true);
+    for (const wrong of ['', 'Server', 'a b', '\u001b[1m', 'x'.repeat(33)])
+      expect(kind.safeParse(wrong).success).toBe(false);
+  });
+
+  it('claims its own example, and no other does', () => {
+    for (const place of places) expect(placeAt(place.words.example).descriptor).toBe(place);
+  });
+
+  it('can be read or written; some can be managed', () => {
+    for (const { abilities } of places) expect(abilities.has('read') || abilities.has('write')).toBe(true);
+    expect(namesOfPlacesThatCan('manage')).toBe('tracking server or mlruns directory');
+  });
+});
