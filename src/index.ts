@@ -33,6 +33,7 @@ export * from './model/records.ts';
 export type { Selection, View } from './model/selection.ts';
 export { openManager, openReader, openWriter } from './places/open.ts';
 export type * from './places/place.ts';
+export type { PlaceTraits } from './places/traits.ts';
 export { addPoint, type HistoryAggregates, needsHistory } from './search/aggregates.ts';
 export { compareRuns } from './search/compare-runs.ts';
 export { evaluate, evaluateExperiment } from './search/evaluate.ts';

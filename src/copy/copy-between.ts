@@ -49,6 +49,7 @@ async function copyInJob(
       dryRun,
       overwrite: options.overwrite ?? false,
       source: reader.info,
+      sourceTraits: reader.traits,
       selection,
       parts,
       toolVersion: TOOL_VERSION,

@@ -51,7 +51,7 @@ async function copyObject(pass: Pass, source: ObjectReader): Promise<void> {
     return;
   }
   const ref = { kind: of.kind, id, name: nameOf(of, record) };
-  const keepsIds = pass.writer.ids === 'source';
+  const { keepsIds } = pass.writer.traits;
   try {
     const notes = keepsIds ? undefined : journal;
     const inDoubt = notes?.isInDoubt(ref) ?? false;

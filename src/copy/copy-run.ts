@@ -21,7 +21,7 @@ export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: 
   const { run_id, artifact_uri } = run;
   const ref = { kind: run.kind, id: run_id };
   const { experiment_id } = experiment;
-  const keepsIds = writer.ids === 'source';
+  const { keepsIds } = writer.traits;
   const references = runReferences(run);
   const tags = keepsIds ? new Map<string, string>() : unresolvedTags(run, references.tags, runIds);
   const digest = partDigest(runDigest(source.run), parts);

@@ -27,7 +27,7 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
   const pass = startPass(reader, writer, options);
   let stopped: MlferryError | undefined;
   try {
-    if (options.into !== undefined && writer.ids === 'source') {
+    if (options.into !== undefined && writer.traits.keepsIds) {
       throw new MlferryError(
         'USAGE',
         '--into cannot be used with an archive or stream: use it when you restore',
@@ -72,7 +72,7 @@ async function copyRuns(pass: Pass): Promise<void> {
   const postponed: Work[] = [];
   await mapConcurrent(staleRuns(pass), concurrency, async (work) => {
     const waits =
-      writer.ids === 'target' && runReferences(work.source.run).inputs.some((id) => !runIds.has(id));
+      !writer.traits.keepsIds && runReferences(work.source.run).inputs.some((id) => !runIds.has(id));
     if (waits) postponed.push(work);
     else await copyRun(pass, work, runIds);
   });
@@ -84,7 +84,7 @@ async function copyRuns(pass: Pass): Promise<void> {
 /** The second pass: references to runs that were copied later, then what is deleted at the source. */
 async function secondPass(pass: Pass): Promise<void> {
   const { writer, open, ids, failed, deletedRuns, deletedExperiments } = pass;
-  if (writer.ids === 'source') return;
+  if (writer.traits.keepsIds) return;
   await pass.options.journal?.step('second_pass');
   const { tags, losses } = await secondPassOf(open, ids.of('run'), writer, failed);
   for (const loss of losses) pass.options.ledger.loss(loss);

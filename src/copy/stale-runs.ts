@@ -56,7 +56,7 @@ async function targetExperiment(pass: Pass, source: Experiment): Promise<TargetE
   const name = into ?? renamed(source.name, rename);
   const asTarget: Experiment =
     into === undefined ? source : { ...source, lifecycle_stage: 'active', tags: {} };
-  const carried = pass.writer.ids === 'target' ? withoutDeletedRuns(asTarget) : asTarget;
+  const carried = pass.writer.traits.keepsIds ? asTarget : withoutDeletedRuns(asTarget);
   const target = await pass.writer.experiment(carried, name);
   if (target.created) pass.counts.experiments.created += 1;
   pass.ids.of('experiment').set(source.experiment_id, target.experiment_id);

@@ -34,7 +34,7 @@ export async function countRuns(
   const selection: Selection = { experiments: [experiment.experiment_id], runs: [], view: 'all' };
   for await (const { run } of reader.runs(experiment, selection)) {
     counts[run.lifecycle_stage] += 1;
-    if (isDeletedByItself(run, experiment, reader.info.kind)) counts.byThemselves.push(run.run_id);
+    if (isDeletedByItself(run, experiment, reader.traits)) counts.byThemselves.push(run.run_id);
   }
   return counts;
 }

@@ -1,7 +1,8 @@
 import { DELETED_RUNS_TAG, isDeletedRunsTag } from '../model/canonical.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import { ownValue } from '../model/string-map.ts';
-import type { PlaceInfo, TagChanges } from '../places/place.ts';
+import type { TagChanges } from '../places/place.ts';
+import type { PlaceTraits } from '../places/traits.ts';
 
 /**
  * Which runs of an experiment were deleted one by one, before it was deleted as a whole. A server revives all runs when it
@@ -44,10 +45,14 @@ export function readSnapshot(tags: Experiment['tags']): ReadonlySet<string> | un
 
 /**
  * Whether a deleted run was deleted by itself, not with its experiment. Of a deleted experiment the snapshot tells; without
- * one an `mlruns` directory does by its times (runs deleted with the experiment have its last update time:
- * mlflow/store/tracking/file_store.py), and of a server only the runs are known that mlferry deleted.
+ * one the times do, where the place knows them (runs deleted with the experiment have its last update time); elsewhere only
+ * the runs are known that mlferry deleted.
  */
-export function isDeletedByItself(run: Run, experiment: Experiment, kind: PlaceInfo['kind']): boolean {
+export function isDeletedByItself(
+  run: Run,
+  experiment: Experiment,
+  { knowsDeletionTimes }: PlaceTraits,
+): boolean {
   if (run.lifecycle_stage !== 'deleted') return false;
   const snapshot = readSnapshot(experiment.tags);
   const { deleted_time } = run;
@@ -55,7 +60,7 @@ export function isDeletedByItself(run: Run, experiment: Experiment, kind: PlaceI
   if (snapshot?.has(run.run_id)) return true;
   if (experiment.lifecycle_stage === 'active') {
     // A deletion of the experiment that was interrupted has left a snapshot, and such runs in a directory.
-    return snapshot === undefined || kind !== 'filestore' || deleted_time !== last_update_time;
+    return snapshot === undefined || !knowsDeletionTimes || deleted_time !== last_update_time;
   }
   if (snapshot !== undefined || deleted_time === undefined || last_update_time === undefined) return false;
   return BigInt(deleted_time) < BigInt(last_update_time);

@@ -54,7 +54,7 @@ async function restoration(
     };
   }
   const { deleted, byThemselves: stay } = await countRuns(manager, experiment);
-  if (snapshot === undefined && manager.reader.info.kind === 'server') {
+  if (snapshot === undefined && !manager.reader.traits.knowsDeletionTimes) {
     notes.push(
       `experiment "${name}" was not deleted by mlferry: which of its ${deleted} runs had been deleted before is not known${stay.length > 0 ? `, but for ${stay.length} that mlferry deleted` : ''}; the others all come back`,
     );

@@ -5,6 +5,7 @@ import type { RunLoss } from '../model/fit-run.ts';
 import type { Experiment, Point, Run } from '../model/records.ts';
 import type { Selection } from '../model/selection.ts';
 import type { Representation } from './representation.ts';
+import type { PlaceTraits } from './traits.ts';
 
 /** What a place is and where it stands. */
 export interface PlaceInfo {
@@ -85,6 +86,7 @@ export interface ObjectSource {
 /** The reading side of a place. Errors that concern one experiment or run go to `findings.failure` and reading goes on. */
 export interface Reader {
   readonly info: PlaceInfo;
+  readonly traits: PlaceTraits;
   /** What a copy in this place must look like. Absent: every record as it is, ids included (archive, stream). */
   readonly representation?: Representation;
   /** Selected experiments, each once, in the order of their creation (id where that is unknown). */
@@ -204,8 +206,7 @@ export interface SecondPass {
 /** The writing side of a place. */
 export interface Writer {
   readonly info: PlaceInfo;
-  /** `source`: records keep the source's ids and nothing is remapped (archive, stream); `target`: the writer tells the ids. */
-  readonly ids: 'source' | 'target';
+  readonly traits: PlaceTraits;
   /** Finds the experiment by `name` or creates it, with the source's tags. */
   experiment(source: Experiment, name: string): Promise<TargetExperiment>;
   /** Whether the target holds this very run, complete: then neither its metrics nor its artifacts are looked at. */
@@ -311,6 +312,7 @@ export interface WriterOptions extends PlaceOptions {
   readonly overwrite?: boolean;
   /** For the header of archives and streams. */
   readonly source: PlaceInfo;
+  readonly sourceTraits: PlaceTraits;
   readonly selection: Selection;
   /** What of the runs is carried, all unless told: a file begun with other parts is not gone on with. */
   readonly parts?: { readonly metrics: boolean; readonly artifacts: boolean };

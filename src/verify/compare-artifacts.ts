@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { artifactPathProblem } from '../artifacts/artifact-path.ts';
 import type { RunLoss } from '../model/fit-run.ts';
-import type { ArtifactEntry, ArtifactOwner, PlaceInfo } from '../places/place.ts';
+import type { ArtifactEntry, ArtifactOwner } from '../places/place.ts';
 import type { Placement } from '../places/representation.ts';
+import type { PlaceTraits } from '../places/traits.ts';
 import { MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
 import { type Difference, differenceOf } from './difference.ts';
@@ -17,8 +18,8 @@ export interface ArtifactRules {
   readonly ownFiles: boolean;
   /** Whether the target's reader cannot see a file of this path. */
   isHidden(path: string): boolean;
-  readonly sourceKind: PlaceInfo['kind'];
-  readonly targetKind: PlaceInfo['kind'];
+  readonly sourceTraits: PlaceTraits;
+  readonly targetTraits: PlaceTraits;
   onBytes(count: number): void;
 }
 
@@ -131,13 +132,13 @@ async function lossOfMissing(
     return { code: 'ARTIFACT_NAME', key: entry.path, detail: `the file was left out: its path ${problem}` };
   const body = await source.open(entry);
   if (body === undefined)
-    return notCarried(rules.sourceKind, 'the source tells of these files but does not hold their bytes');
+    return notCarried(rules.sourceTraits, 'the source tells of these files but does not hold their bytes');
   discard(body);
   return undefined;
 }
 
-function notCarried(kind: PlaceInfo['kind'], detail: string): RunLoss {
-  return { code: kind === 'server' ? 'ARTIFACTS_UNREACHABLE' : 'ARTIFACTS_NOT_CARRIED', detail };
+function notCarried({ fileBytes }: PlaceTraits, detail: string): RunLoss {
+  return { code: fileBytes === 'elsewhere' ? 'ARTIFACTS_UNREACHABLE' : 'ARTIFACTS_NOT_CARRIED', detail };
 }
 
 function discard(body: Readable): void {
@@ -163,7 +164,7 @@ async function compareFile(
   if (left === undefined)
     return {
       ...same,
-      losses: [notCarried(rules.sourceKind, 'the source does not hold the bytes of these files')],
+      losses: [notCarried(rules.sourceTraits, 'the source does not hold the bytes of these files')],
     };
   const right = await hashOf(target, other, () => undefined);
   if (right !== undefined) {
@@ -173,7 +174,7 @@ async function compareFile(
       losses: [],
     };
   }
-  if (rules.targetKind === 'server' || rules.targetKind === 'filestore') {
+  if (rules.targetTraits.fileBytes !== 'where hashed') {
     throw new MlferryError(
       'UNSUPPORTED',
       `The target cannot give the bytes of ${JSON.stringify(entry.path)}`,
@@ -181,7 +182,7 @@ async function compareFile(
   }
   return {
     ...same,
-    losses: [notCarried(rules.targetKind, 'the target names these files without their bytes')],
+    losses: [notCarried(rules.targetTraits, 'the target names these files without their bytes')],
   };
 }
 

@@ -135,8 +135,8 @@ async function comparePair(
         quick: parts.quick,
         ownFiles: !keepsIds,
         isHidden: () => false,
-        sourceKind: sourcePlace.info.kind,
-        targetKind: target.info.kind,
+        sourceTraits: sourcePlace.traits,
+        targetTraits: target.traits,
         onBytes: (count) => progress.amount(0, count),
       });
       differences.push(...found.differences);

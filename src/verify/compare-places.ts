@@ -206,8 +206,8 @@ async function comparePair(
       inDeletedExperiment: frame.into === undefined && experiment.lifecycle_stage === 'deleted',
       representation: target.representation,
       parts,
-      sourceKind: source.info.kind,
-      targetKind: target.info.kind,
+      sourceTraits: source.traits,
+      targetTraits: target.traits,
       isHidden: (path) => frame.isHidden(copy.run_id, path),
       onProgress: progress.amount,
     };

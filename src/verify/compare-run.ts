@@ -1,7 +1,8 @@
 import type { RunLoss } from '../model/fit-run.ts';
 import type { Run } from '../model/records.ts';
-import type { PlaceInfo, RunReader } from '../places/place.ts';
+import type { RunReader } from '../places/place.ts';
 import type { PointRules, RepresentedRun } from '../places/representation.ts';
+import type { PlaceTraits } from '../places/traits.ts';
 import { compareArtifacts, missingOwnFile } from './compare-artifacts.ts';
 import { latestDifferences, recordDifferences } from './compare-record.ts';
 import { compareSeries, EXACT } from './compare-series.ts';
@@ -19,8 +20,8 @@ export interface ComparedParts {
 /** Everything that a run's comparison needs. */
 export interface RunFrame extends CopyFrame {
   readonly parts: ComparedParts;
-  readonly sourceKind: PlaceInfo['kind'];
-  readonly targetKind: PlaceInfo['kind'];
+  readonly sourceTraits: PlaceTraits;
+  readonly targetTraits: PlaceTraits;
   /** Whether the target's reader cannot see an artifact of this path. */
   isHidden(path: string): boolean;
   onProgress(points: number, bytes: number): void;
@@ -70,8 +71,8 @@ export async function compareRun(
       quick: parts.quick,
       ownFiles: !kept && representation !== undefined,
       isHidden: frame.isHidden,
-      sourceKind: frame.sourceKind,
-      targetKind: frame.targetKind,
+      sourceTraits: frame.sourceTraits,
+      targetTraits: frame.targetTraits,
       onBytes: (count) => frame.onProgress(0, count),
     });
     differences.push(...found.differences);

@@ -1,5 +1,6 @@
 import { selectsExperiment, selectsRun } from '../../src/model/selection.ts';
 import type { Reader, RunReader } from '../../src/places/place.ts';
+import { SERVER_TRAITS } from '../../src/places/server/traits.ts';
 import { memoryRunReader, type Workspace } from '../places/memory-workspace.ts';
 
 /** A source in memory. `spoil` may make a run's reader fail the way broken sources do. */
@@ -9,6 +10,7 @@ export function memoryReader(
 ): Reader {
   return {
     info: { kind: 'server', location: 'memory', fingerprint: 'f'.repeat(16) },
+    traits: SERVER_TRAITS,
     async *experiments(selection) {
       for (const { experiment } of workspace) if (selectsExperiment(selection, experiment)) yield experiment;
     },

@@ -6,6 +6,7 @@ import { latestPoints } from '../../src/model/mlflow/latest-points.ts';
 import type { Experiment, Point, Run } from '../../src/model/records.ts';
 import { ALL_ACTIVE, type Selection } from '../../src/model/selection.ts';
 import type { PlaceOptions, Reader, RunReader, Writer, WriterOptions } from '../../src/places/place.ts';
+import { SERVER_TRAITS } from '../../src/places/server/traits.ts';
 import { mapConcurrent } from '../../src/util/map-concurrent.ts';
 
 /** A run with everything in memory. */
@@ -103,6 +104,7 @@ export function testOptions(tempDir: string, more: Partial<WriterOptions> = {}) 
       fingerprint: 'f'.repeat(16),
       server_version: '3.6.0',
     },
+    sourceTraits: SERVER_TRAITS,
     selection: ALL_ACTIVE,
     toolVersion: '0.1.0',
     ...more,

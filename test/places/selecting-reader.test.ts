@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Failure } from '../../src/model/findings.ts';
 import { ALL_ACTIVE, type Selection, selectsRun } from '../../src/model/selection.ts';
+import { FILESTORE_TRAITS } from '../../src/places/filestore/traits.ts';
 import { type RunSource, type SourceRun, selectingReader } from '../../src/places/selecting-reader.ts';
 import { MlferryError } from '../../src/util/errors.ts';
 import { makeExperiment, makeRun, memoryRunReader } from './memory-workspace.ts';
@@ -38,6 +39,7 @@ async function source(more: Partial<RunSource> = {}, brokenRun = -1) {
   const failures: Failure[] = [];
   const runSource: RunSource = {
     info: { kind: 'filestore', location: 'memory', fingerprint: 'f' },
+    traits: FILESTORE_TRAITS,
     async *experiments() {
       yield makeExperiment();
     },

@@ -12,6 +12,7 @@ import { createKeptRow } from './kept-row.ts';
 import { headerOf, jobKey, lineOf } from './record-header.ts';
 import { createTally, type Tally } from './record-tally.ts';
 import { type SpooledObject, type SpoolSource, type StoredBody, spoolObject } from './run-spool.ts';
+import { RECORD_TRAITS } from './traits.ts';
 import { createTurns } from './turns.ts';
 
 /** What one run or other object needs beside its lines: where its artifact bytes go until its turn, and then. */
@@ -203,7 +204,7 @@ export async function recordWriter(
 
   return {
     info,
-    ids: 'source',
+    traits: RECORD_TRAITS,
     experiment: async (source, name) => {
       const record = { ...source, name, artifact_location: redactUri(source.artifact_location) };
       const target = { experiment_id: source.experiment_id, name, created: true };

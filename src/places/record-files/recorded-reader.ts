@@ -19,6 +19,7 @@ import type {
 import { type RunSource, selectingReader } from '../selecting-reader.ts';
 import type { IndexedObject, IndexedRun, RecordIndex } from './record-index.ts';
 import { decodeRecords } from './record-lines.ts';
+import { RECORD_TRAITS } from './traits.ts';
 
 /** Checked record lines that can be read again from anywhere, and the bytes they refer to. */
 export interface RecordStore {
@@ -44,6 +45,7 @@ export function recordedReader(info: PlaceInfo, store: RecordStore, options: Pla
 
   const source: RunSource = {
     info,
+    traits: RECORD_TRAITS,
     experiments: async function* (selection) {
       reportMissing(selection, index, (object, message, hint) => {
         const text = `${info.location}: ${message}`;

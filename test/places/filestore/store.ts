@@ -7,6 +7,7 @@ import { ALL_ACTIVE, type Selection, selectsExperiment, selectsRun } from '../..
 import { openFileStoreReader } from '../../../src/places/filestore/read/reader.ts';
 import { openFileStoreWriter } from '../../../src/places/filestore/write/writer.ts';
 import type { Reader } from '../../../src/places/place.ts';
+import { SERVER_TRAITS } from '../../../src/places/server/traits.ts';
 import {
   memoryRunReader,
   readerOptions,
@@ -35,6 +36,7 @@ export async function readStore(path: string, selection = ALL) {
 export function memoryReader(workspace: Workspace, fingerprint = 'f'.repeat(16)): Reader {
   return {
     info: { kind: 'server', location: 'http://127.0.0.1:5000', fingerprint },
+    traits: SERVER_TRAITS,
     async *experiments(selection) {
       for (const { experiment } of workspace) if (selectsExperiment(selection, experiment)) yield experiment;
     },
@@ -54,7 +56,13 @@ export async function copyTo(
 ) {
   const { selection = ALL, dryRun = false } = more;
   const ledger = createLedger();
-  const { options } = testOptions('/nowhere', { findings: ledger, dryRun, selection, source: reader.info });
+  const { options } = testOptions('/nowhere', {
+    findings: ledger,
+    dryRun,
+    selection,
+    source: reader.info,
+    sourceTraits: reader.traits,
+  });
   const writer = await openFileStoreWriter({ path: to }, options);
   const parts = { metrics: true, artifacts: true };
   const signal = options.signal;

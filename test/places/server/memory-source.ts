@@ -4,6 +4,7 @@ import { runDigest } from '../../../src/model/canonical.ts';
 import type { Failure, Loss } from '../../../src/model/findings.ts';
 import type { Experiment, Point, Run } from '../../../src/model/records.ts';
 import type { RunReader, RunTarget, TargetExperiment, WriterOptions } from '../../../src/places/place.ts';
+import { RECORD_TRAITS } from '../../../src/places/record-files/traits.ts';
 
 /** A run held in memory: a source for writers. */
 export interface MemoryRun {
@@ -109,6 +110,7 @@ export function writerOptions(
     tempDir,
     dryRun: false,
     source: { kind: 'archive', location: 'memory', fingerprint: 'fingerprint' },
+    sourceTraits: RECORD_TRAITS,
     selection: { experiments: [], runs: [], view: 'active' },
     toolVersion: '0',
     ...more,

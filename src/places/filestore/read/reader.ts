@@ -13,6 +13,7 @@ import {
   requireStore,
 } from '../layout/layout.ts';
 import type { FileStoreLocation } from '../location.ts';
+import { FILESTORE_TRAITS } from '../traits.ts';
 import { fileStoreRepresentation } from '../write/representation.ts';
 import { listArtifactFiles, locateArtifacts, openArtifactFile } from './artifact-files.ts';
 import { compareExperiments, type LoadedExperiment, loadExperiment } from './read-experiments.ts';
@@ -184,6 +185,7 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
 
   const source: RunSource = {
     info,
+    traits: FILESTORE_TRAITS,
     representation: fileStoreRepresentation(root),
     async *experiments(selection) {
       const named = selection.experiments.length + selection.runs.length > 0;

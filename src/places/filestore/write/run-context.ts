@@ -2,7 +2,8 @@ import { OVERSIZE_FILE } from '../../../artifacts/own-files.ts';
 import type { Findings } from '../../../model/findings.ts';
 import type { Run } from '../../../model/records.ts';
 import type { StringMap } from '../../../model/string-map.ts';
-import type { PlaceInfo, RunReader, RunTarget } from '../../place.ts';
+import type { RunReader, RunTarget } from '../../place.ts';
+import type { PlaceTraits } from '../../traits.ts';
 import { createKeySpace } from '../layout/key-paths.ts';
 import type { OversizeFile } from '../layout/oversize.ts';
 import type { Staging } from '../layout/staging.ts';
@@ -16,7 +17,7 @@ export interface StoreContext {
   readonly runs: TargetRuns;
   readonly findings: Findings;
   readonly dryRun: boolean;
-  readonly source: PlaceInfo;
+  readonly sourceTraits: PlaceTraits;
 }
 
 /** A run on its way into an experiment's directory. */

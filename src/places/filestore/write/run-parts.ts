@@ -167,13 +167,13 @@ export async function writeArtifacts(
   return { artifacts, bytes, hasOversize };
 }
 
-/** Asks a source that has its bytes at hand whether it has those of an artifact; a server always has them. */
+/** Whether the source has the bytes of a file it lists; asked of those only that may have none, where it costs no request. */
 async function isCarried(
-  { source: { kind } }: StoreContext,
+  { sourceTraits }: StoreContext,
   source: RunReader,
   entry: ArtifactEntry,
 ): Promise<boolean> {
-  if (kind === 'server' || kind === 'filestore') return true;
+  if (sourceTraits.fileBytes !== 'where hashed') return true;
   const body = await source.open(entry);
   body?.destroy();
   return body !== undefined;

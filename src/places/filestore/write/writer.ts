@@ -8,6 +8,7 @@ import { fileUri } from '../layout/file-uri.ts';
 import { findStore, fingerprintOf, isAbsent, NEW_STORE, PARTIAL } from '../layout/layout.ts';
 import { createStaging } from '../layout/staging.ts';
 import type { FileStoreLocation } from '../location.ts';
+import { FILESTORE_TRAITS } from '../traits.ts';
 import { type Copy, growRun, readCopy } from './grow-run.ts';
 import { writeNewRun } from './new-run.ts';
 import type { RunJob, StoreContext } from './run-context.ts';
@@ -22,10 +23,10 @@ import { createTargetRuns } from './target-runs.ts';
  * mlferry writes to it.
  */
 export async function openFileStoreWriter(place: FileStoreLocation, options: WriterOptions): Promise<Writer> {
-  const { findings, dryRun, source, signal } = options;
+  const { findings, dryRun, source, sourceTraits, signal } = options;
   const { root, isNew } = await storeToWrite(place.path);
   const info: PlaceInfo = { kind: 'filestore', location: place.path, fingerprint: await fingerprintOf(root) };
-  if (source.kind === 'filestore' && source.fingerprint === info.fingerprint) {
+  if (sourceTraits.ownFingerprint && source.fingerprint === info.fingerprint) {
     throw new MlferryError('CONFLICT', `"${place.path}" is both source and target`);
   }
   const staging = createStaging(root);
@@ -35,7 +36,7 @@ export async function openFileStoreWriter(place: FileStoreLocation, options: Wri
     throw asMlferryError(error, 'BUG', place.path);
   }
   const runs = createTargetRuns(root);
-  const context: StoreContext = { root, staging, runs, findings, dryRun, source };
+  const context: StoreContext = { root, staging, runs, findings, dryRun, sourceTraits };
   const experiments = createTargetExperiments(context, isNew);
   const written = new Map<string, { run_id: string; experiment_id: string; digest: string | undefined }>();
 
@@ -75,7 +76,7 @@ export async function openFileStoreWriter(place: FileStoreLocation, options: Wri
 
   return {
     info,
-    ids: 'target',
+    traits: FILESTORE_TRAITS,
     experiment: (experiment, name) => guard(`experiment "${name}"`, () => experiments.open(experiment, name)),
     isCurrent: (run, experiment, digest) =>
       guard(`run ${run.run_id}`, async () => {

@@ -11,6 +11,7 @@ import { type RunSource, type SourceRun, selectingReader } from '../../selecting
 import { connect } from '../connect/client.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import type { ServerLocation } from '../location.ts';
+import { SERVER_TRAITS } from '../traits.ts';
 import { serverRepresentation } from '../write/representation.ts';
 import { listArtifacts, openArtifact } from './artifacts.ts';
 import { readHistory } from './history.ts';
@@ -97,6 +98,7 @@ export function serverReader(client: TrackingClient, options: PlaceOptions): Rea
 
   const source: RunSource = {
     info: serverPlace(client),
+    traits: SERVER_TRAITS,
     representation: serverRepresentation(client),
     experiments: async function* (selection) {
       if (selection.runs.length === 0) {

@@ -21,7 +21,7 @@ export interface TargetContext extends Patience {
   readonly routes: TargetRoutes;
   readonly findings: Findings;
   readonly tempDir: string;
-  /** Whether an entry without sha256 has no bytes (archives and streams). */
+  /** Whether an entry without sha256 has no bytes. */
   readonly hashesTellBytes: boolean;
   readonly batchLimits: BatchLimits;
   /** Datasets go one request at a time: new ones are rows that concurrent requests would both insert. */
@@ -89,7 +89,7 @@ export function targetContext(client: TrackingClient, options: WriterOptions): T
     signal: options.signal,
     backoff: client.backoff,
     tempDir: options.tempDir,
-    hashesTellBytes: options.source.kind === 'archive' || options.source.kind === 'stream',
+    hashesTellBytes: options.sourceTraits.fileBytes === 'where hashed',
     batchLimits: {
       ...BATCH_LIMITS,
       keys: isAtLeast(client.server, '3.11') ? BATCH_LIMITS.metrics : BATCH_LIMITS.keys,

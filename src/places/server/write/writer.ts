@@ -6,6 +6,7 @@ import { MlferryError } from '../../../util/errors.ts';
 import type { RunReader, RunTarget, Writer, WriterOptions, WrittenRun } from '../../place.ts';
 import { connect } from '../connect/client.ts';
 import type { ServerLocation } from '../location.ts';
+import { SERVER_TRAITS } from '../traits.ts';
 import { findCopiedRuns } from './find-copied-runs.ts';
 import type { KnownRun } from './known-runs.ts';
 import { createReadBack } from './read-back.ts';
@@ -71,7 +72,7 @@ export async function openServerWriter(place: ServerLocation, options: WriterOpt
       fingerprint: '',
       ...(version === undefined ? {} : { server_version: version }),
     },
-    ids: 'target',
+    traits: SERVER_TRAITS,
     experiment: experiments.open,
     async isCurrent(source, { experiment_id }, digest) {
       const experiment = experiments.get(experiment_id);
