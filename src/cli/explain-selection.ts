@@ -27,7 +27,7 @@ function explanationText(explanation: Explanation): string {
   const lines: Array<readonly [string, string | undefined]> = [
     ['place', `${place.kind} ${place.location}`],
     ['dialect', dialect ?? 'none: mlferry reads every selected run and judges it itself'],
-    ['server', pushed ?? (dialect === undefined ? undefined : 'nothing')],
+    [place.kind, pushed ?? (dialect === undefined ? undefined : 'nothing')],
     ['mlferry', here ?? 'nothing that the server does not'],
     ['histories', historiesText(histories)],
     ['order', order === undefined ? undefined : orderText(order)],

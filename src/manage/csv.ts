@@ -13,9 +13,9 @@ import { run as runRecord } from '../model/records.ts';
 import { ALL_ACTIVE } from '../model/selection.ts';
 import { openReader } from '../places/open.ts';
 import type { Reader } from '../places/place.ts';
-import { splitLines } from '../places/record-files/record-lines.ts';
 import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
+import { splitLines } from '../util/split-lines.ts';
 import { type ChosenRun, chosenRuns, type Times } from './chosen-runs.ts';
 import {
   type CsvKeys,

@@ -205,6 +205,9 @@ describe('the command line itself', () => {
     const { err } = await mlferry(['copy', SAMPLES, 'http://user:canary@127.0.0.1:1']);
     expect(err).toContain('warning: credentials in http://***@127.0.0.1:1');
     expect(err).not.toContain('canary');
+    const database = await mlferry(['copy', 'mysql+pymysql://user:canary@db/mlflow', 'x.tar']);
+    expect(database.err).toContain('warning: credentials in mysql+pymysql://***@db/mlflow');
+    expect(database.err).not.toContain('canary');
   });
 
   it('prints schemas, help with examples, and the version', async () => {

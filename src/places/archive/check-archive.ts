@@ -2,11 +2,12 @@ import { createHash, type Hash } from 'node:crypto';
 import type { FileRecord } from '../../kinds/wire-record.ts';
 import { type ByteSpool, createByteSpool } from '../../util/byte-spool.ts';
 import { MlferryError } from '../../util/errors.ts';
+import { MAX_LINE_BYTES } from '../../util/split-lines.ts';
 import { decompress, INNER_WINDOW } from '../record-files/decompress.ts';
 import type { Input } from '../record-files/input-file.ts';
 import { createMemoryBudget, type MemoryBudget } from '../record-files/memory-budget.ts';
 import { indexRecords, type RecordIndex } from '../record-files/record-index.ts';
-import { decodeRecords, MAX_LINE_BYTES } from '../record-files/record-lines.ts';
+import { decodeRecords } from '../record-files/record-lines.ts';
 import { entryKind, indexLine, partName } from './entry-names.ts';
 import { readAll, type TarEntry, walkTar } from './walk-tar.ts';
 

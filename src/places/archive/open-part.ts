@@ -3,8 +3,8 @@ import { type FileHandle, open, rename } from 'node:fs/promises';
 import { z } from 'zod';
 import { writeAll } from '../../util/byte-spool.ts';
 import { asMlferryError, systemCode } from '../../util/errors.ts';
+import { splitLines } from '../../util/split-lines.ts';
 import type { PartialDirectory } from '../record-files/partial-directory.ts';
-import { splitLines } from '../record-files/record-lines.ts';
 import type { PartWriter } from './part-writer.ts';
 
 /** Keeps the record lines that no part of the archive holds yet in a file: a crash must not take them. */

@@ -3,8 +3,8 @@ import { constants, type FileHandle, open } from 'node:fs/promises';
 import { z } from 'zod';
 import { writeAll } from '../../util/byte-spool.ts';
 import { asMlferryError } from '../../util/errors.ts';
+import { splitLines } from '../../util/split-lines.ts';
 import { openPartialDirectory, type PartialDirectory } from './partial-directory.ts';
-import { splitLines } from './record-lines.ts';
 
 const hex = z.string().regex(/^[0-9a-f]{64}$/);
 const length = z.int().nonnegative();

@@ -4,8 +4,8 @@ import { canonicalLine, type FileRecord, recordProblem, type WireRecord } from '
 import { MAX_POINTS } from '../../model/records.ts';
 import { type ByteSpool, createByteSpool } from '../../util/byte-spool.ts';
 import { asMlferryError, MlferryError } from '../../util/errors.ts';
+import { MAX_LINE_BYTES } from '../../util/split-lines.ts';
 import type { ArtifactEntry, ArtifactOwner, RunReader, WriterOptions } from '../place.ts';
-import { MAX_LINE_BYTES } from './record-lines.ts';
 import { watchRun } from './run-check.ts';
 
 /** Bytes of an artifact that were taken over: their number and sha256 (hex). */
