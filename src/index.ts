@@ -6,7 +6,7 @@ export { copyBetween as copy } from './copy/copy-between.ts';
 export type { ObjectCounts, Report } from './copy/report.ts';
 export { explain } from './inspect/explain.ts';
 export { type Counts, inspect, type ObjectAmount, type Summary } from './inspect/inspect.ts';
-export type { JobOptions } from './job/job-options.ts';
+export type { CopyRules, JobOptions, OnePlaceOptions, TwoPlaceOptions } from './job/job-options.ts';
 export { forgetJob, type JobSummary, listJobs, showJob } from './job/jobs.ts';
 export type { JobProgress } from './job/journal.ts';
 export type { Progress } from './job/progress.ts';

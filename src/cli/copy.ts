@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Io } from './io.ts';
-import { addTlsOptions, addTransferOptions } from './options.ts';
+import { addTransferOptions } from './options.ts';
+import { addTlsOptions } from './place-options.ts';
 import { runCopy } from './run-copy.ts';
 
 /** `mlferry copy FROM TO`: any place to any place. */

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { stream as streamPlace } from '../places/stream/index.ts';
 import type { Io } from './io.ts';
-import { addTlsOptions, addTransferOptions } from './options.ts';
+import { addTransferOptions } from './options.ts';
+import { addTlsOptions } from './place-options.ts';
 import { requirePlace } from './require-place.ts';
 import { runCopy } from './run-copy.ts';
 

@@ -6,7 +6,8 @@ import { redact } from '../util/redact.ts';
 import { explainSelection } from './explain-selection.ts';
 import { formatBytes, formatCount, formatTable } from './format.ts';
 import type { Io } from './io.ts';
-import { addTlsOptions, parseOptions } from './options.ts';
+import { parseOptions } from './options.ts';
+import { addAllowEditedOption, addArtifactsDirOption, addTlsOptions } from './place-options.ts';
 import { addExplainOption, addSelectionOptions } from './selection-options.ts';
 
 /** `mlferry inspect PLACE`. */
@@ -17,8 +18,6 @@ export function addInspectCommand(program: Command, io: Io): void {
     .argument('<place>', 'place to read')
     .option('--no-metrics', 'do not count points (on a server that reads every history)')
     .option('--no-artifacts', 'do not count artifacts')
-    .option('--artifacts-dir <dir>', "directory of a stream's artifact bytes")
-    .option('--allow-edited', 'accept a stream whose lines were edited')
     .option('--json', 'print one JSON object')
     .action(async (place: string, values: unknown) => {
       const { job, explain, json } = parseOptions(values);
@@ -44,6 +43,7 @@ Examples
   mlferry inspect backup.tar --filter "metrics.auc > 0.9 AND params.model = 'tree'"
 `,
     );
+  addAllowEditedOption(addArtifactsDirOption(command));
   addExplainOption(addSelectionOptions(command));
   addTlsOptions(command, 'from');
 }

@@ -6,23 +6,13 @@ import type { ChoiceOptions } from '../manage/manage-job.ts';
 import type { View } from '../model/selection.ts';
 import { MlferryError } from '../util/errors.ts';
 import type { Io } from './io.ts';
-import { addTlsOptions, positiveNumber } from './options.ts';
 import { parseTime } from './parse-time.ts';
-import { addSelectionOptions, positiveInteger, selectionOf, selectionShape } from './selection-options.ts';
+import { addPaceOptions, addTlsOptions, placeShape, placesOf } from './place-options.ts';
+import { addSelectionOptions, selectionOf, selectionShape } from './selection-options.ts';
 
 /** Options of every command that reads or changes a place by itself. */
 export function addPlaceOptions(command: Command): Command {
-  return addTlsOptions(
-    command
-      .option('-c, --concurrency <requests>', 'requests in flight', positiveInteger, 8)
-      .option(
-        '--max-requests-per-second <number>',
-        'requests that start in a second (default: no limit)',
-        positiveNumber,
-      )
-      .option('--temp-dir <dir>', "directory for spool files (default: the system's)"),
-    'to',
-  );
+  return addTlsOptions(addPaceOptions(command, 'requests'), 'to');
 }
 
 /** Which runs: the selection and the times. */
@@ -48,31 +38,18 @@ export function addChangeOptions(command: Command): Command {
 }
 
 const changeShape = {
-  concurrency: z.number(),
-  maxRequestsPerSecond: z.number().optional(),
-  tempDir: z.string().optional(),
   dryRun: z.boolean().default(false),
   yes: z.boolean().default(false),
   undoFile: z.string().optional(),
   json: z.boolean().default(false),
   quiet: z.boolean().default(false),
-  toCa: z.string().optional(),
-  toClientCert: z.string().optional(),
-  toInsecure: z.boolean().optional(),
 };
 
 const changeSchema = z.object(changeShape);
 /** The values of {@link addChangeOptions}. */
 export type ChangeValues = z.infer<typeof changeSchema>;
 
-const placeSchema = changeSchema.pick({
-  concurrency: true,
-  maxRequestsPerSecond: true,
-  tempDir: true,
-  toCa: true,
-  toClientCert: true,
-  toInsecure: true,
-});
+const placeSchema = z.object(placeShape);
 
 const choiceSchema = z.object({
   ...selectionShape,
@@ -87,22 +64,8 @@ export function changeValues(values: unknown): ChangeValues {
 
 /** The values of {@link addPlaceOptions} as the library takes them. */
 export function placeOf(values: unknown, io: Io) {
-  const { concurrency, maxRequestsPerSecond, tempDir, toCa, toClientCert, toInsecure } = parsed(
-    placeSchema,
-    values,
-  );
-  return {
-    concurrency,
-    maxRequestsPerSecond,
-    tempDir,
-    environment: io.environment,
-    signal: io.signal,
-    tls: {
-      ...(toCa === undefined ? {} : { caFile: toCa }),
-      ...(toClientCert === undefined ? {} : { clientCertFile: toClientCert }),
-      ...(toInsecure === undefined ? {} : { insecure: toInsecure }),
-    },
-  };
+  const { tls, ...options } = placesOf(parsed(placeSchema, values));
+  return { ...options, tls: tls.to, environment: io.environment, signal: io.signal };
 }
 
 /** The values of {@link addChoiceOptions} (and `--deleted-after`) as the library takes them. */

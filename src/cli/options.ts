@@ -1,47 +1,23 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { z } from 'zod';
 import type { JobOptions } from '../job/job-options.ts';
 import { parseRename } from '../job/rename.ts';
-import type { TlsOptions } from '../places/place.ts';
 import { MlferryError } from '../util/errors.ts';
+import {
+  addAllowEditedOption,
+  addArtifactsDirOption,
+  addPaceOptions,
+  placeShape,
+  placesOf,
+} from './place-options.ts';
 import {
   addExplainOption,
   addSelectionOptions,
   collect,
-  positiveInteger,
   selectionOf,
   selectionShape,
 } from './selection-options.ts';
 import { addStateDirOption } from './state-dir.ts';
-
-/** The value of an option that measures something. */
-export function positiveNumber(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value <= 0)
-    throw new InvalidArgumentError('It is not a number above 0.');
-  return value;
-}
-
-/** The TLS options of one side. */
-export function addTlsOptions(command: Command, side: 'from' | 'to'): Command {
-  const name = side === 'from' ? 'source' : 'target';
-  return command
-    .option(`--${side}-ca <file>`, `certificate authority of the ${name} server (PEM)`)
-    .option(`--${side}-client-cert <file>`, `client certificate and key for the ${name} server (PEM)`)
-    .option(`--${side}-insecure`, `do not check the ${name} server's certificate`);
-}
-
-/** How fast a command works, and where it puts what has to wait. */
-export function addPaceOptions(command: Command): Command {
-  return command
-    .option('-c, --concurrency <runs>', 'runs in flight', positiveInteger, 8)
-    .option(
-      '--max-requests-per-second <number>',
-      'requests to each server that start in a second (default: no limit)',
-      positiveNumber,
-    )
-    .option('--temp-dir <dir>', "directory for spool files (default: the system's)");
-}
 
 /** Which part of a copy a command offers. */
 export interface TransferFeatures {
@@ -76,8 +52,8 @@ export function addTransferOptions(command: Command, features: TransferFeatures)
       );
   }
   if (features.writesFile) command.option('--overwrite', 'replace the file if it is there');
-  if (features.stream) command.option('--artifacts-dir <dir>', "directory of a stream's artifact bytes");
-  if (features.readsStream) command.option('--allow-edited', 'accept a stream whose lines were edited');
+  if (features.stream) addArtifactsDirOption(command);
+  if (features.readsStream) addAllowEditedOption(command);
   return addPaceOptions(addStateDirOption(command))
     .option('--verify', 'compare the target with the source afterwards, point by point')
     .option('--json', 'print the report as one JSON object on stdout')
@@ -86,6 +62,7 @@ export function addTransferOptions(command: Command, features: TransferFeatures)
 
 const transferOptions = z.object({
   ...selectionShape,
+  ...placeShape,
   explain: z.boolean().default(false),
   rename: z.array(z.string()).default([]),
   artifacts: z.boolean().default(true),
@@ -94,21 +71,10 @@ const transferOptions = z.object({
   into: z.string().optional(),
   idMap: z.string().optional(),
   overwrite: z.boolean().default(false),
-  artifactsDir: z.string().optional(),
-  allowEdited: z.boolean().default(false),
-  concurrency: z.number().default(8),
-  maxRequestsPerSecond: z.number().optional(),
-  tempDir: z.string().optional(),
   stateDir: z.string().optional(),
   verify: z.boolean().default(false),
   json: z.boolean().default(false),
   quiet: z.boolean().default(false),
-  fromCa: z.string().optional(),
-  fromClientCert: z.string().optional(),
-  fromInsecure: z.boolean().optional(),
-  toCa: z.string().optional(),
-  toClientCert: z.string().optional(),
-  toInsecure: z.boolean().optional(),
 });
 
 /** A command's options as the engine takes them, and what only the command line knows. */
@@ -122,14 +88,6 @@ export interface ParsedOptions {
   readonly quiet: boolean;
 }
 
-function tlsOptions(caFile?: string, clientCertFile?: string, insecure?: boolean): TlsOptions {
-  return {
-    ...(caFile === undefined ? {} : { caFile }),
-    ...(clientCertFile === undefined ? {} : { clientCertFile }),
-    ...(insecure === undefined ? {} : { insecure }),
-  };
-}
-
 /** Turns commander's values into {@link ParsedOptions}; throws USAGE. */
 export function parseOptions(values: unknown): ParsedOptions {
   const parsed = transferOptions.safeParse(values);
@@ -139,6 +97,7 @@ export function parseOptions(values: unknown): ParsedOptions {
     throw new MlferryError('USAGE', '--order-by says which runs --max-runs keeps: it needs --max-runs');
   return {
     job: {
+      ...placesOf(o),
       selection: selectionOf(o),
       rename: o.rename.map(parseRename),
       artifacts: o.artifacts,
@@ -146,16 +105,7 @@ export function parseOptions(values: unknown): ParsedOptions {
       dryRun: o.dryRun,
       into: o.into,
       overwrite: o.overwrite,
-      artifactsDir: o.artifactsDir,
-      allowEdited: o.allowEdited,
-      concurrency: o.concurrency,
-      maxRequestsPerSecond: o.maxRequestsPerSecond,
-      tempDir: o.tempDir,
       stateDir: o.stateDir,
-      tls: {
-        from: tlsOptions(o.fromCa, o.fromClientCert, o.fromInsecure),
-        to: tlsOptions(o.toCa, o.toClientCert, o.toInsecure),
-      },
     },
     idMap: o.idMap,
     explain: o.explain,

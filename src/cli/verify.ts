@@ -1,7 +1,13 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import type { Io } from './io.ts';
-import { addPaceOptions, addTlsOptions, parseOptions } from './options.ts';
+import { parseOptions } from './options.ts';
+import {
+  addAllowEditedOption,
+  addArtifactsDirOption,
+  addPaceOptions,
+  addTlsOptions,
+} from './place-options.ts';
 import { addSelectionOptions, collect } from './selection-options.ts';
 import { formatVerification } from './verify-text.ts';
 import { verifyWithProgress } from './verify-with-progress.ts';
@@ -26,8 +32,6 @@ export function addVerifyCommand(program: Command, io: Io): void {
     .option('--into <experiment>', 'the experiment of the target that all runs were copied into')
     .option('--no-artifacts', 'do not look at artifacts')
     .option('--no-metrics', 'do not look at metrics')
-    .option('--artifacts-dir <dir>', "directory of a stream's artifact bytes")
-    .option('--allow-edited', 'accept a stream whose lines were edited')
     .option('--json', 'print the report as one JSON object')
     .option('-q, --quiet', 'print what is not the same only')
     .action(async (place: string, target: string | undefined, values: unknown) => {
@@ -53,6 +57,7 @@ Exit status
   0 all the same · 3 something could not be read · 4 differences; others as in mlferry --help
 `,
     );
+  addAllowEditedOption(addArtifactsDirOption(command));
   addSelectionOptions(command);
   addPaceOptions(command);
   addTlsOptions(command, 'from');

@@ -1,39 +1,43 @@
 import { rm } from 'node:fs/promises';
-import type { Readable, Writable } from 'node:stream';
 import type { Selection } from '../model/selection.ts';
-import type { PlaceOptions, TlsOptions } from '../places/place.ts';
+import { type PlaceOptions, type PlaceSettings, settingsIn, type TlsOptions } from '../places/place.ts';
 import { makeTempDir } from '../util/temp-dir.ts';
 import type { JobProgress } from './journal.ts';
 import type { Progress } from './progress.ts';
 import type { RenameRule } from './rename.ts';
 
-/** Options of a copy between two locations; all have defaults. */
-export interface JobOptions {
-  readonly selection?: Partial<Selection> | undefined;
+/** Options of whatever opens one place; all have defaults. */
+export interface OnePlaceOptions extends PlaceSettings {
   /** Runs in flight, default 8. */
   readonly concurrency?: number | undefined;
-  /** Most requests to each server that start in a second, default no limit. */
-  readonly maxRequestsPerSecond?: number | undefined;
+  /** Parent of the spool directory, default the system's. */
+  readonly tempDir?: string | undefined;
+  /** Where credentials and MLflow's settings are looked up, default `process.env` (given by the CLI). */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of whatever opens two places: what may differ is said of each. */
+export interface TwoPlaceOptions extends Omit<OnePlaceOptions, 'tls'> {
+  readonly tls?: { readonly from?: TlsOptions; readonly to?: TlsOptions } | undefined;
+}
+
+/** What of a source goes where in a target, under which names. */
+export interface CopyRules {
+  readonly selection?: Partial<Selection> | undefined;
   readonly rename?: readonly RenameRule[] | undefined;
   readonly into?: string | undefined;
   /** Default true. */
   readonly metrics?: boolean | undefined;
   /** Default true. */
   readonly artifacts?: boolean | undefined;
+}
+
+/** Options of a copy between two locations; all have defaults. */
+export interface JobOptions extends TwoPlaceOptions, CopyRules {
   readonly dryRun?: boolean | undefined;
   /** Replace an archive or stream file that is there. */
   readonly overwrite?: boolean | undefined;
-  readonly allowEdited?: boolean | undefined;
-  /** Directory of the artifact bytes of a stream. */
-  readonly artifactsDir?: string | undefined;
-  /** Parent of the spool directory, default the system's. */
-  readonly tempDir?: string | undefined;
-  readonly tls?: { readonly from?: TlsOptions; readonly to?: TlsOptions } | undefined;
-  /** Where credentials and MLflow's settings are looked up, default `process.env` (given by the CLI). */
-  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
-  readonly stdin?: Readable | undefined;
-  readonly stdout?: Writable | undefined;
-  readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Where the journal stands that makes the copy resumable and keeps a second process off it; without it there is none. */
   readonly stateDir?: string | undefined;
@@ -54,26 +58,30 @@ export async function withTempDir<T>(
   }
 }
 
-/** The options that every place of a job is opened with, but for its side. */
+/** What a place of a job is opened with, on its side. */
 export function placeOptions(
-  options: JobOptions,
+  options: TwoPlaceOptions,
   tempDir: string,
   findings: PlaceOptions['findings'],
   side: PlaceOptions['side'],
 ): PlaceOptions {
-  const tls = side === 'from' ? options.tls?.from : options.tls?.to;
+  return onePlaceOptions({ ...options, tls: options.tls?.[side] }, tempDir, findings, side);
+}
+
+/** What the only place of a job is opened with; by default with the credentials of a target. */
+export function onePlaceOptions(
+  options: OnePlaceOptions,
+  tempDir: string,
+  findings: PlaceOptions['findings'],
+  side: PlaceOptions['side'] = 'to',
+): PlaceOptions {
   return {
+    ...settingsIn(options),
     side,
     findings,
     tempDir,
     signal: options.signal ?? new AbortController().signal,
     concurrency: options.concurrency ?? 8,
-    maxRequestsPerSecond: options.maxRequestsPerSecond,
     environment: options.environment ?? {},
-    allowEdited: options.allowEdited ?? false,
-    ...(tls === undefined ? {} : { tls }),
-    ...(options.artifactsDir === undefined ? {} : { artifactsDir: options.artifactsDir }),
-    ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
-    ...(options.stdout === undefined ? {} : { stdout: options.stdout }),
   };
 }

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { stringify } from 'csv-stringify';
-import type { JobOptions } from '../job/job-options.ts';
-import { placeOptions, withTempDir } from '../job/job-options.ts';
+import { type CopyRules, type OnePlaceOptions, onePlaceOptions, withTempDir } from '../job/job-options.ts';
 import { createLedger, failureOf, type Ledger } from '../job/ledger.ts';
 import type { Failure } from '../model/findings.ts';
 import { toJson } from '../model/json.ts';
@@ -31,20 +30,7 @@ import {
 } from './csv-layouts.ts';
 
 /** Options of {@link writeCsv}. */
-export interface CsvOptions
-  extends Times,
-    Pick<
-      JobOptions,
-      | 'selection'
-      | 'concurrency'
-      | 'maxRequestsPerSecond'
-      | 'tempDir'
-      | 'environment'
-      | 'signal'
-      | 'stdin'
-      | 'allowEdited'
-    > {
-  readonly tls?: NonNullable<JobOptions['tls']>['to'] | undefined;
+export interface CsvOptions extends Times, OnePlaceOptions, Pick<CopyRules, 'selection'> {
   readonly layout: CsvLayout;
   /** With `tidy`: all points of each metric, not only the latest. */
   readonly history?: boolean | undefined;
@@ -87,8 +73,7 @@ export async function writeCsv(location: string, output: Writable, options: CsvO
     throw new MlferryError('USAGE', 'Histories need one row a point: the layout tidy');
   const ledger = createLedger();
   return withTempDir(options.tempDir, async (tempDir) => {
-    const places = { ...options, tls: { to: options.tls ?? {} } };
-    const reader = await openReader(location, placeOptions(places, tempDir, ledger, 'to'));
+    const reader = await openReader(location, onePlaceOptions(options, tempDir, ledger));
     const tally = { runs: 0, repeated: [] as string[] };
     try {
       const rows =

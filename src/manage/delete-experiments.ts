@@ -1,4 +1,4 @@
-import type { JobOptions } from '../job/job-options.ts';
+import type { CopyRules } from '../job/job-options.ts';
 import { type ExperimentChange, NO_PLAN } from './changes.ts';
 import { chosenExperiments, countRuns } from './chosen-experiments.ts';
 import { snapshotTags } from './deleted-runs.ts';
@@ -6,7 +6,7 @@ import { type ManageOptions, type ManageReport, manage } from './manage-job.ts';
 
 /** Options of commands that choose experiments. */
 export interface ExperimentOptions extends ManageOptions {
-  readonly selection?: JobOptions['selection'];
+  readonly selection?: CopyRules['selection'];
 }
 
 /**

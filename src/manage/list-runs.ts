@@ -1,5 +1,4 @@
-import type { JobOptions } from '../job/job-options.ts';
-import { placeOptions, withTempDir } from '../job/job-options.ts';
+import { type CopyRules, type OnePlaceOptions, onePlaceOptions, withTempDir } from '../job/job-options.ts';
 import { createLedger } from '../job/ledger.ts';
 import type { Failure } from '../model/findings.ts';
 import type { Experiment, Run } from '../model/records.ts';
@@ -9,21 +8,7 @@ import type { Reader } from '../places/place.ts';
 import { chosenRuns, type Times } from './chosen-runs.ts';
 
 /** Options of {@link listRuns} and {@link listExperiments}; the place is only read. */
-export interface ListOptions
-  extends Times,
-    Pick<
-      JobOptions,
-      | 'selection'
-      | 'concurrency'
-      | 'maxRequestsPerSecond'
-      | 'tempDir'
-      | 'environment'
-      | 'signal'
-      | 'stdin'
-      | 'allowEdited'
-    > {
-  readonly tls?: NonNullable<JobOptions['tls']>['to'] | undefined;
-}
+export interface ListOptions extends Times, OnePlaceOptions, Pick<CopyRules, 'selection'> {}
 
 /** A run with the name of its experiment. */
 export interface ListedRun extends Run {
@@ -62,8 +47,7 @@ function read(
 ): Promise<readonly Failure[]> {
   const ledger = createLedger();
   return withTempDir(options.tempDir, async (tempDir) => {
-    const places = { ...options, tls: { to: options.tls ?? {} } };
-    const reader = await openReader(location, placeOptions(places, tempDir, ledger, 'to'));
+    const reader = await openReader(location, onePlaceOptions(options, tempDir, ledger));
     try {
       await task(reader);
     } finally {

@@ -1,5 +1,4 @@
-import type { JobOptions } from '../job/job-options.ts';
-import { placeOptions, withTempDir } from '../job/job-options.ts';
+import { type CopyRules, type OnePlaceOptions, onePlaceOptions, withTempDir } from '../job/job-options.ts';
 import { createLedger, exitStatus, failureOf, type Ledger } from '../job/ledger.ts';
 import type { Failure } from '../model/findings.ts';
 import { openManager } from '../places/open.ts';
@@ -25,12 +24,8 @@ export type Action =
   | 'undo';
 
 /** Options of all managing commands; all have defaults. */
-export interface ManageOptions
-  extends Pick<
-    JobOptions,
-    'concurrency' | 'maxRequestsPerSecond' | 'dryRun' | 'tempDir' | 'environment' | 'signal'
-  > {
-  readonly tls?: NonNullable<JobOptions['tls']>['to'] | undefined;
+export interface ManageOptions extends OnePlaceOptions {
+  readonly dryRun?: boolean | undefined;
   /** Where the state before the change is written, before anything is changed; a file of this name must not be there. */
   readonly undoFile?: string | undefined;
   /** Asked with the plan before anything is changed; `false` ends the job. Default: go on. */
@@ -40,7 +35,7 @@ export interface ManageOptions
 
 /** Options of commands that choose runs. */
 export interface ChoiceOptions extends ManageOptions, Times {
-  readonly selection?: JobOptions['selection'];
+  readonly selection?: CopyRules['selection'];
 }
 
 /** Experiments and runs that a plan touches, for people. */
@@ -99,12 +94,7 @@ export async function manage(
   const ledger = createLedger();
   const dry_run = options.dryRun ?? false;
   return withTempDir(options.tempDir, async (tempDir) => {
-    const places = placeOptions(
-      { ...options, onProgress: undefined, tls: { to: options.tls ?? {} } },
-      tempDir,
-      ledger,
-      'to',
-    );
+    const places = onePlaceOptions(options, tempDir, ledger);
     const manager = await openManager(location, places);
     try {
       const plan = await makePlan(manager, ledger);

@@ -280,28 +280,47 @@ export interface TlsOptions {
   readonly insecure?: boolean;
 }
 
+/**
+ * What a caller may say of how a place is opened. An option of one kind of place is named here, where that place reads
+ * it, and in src/cli/place-options.ts: all that opens places passes it on.
+ */
+export interface PlaceSettings {
+  /** Most requests to a server that start in a second, default no limit. */
+  readonly maxRequestsPerSecond?: number | undefined;
+  readonly tls?: TlsOptions | undefined;
+  /** Directory of the artifact bytes of a stream. */
+  readonly artifactsDir?: string | undefined;
+  /** Accept a stream whose end record no longer fits its lines. */
+  readonly allowEdited?: boolean | undefined;
+  readonly stdin?: Readable | undefined;
+  readonly stdout?: Writable | undefined;
+}
+
+/** The settings among options that say more; the compiler wants each named. */
+export function settingsIn({
+  maxRequestsPerSecond,
+  tls,
+  artifactsDir,
+  allowEdited,
+  stdin,
+  stdout,
+}: PlaceSettings): Required<PlaceSettings> {
+  return { maxRequestsPerSecond, tls, artifactsDir, allowEdited, stdin, stdout };
+}
+
 /** What every place is opened with. */
-export interface PlaceOptions {
+export interface PlaceOptions extends PlaceSettings {
   readonly side: 'from' | 'to';
   readonly findings: Findings;
   readonly signal: AbortSignal;
   /** Runs in flight. */
   readonly concurrency: number;
-  /** Most requests to a server that start in a second. */
-  readonly maxRequestsPerSecond?: number | undefined;
   /** Environment variables: credentials and MLflow's own settings. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Directory for spool files; made and removed by the caller. */
   readonly tempDir: string;
-  readonly tls?: TlsOptions;
-  /** Directory of a stream's artifact bytes. */
-  readonly artifactsDir?: string;
   /** Histories are read as they are, also where they lack what their run shows as the latest point: to compare them. */
   readonly asFound?: boolean;
-  /** Accept a stream whose end record no longer fits its lines. */
-  readonly allowEdited?: boolean;
-  readonly stdin?: Readable;
-  readonly stdout?: Writable;
 }
 
 /** What a writer needs besides. */

@@ -1,4 +1,10 @@
-import { type JobOptions, placeOptions, withTempDir } from '../job/job-options.ts';
+import {
+  type CopyRules,
+  type JobOptions,
+  placeOptions,
+  type TwoPlaceOptions,
+  withTempDir,
+} from '../job/job-options.ts';
 import { createLedger } from '../job/ledger.ts';
 import type { Failure, Findings, Loss } from '../model/findings.ts';
 import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
@@ -12,25 +18,7 @@ import { createVerdictbook, type VerifyReport, verifyStatus } from './report.ts'
 import { reportedLosses } from './reported-losses.ts';
 
 /** Options of a verification; all have defaults. */
-export interface VerifyOptions
-  extends Pick<
-    JobOptions,
-    | 'selection'
-    | 'concurrency'
-    | 'maxRequestsPerSecond'
-    | 'rename'
-    | 'into'
-    | 'metrics'
-    | 'artifacts'
-    | 'allowEdited'
-    | 'artifactsDir'
-    | 'tempDir'
-    | 'tls'
-    | 'environment'
-    | 'stdin'
-    | 'signal'
-    | 'onProgress'
-  > {
+export interface VerifyOptions extends TwoPlaceOptions, CopyRules, Pick<JobOptions, 'onProgress'> {
   /** Fields, latest points, paths and sizes; no histories (of two places), no artifact bytes. Default false. */
   readonly quick?: boolean | undefined;
   /** List what is the same, too. Default false. */
