@@ -42,11 +42,10 @@ describe('a location names', () => {
   });
 
   it('which the hint of a wrong one tells', () => {
-    expect(() => placeAt('s3://bucket/x')).toThrow(
-      expect.objectContaining({
-        hint: 'A place is a server URL, databricks[://PROFILE], *.tar[.gz|.zst], *.ndjson[.gz|.zst], - for a pipe or an mlruns directory.',
-      }),
-    );
+    for (const form of places.flatMap(({ words }) => words.short)) {
+      const hint = expect.stringContaining(form);
+      expect(() => placeAt('s3://bucket/x')).toThrow(expect.objectContaining({ hint }));
+    }
   });
 });
 
