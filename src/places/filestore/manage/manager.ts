@@ -1,26 +1,21 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DELETED_TIME_TAG } from '../../../model/canonical.ts';
 import { PARENT_TAG, RUN_NAME_TAG } from '../../../model/mlflow/tags.ts';
 import { asMlferryError, MlferryError } from '../../../util/errors.ts';
-import { syncDirectory } from '../../../util/sync-directory.ts';
 import type { ChildRun, Manager, PlaceOptions, RunKey, TagChanges } from '../../place.ts';
 import { createKeySpace, listKeyFiles } from '../layout/key-paths.ts';
-import {
-  isAbsent,
-  isDirectory,
-  listExperimentDirs,
-  listRunDirs,
-  META_FILE,
-  requireStore,
-  TRASH,
-} from '../layout/layout.ts';
-import { experimentMetaFields, runMetaFields } from '../layout/meta-fields.ts';
-import { type ExperimentMeta, type RunMeta, toExperimentMeta, toRunMeta } from '../layout/meta-records.ts';
-import { formatMetaYaml, readMetaYaml } from '../layout/meta-yaml.ts';
+import { isDirectory, listExperimentDirs, requireStore, TRASH } from '../layout/layout.ts';
 import { createStaging } from '../layout/staging.ts';
 import type { FileStoreLocation } from '../location.ts';
 import { openFileStoreReader } from '../read/reader.ts';
+import {
+  changeExperiment,
+  changeRun,
+  deleteExperiment,
+  moveExperiment,
+  runsIn,
+} from '../write/change-stage.ts';
 import { readTag } from '../write/target-runs.ts';
 
 /** MLflow's own file store refuses to delete it (mlflow/store/tracking/file_store.py). */
@@ -64,57 +59,6 @@ export async function openFileStoreManager(
     throw new MlferryError('NOT_FOUND', `Experiment ${experiment_id} of ${place.path} has no run ${run_id}`);
   };
 
-  /** Rewrites a run's `meta.yaml` with `change`; MLflow's fields before 1.0 stay. */
-  const changeRun = async (directory: string, change: Partial<RunMeta>) => {
-    const path = join(directory, META_FILE);
-    const meta = toRunMeta(await readMetaYaml(path), path);
-    const legacy = new Map(meta.legacyTags);
-    const { deleted_time, ...rest } = { ...meta, ...change };
-    const stage = rest.lifecycle_stage === 'deleted' && deleted_time !== undefined ? { deleted_time } : {};
-    const fields = {
-      ...runMetaFields({ ...rest, ...stage }),
-      source_name: legacy.get('mlflow.source.name') ?? '',
-      source_version: legacy.get('mlflow.source.git.commit') ?? '',
-      entry_point_name: legacy.get('mlflow.project.entryPoint') ?? '',
-    };
-    await staging.replaceFile(path, formatMetaYaml(fields));
-  };
-
-  /** The runs of an experiment; damaged ones are left alone, as MLflow leaves them. */
-  const runsIn = async (directory: string) => {
-    const found: Array<{ directory: string; meta: RunMeta }> = [];
-    for (const name of await listRunDirs(directory)) {
-      const path = join(directory, name, META_FILE);
-      try {
-        found.push({ directory: join(directory, name), meta: toRunMeta(await readMetaYaml(path), path) });
-      } catch (error) {
-        const damaged = error instanceof MlferryError && error.code === 'SOURCE_ITEM';
-        if (!damaged && !isAbsent(error)) throw error;
-      }
-    }
-    return found;
-  };
-
-  const changeExperiment = async (directory: string, change: Partial<ExperimentMeta>) => {
-    const path = join(directory, META_FILE);
-    const meta = { ...toExperimentMeta(await readMetaYaml(path), path), ...change };
-    const { creation_time, last_update_time, ...rest } = meta;
-    const times = {
-      ...(creation_time === undefined ? {} : { creation_time }),
-      ...(last_update_time === undefined ? {} : { last_update_time }),
-    };
-    await staging.replaceFile(path, formatMetaYaml(experimentMetaFields({ ...rest, ...times })));
-  };
-
-  const moveTo = async (from: string, parent: string, experiment_id: string) => {
-    const to = join(parent, experiment_id);
-    if (await isDirectory(to)) throw new MlferryError('CONFLICT', `${to} is there already`);
-    await mkdir(parent, { recursive: true });
-    await rename(from, to);
-    await syncDirectory(root);
-    return to;
-  };
-
   const writeTags = async (directory: string, tags: TagChanges) => {
     const files = (await listKeyFiles(directory)).map(({ key }) => key);
     const problemOf = createKeySpace(directory, files);
@@ -151,12 +95,12 @@ export async function openFileStoreManager(
     },
     deleteRun: (run, time) =>
       guard(`run ${run.run_id}`, async () => {
-        await changeRun(await runDir(run), { lifecycle_stage: 'deleted', deleted_time: time });
+        await changeRun(staging, await runDir(run), { lifecycle_stage: 'deleted', deleted_time: time });
       }),
     restoreRun: (run) =>
       guard(`run ${run.run_id}`, async () => {
         const directory = await runDir(run);
-        await changeRun(directory, { lifecycle_stage: 'active' });
+        await changeRun(staging, directory, { lifecycle_stage: 'active' });
         // Of a deletion through a server on this directory.
         await rm(join(directory, 'tags', DELETED_TIME_TAG), { force: true });
       }),
@@ -166,36 +110,33 @@ export async function openFileStoreManager(
       guard(`run ${run.run_id}`, async () => {
         const directory = await runDir(run);
         await writeTags(join(directory, 'tags'), { [RUN_NAME_TAG]: run_name });
-        await changeRun(directory, { run_name });
+        await changeRun(staging, directory, { run_name });
       }),
     deleteExperiment: (experiment_id) =>
       guard(`experiment ${experiment_id}`, async () => {
         if (experiment_id === DEFAULT_ID)
           throw new MlferryError('REFUSED', 'MLflow does not let the default experiment be deleted');
         const directory = await experimentDir(experiment_id);
-        const time = Date.now();
-        // Runs of the experiment's own time were deleted with it: so MLflow does it, and so they can be told apart.
-        await changeExperiment(directory, { last_update_time: time });
-        for (const { directory: own, meta } of await runsIn(directory)) {
-          if (meta.lifecycle_stage === 'active')
-            await changeRun(own, { lifecycle_stage: 'deleted', deleted_time: time });
-        }
-        await changeExperiment(directory, { lifecycle_stage: 'deleted' });
-        if (directory !== join(root, TRASH, experiment_id))
-          await moveTo(directory, join(root, TRASH), experiment_id);
+        const now = Date.now();
+        await deleteExperiment(staging, root, directory, experiment_id, now, now);
       }),
     restoreExperiment: (experiment_id, deleted) =>
       guard(`experiment ${experiment_id}`, async () => {
         const found = await experimentDir(experiment_id);
         const directory =
-          found === join(root, experiment_id) ? found : await moveTo(found, root, experiment_id);
+          found === join(root, experiment_id)
+            ? found
+            : await moveExperiment(root, found, root, experiment_id);
         const stay = new Set(deleted);
         for (const { directory: own, meta } of await runsIn(directory)) {
-          if (!stay.has(meta.run_id)) await changeRun(own, { lifecycle_stage: 'active' });
+          if (!stay.has(meta.run_id)) await changeRun(staging, own, { lifecycle_stage: 'active' });
           else if (meta.lifecycle_stage === 'active')
-            await changeRun(own, { lifecycle_stage: 'deleted', deleted_time: Date.now() });
+            await changeRun(staging, own, { lifecycle_stage: 'deleted', deleted_time: Date.now() });
         }
-        await changeExperiment(directory, { lifecycle_stage: 'active', last_update_time: Date.now() });
+        await changeExperiment(staging, directory, {
+          lifecycle_stage: 'active',
+          last_update_time: Date.now(),
+        });
       }),
     setExperimentTags: (experiment_id, tags) =>
       guard(`experiment ${experiment_id}`, async () =>
@@ -203,7 +144,7 @@ export async function openFileStoreManager(
       ),
     renameExperiment: (experiment_id, name) =>
       guard(`experiment ${experiment_id}`, async () =>
-        changeExperiment(await experimentDir(experiment_id), { name, last_update_time: Date.now() }),
+        changeExperiment(staging, await experimentDir(experiment_id), { name, last_update_time: Date.now() }),
       ),
     async close() {
       await reader.close();

@@ -1,14 +1,13 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DIGEST_TAG } from '../../../model/canonical.ts';
 import { toInt64 } from '../../../model/int64.ts';
-import { syncDirectory } from '../../../util/sync-directory.ts';
 import type { SecondPass } from '../../place.ts';
 import { createKeySpace, listKeyFiles } from '../layout/key-paths.ts';
-import { listRunDirs, META_FILE, TRASH } from '../layout/layout.ts';
-import { experimentMetaFields, runMetaFields } from '../layout/meta-fields.ts';
-import { toExperimentMeta, toRunMeta } from '../layout/meta-records.ts';
-import { formatMetaYaml, readMetaYaml } from '../layout/meta-yaml.ts';
+import { META_FILE } from '../layout/layout.ts';
+import { toRunMeta } from '../layout/meta-records.ts';
+import { readMetaYaml } from '../layout/meta-yaml.ts';
+import { changeRun, deleteExperiment } from './change-stage.ts';
 import type { StoreContext } from './run-context.ts';
 import { type ExperimentState, isInTrash, type TargetExperiments } from './target-experiments.ts';
 import { readTag } from './target-runs.ts';
@@ -26,7 +25,7 @@ export async function secondPass(
     const runDir = join(experiments.get(experiment_id).directory, run_id);
     await deleteRun(context, runDir, deleted_time ?? Date.now());
   }
-  for (const id of pass.deleted_experiments) await deleteExperiment(context, experiments.get(id));
+  for (const id of pass.deleted_experiments) await trash(context, experiments.get(id));
 }
 
 async function setTags(
@@ -59,41 +58,18 @@ async function setTags(
   }
 }
 
-async function deleteRun({ staging }: StoreContext, runDir: string, time: number | string): Promise<void> {
-  const path = join(runDir, META_FILE);
-  const meta = toRunMeta(await readMetaYaml(path), path);
-  if (meta.lifecycle_stage === 'deleted') return;
+async function deleteRun({ staging }: StoreContext, directory: string, time: number | string): Promise<void> {
+  const path = join(directory, META_FILE);
+  if (toRunMeta(await readMetaYaml(path), path).lifecycle_stage === 'deleted') return;
   const deleted_time = toInt64(time) ?? Date.now();
-  await staging.replaceFile(
-    path,
-    formatMetaYaml(runMetaFields({ ...meta, lifecycle_stage: 'deleted', deleted_time })),
-  );
+  await changeRun(staging, directory, { lifecycle_stage: 'deleted', deleted_time });
 }
 
-/** As MLflow does it: every active run is marked, then the experiment, which moves to the trash. */
-async function deleteExperiment(context: StoreContext, experiment: ExperimentState): Promise<void> {
-  const { root, staging, runs } = context;
-  const { directory, source } = experiment;
-  const now = Date.now();
-  for (const name of await listRunDirs(directory)) await deleteRun(context, join(directory, name), now);
+async function trash({ root, staging, runs }: StoreContext, experiment: ExperimentState): Promise<void> {
+  const { directory, source, record } = experiment;
   if (isInTrash(directory)) return;
-  const path = join(directory, META_FILE);
-  const meta = toExperimentMeta(await readMetaYaml(path), path);
-  const { creation_time } = meta;
-  const last_update_time = source.lifecycle_stage === 'deleted' ? source.last_update_time : now;
-  const fields = experimentMetaFields({
-    experiment_id: meta.experiment_id,
-    name: meta.name,
-    artifact_location: meta.artifact_location,
-    lifecycle_stage: 'deleted',
-    ...(creation_time === undefined ? {} : { creation_time }),
-    ...(last_update_time === undefined ? {} : { last_update_time }),
-  });
-  await staging.replaceFile(path, formatMetaYaml(fields));
-  const trashed = join(root, TRASH, meta.experiment_id);
-  await mkdir(join(root, TRASH), { recursive: true });
-  await rename(directory, trashed);
-  await syncDirectory(root);
-  runs.moved(directory, trashed);
-  experiment.directory = trashed;
+  const now = Date.now();
+  const updated = source.lifecycle_stage === 'deleted' ? source.last_update_time : now;
+  experiment.directory = await deleteExperiment(staging, root, directory, record.experiment_id, now, updated);
+  runs.moved(directory, experiment.directory);
 }
