@@ -8,7 +8,8 @@ import { createLedger } from '../../src/job/ledger.ts';
 import { DIGEST_TAG } from '../../src/model/canonical.ts';
 import type { Point } from '../../src/model/records.ts';
 import { openReader, openWriter } from '../../src/places/open.ts';
-import type { RunReader } from '../../src/places/place.ts';
+import type { Reader, RunReader } from '../../src/places/place.ts';
+import { placeAt } from '../../src/places/registry.ts';
 import { MlferryError } from '../../src/util/errors.ts';
 import {
   type MemoryRun,
@@ -164,6 +165,12 @@ describe.each(kinds.map((kind) => [kind.name, kind] as const))('%s', (_, kind) =
 
   const artifactsDir = () => join(directory, 'artifacts');
 
+  /** An open place is what the registry says of its location. */
+  function expectDescribed({ info, traits }: Pick<Reader, 'info' | 'traits'>): void {
+    const { descriptor } = placeAt(location);
+    expect({ kind: info.kind, traits }).toEqual({ kind: descriptor.kind, traits: descriptor.traits });
+  }
+
   /** The engine's copy from memory into the place. */
   async function write(
     workspace: Workspace,
@@ -180,6 +187,7 @@ describe.each(kinds.map((kind) => [kind.name, kind] as const))('%s', (_, kind) =
       overwrite: options.overwrite ?? false,
     });
     const writer = await openWriter(location, { ...made.options, findings: ledger });
+    expectDescribed(writer);
     return copy(memoryReader(workspace, options.spoil), writer, {
       ...{
         selection,
@@ -195,7 +203,9 @@ describe.each(kinds.map((kind) => [kind.name, kind] as const))('%s', (_, kind) =
 
   async function read(names: readonly string[]): Promise<Workspace> {
     const { options } = readerOptions(directory, { environment, artifactsDir: artifactsDir() });
-    return readWorkspace(await openReader(location, options), { experiments: names, runs: [], view: 'all' });
+    const reader = await openReader(location, options);
+    expectDescribed(reader);
+    return readWorkspace(reader, { experiments: names, runs: [], view: 'all' });
   }
 
   const namesOf = (workspace: Workspace) => workspace.map(({ experiment }) => experiment.name);
