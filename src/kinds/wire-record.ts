@@ -1,10 +1,20 @@
 import { z } from 'zod';
 import { canonicalExperiment, canonicalRun } from '../model/canonical.ts';
 import { toJson } from '../model/json.ts';
-import { type ArtifactRecord, artifact, experiment, metrics, run, sha256 } from '../model/records.ts';
+import { PointColumns } from '../model/point-columns.ts';
+import {
+  type ArtifactRecord,
+  artifact,
+  experiment,
+  MAX_POINTS,
+  metrics,
+  run,
+  sha256,
+} from '../model/records.ts';
 import { mapOf, sortKeys } from '../model/string-map.ts';
 import type { ObjectKind, ObjectRecord } from './kind.ts';
 import { FORMAT_VERSION, FURTHER_KINDS } from './kinds.ts';
+import { formatMetricsLine, type MetricsRecord } from './metrics-line.ts';
 
 /** What kind of place: any name, so that files from places that this version does not know can be read. */
 const placeKind = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/);
@@ -72,7 +82,11 @@ export interface ObjectLine {
 }
 
 /** Every line an archive or stream can hold. */
-export type WireRecord = z.infer<typeof fixedRecord> | ObjectArtifactRecord | ObjectLine;
+export type WireRecord =
+  | Exclude<z.infer<typeof fixedRecord>, { kind: 'metrics' }>
+  | MetricsRecord
+  | ObjectArtifactRecord
+  | ObjectLine;
 
 /** Why a value is no record, in the words of its first problem. */
 export interface WireProblem {
@@ -105,7 +119,16 @@ export function parseRecord(
 
 /** The first problem that keeps a record from being written; none if a reader would take it back. */
 export function recordProblem(record: WireRecord): WireProblem | undefined {
-  return parseRecord(record.kind === 'object' ? record.record : record, FORMAT_VERSION).problem;
+  if (record.kind === 'metrics' && record.points instanceof PointColumns) return columnsProblem(record);
+  const line = record.kind === 'metrics' ? { ...record, points: [...record.points] } : record;
+  return parseRecord(line.kind === 'object' ? line.record : line, FORMAT_VERSION).problem;
+}
+
+/** Columns hold nothing but points: what is left to see is how many they are. */
+function columnsProblem({ run_id, points }: MetricsRecord): WireProblem | undefined {
+  if (run_id === '') return { path: 'run_id', message: 'it is empty' };
+  if (points.length > 0 && points.length <= MAX_POINTS) return undefined;
+  return { path: 'points', message: `there are ${points.length} points` };
 }
 
 function firstProblem({ issues: [issue] }: z.ZodError): WireProblem {
@@ -116,6 +139,7 @@ function firstProblem({ issues: [issue] }: z.ZodError): WireProblem {
 export function canonicalLine(record: WireRecord): string {
   if (record.kind === 'experiment') return toJson(canonicalExperiment(record));
   if (record.kind === 'run') return toJson(canonicalRun(record));
+  if (record.kind === 'metrics') return formatMetricsLine(record);
   if (record.kind === 'object') return toJson(canonicalObject(record.of.schema, record.record));
   return toJson(record);
 }

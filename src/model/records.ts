@@ -86,7 +86,6 @@ export const metrics = z.strictObject({
   key: z.string(),
   points: z.array(point).min(1).max(MAX_POINTS),
 });
-export type MetricsRecord = z.infer<typeof metrics>;
 
 /** A file of the run above it. Without `sha256` the bytes are not carried, only known to exist. */
 export const artifact = z.strictObject({

@@ -2,7 +2,8 @@ import type { Readable, Writable } from 'node:stream';
 import type { ObjectKind, ObjectRecord } from '../kinds/kind.ts';
 import type { Findings } from '../model/findings.ts';
 import type { RunLoss } from '../model/fit-run.ts';
-import type { Experiment, Point, Run } from '../model/records.ts';
+import type { PointList } from '../model/point-columns.ts';
+import type { Experiment, Run } from '../model/records.ts';
 import type { Selection } from '../model/selection.ts';
 import type { Representation } from './representation.ts';
 import type { PlaceTraits } from './traits.ts';
@@ -25,7 +26,7 @@ export interface PlaceInfo {
 /** Points of one key, at most 1000; a key may come in several pieces, one after another. */
 export interface MetricPoints {
   readonly key: string;
-  readonly points: readonly Point[];
+  readonly points: PointList;
 }
 
 /** A file of a run or another object. `path` is relative to its artifact root, with `/`; `size` in bytes where the source tells it. */

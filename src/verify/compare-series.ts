@@ -1,5 +1,6 @@
 import type { RunLoss } from '../model/fit-run.ts';
 import { compareInt64 } from '../model/int64.ts';
+import type { PointList } from '../model/point-columns.ts';
 import type { Point } from '../model/records.ts';
 import type { MetricPoints, RunReader } from '../places/place.ts';
 import type { PointRules } from '../places/representation.ts';
@@ -69,14 +70,14 @@ export async function compareSeries(
       const problem = a === key ? rules.problemOf(key) : undefined;
       const balance = createPointBalance(rules.exact);
       let count = 0;
-      const wanted = async function* (series: AsyncIterable<readonly Point[]>) {
+      const wanted = async function* (series: AsyncIterable<PointList>) {
         for await (const piece of series) {
           count += piece.length;
           onPoints(piece.length);
           if (problem !== undefined) continue;
           if (rules.negativeTimestamps) yield piece;
           else {
-            const taken = piece.filter(([, timestamp]) => compareInt64(timestamp, 0) >= 0);
+            const taken = [...piece].filter(([, timestamp]) => compareInt64(timestamp, 0) >= 0);
             early += piece.length - taken.length;
             yield taken;
           }
@@ -126,7 +127,7 @@ function createCursor(pieces: AsyncIterable<MetricPoints>) {
   return {
     key: async () => (await pull())?.key,
     /** The points of this key, if it is the next. */
-    async *take(key: string): AsyncGenerator<readonly Point[]> {
+    async *take(key: string): AsyncGenerator<PointList> {
       for (let next = await pull(); next?.key === key; next = await pull()) {
         piece = undefined;
         yield next.points;
@@ -138,8 +139,8 @@ function createCursor(pieces: AsyncIterable<MetricPoints>) {
 
 /** Puts into `balance` what the one series has and the other lacks. */
 async function balanceOf(
-  source: AsyncGenerator<readonly Point[]>,
-  target: AsyncGenerator<readonly Point[]>,
+  source: AsyncGenerator<PointList>,
+  target: AsyncGenerator<PointList>,
   exact: boolean,
   balance: PointBalance,
   counted: { source: Counted; target: Counted },
@@ -173,7 +174,7 @@ async function balanceOf(
   }
 }
 
-function createQueue(pieces: AsyncGenerator<readonly Point[]>, counted: Counted) {
+function createQueue(pieces: AsyncGenerator<PointList>, counted: Counted) {
   let points: readonly Point[] = [];
   let at = 0;
   let done = false;
@@ -181,7 +182,7 @@ function createQueue(pieces: AsyncGenerator<readonly Point[]>, counted: Counted)
     async fill() {
       while (at >= points.length && !done) {
         const result = await pieces.next();
-        points = result.done === true ? [] : result.value;
+        points = result.done === true ? [] : [...result.value];
         done = result.done === true;
         at = 0;
         for (const [, , value] of points) {

@@ -1,5 +1,6 @@
 import { compareInt64 } from '../int64.ts';
-import { toDouble } from '../metric-value.ts';
+import { fromDouble, toDouble } from '../metric-value.ts';
+import { PointColumns, type PointList } from '../point-columns.ts';
 import type { Point } from '../records.ts';
 
 /**
@@ -7,16 +8,30 @@ import type { Point } from '../records.ts';
  * as 0, as MLflow's SQL store and FileStore have it; of equals the first.
  */
 export async function latestPoints(
-  pieces: AsyncIterable<{ readonly key: string; readonly points: readonly Point[] }>,
+  pieces: AsyncIterable<{ readonly key: string; readonly points: PointList }>,
 ): Promise<Record<string, Point>> {
   const latest = new Map<string, Point>();
   for await (const { key, points } of pieces) {
-    for (const point of points) {
+    for (const point of points instanceof PointColumns ? latestOf(points) : points) {
       const known = latest.get(key);
       if (known === undefined || compareLatest(point, known) > 0) latest.set(key, point);
     }
   }
   return Object.fromEntries([...latest].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** The latest point of columns, none of no points. */
+function latestOf({ steps, timestamps, values }: PointColumns): Point[] {
+  if (values.length === 0) return [];
+  let best = 0;
+  for (let at = 1; at < values.length; at++) {
+    const order =
+      (steps[at] ?? 0) - (steps[best] ?? 0) ||
+      (timestamps[at] ?? 0) - (timestamps[best] ?? 0) ||
+      rankOf(values[at] ?? 0) - rankOf(values[best] ?? 0);
+    if (order > 0) best = at;
+  }
+  return [[steps[best] ?? 0, timestamps[best] ?? 0, fromDouble(values[best] ?? 0)]];
 }
 
 /**
@@ -27,8 +42,9 @@ export function compareLatest(a: Point, b: Point): number {
   return compareInt64(a[0], b[0]) || compareInt64(a[1], b[1]) || rank(a) - rank(b);
 }
 
-function rank([, , value]: Point): number {
-  const double = toDouble(value);
-  if (Number.isNaN(double)) return 0;
-  return Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, double));
+const rank = ([, , value]: Point) => rankOf(toDouble(value));
+
+function rankOf(value: number): number {
+  if (Number.isNaN(value)) return 0;
+  return Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, value));
 }

@@ -37,6 +37,35 @@ describe('metric lines', () => {
     );
   });
 
+  it('are read quickly as they are read one by one, also when they are damaged', async () => {
+    const token = fc.oneof(
+      anyPoint.map((point) => formatMetricLine(point).trim()),
+      fc.string({ unit: fc.constantFrom(...'0123456789 .-+eEinfa'), maxLength: 12 }),
+      fc.constantFrom(
+        '1 0.5',
+        '1 0.5 7 data abc',
+        '01 1 0',
+        '1 .5 -0',
+        '1 5. 0',
+        '1 1e999 3',
+        '1 -0.0 0',
+        '\r',
+      ),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(token, { maxLength: 6 }), async (lines) => {
+        const path = join(dir, 'damaged');
+        await writeFile(path, lines.map((line) => `${line}\n`).join(''));
+        const full = lines.filter((line) => line.trim() !== '');
+        const wanted = full.map((line) => parseMetricLine(line)?.point);
+        if (wanted.includes(undefined))
+          await expect(read(path)).rejects.toMatchObject({ code: 'SOURCE_ITEM' });
+        else expect(await read(path)).toEqual(wanted);
+      }),
+      { numRuns: 400 },
+    );
+  });
+
   it('of every MLflow are read', () => {
     expect(parseMetricLine('1 0.5')?.point).toEqual([0, 1, 0.5]);
     expect(parseMetricLine('1 0.5 7')?.point).toEqual([7, 1, 0.5]);

@@ -1,4 +1,4 @@
-import { lstat, readdir } from 'node:fs/promises';
+import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isAbsent } from './layout.ts';
 
@@ -14,11 +14,11 @@ export interface KeyFile {
 /** All key files under a directory (`metrics`, `params`, `tags`), keys in code-unit order; none when it is not there. */
 export async function listKeyFiles(directory: string): Promise<KeyFile[]> {
   const files: KeyFile[] = [];
-  const walk = async (path: string, prefix: string): Promise<void> => {
-    for (const entry of await readdir(path, { withFileTypes: true })) {
+  const walk = (path: string, prefix: string): void => {
+    for (const entry of readdirSync(path, { withFileTypes: true })) {
       const key = prefix + entry.name;
       const file = join(path, entry.name);
-      if (entry.isDirectory()) await walk(file, `${key}/`);
+      if (entry.isDirectory()) walk(file, `${key}/`);
       else if (!entry.isFile())
         files.push({ key, path: file, problem: 'it is a symbolic link or a special file' });
       else if (entry.name.includes('\ufffd'))
@@ -28,9 +28,9 @@ export async function listKeyFiles(directory: string): Promise<KeyFile[]> {
   };
   try {
     // A link could lead to any directory of this machine, whose files would be taken for texts of the run.
-    if ((await lstat(directory)).isSymbolicLink())
+    if (lstatSync(directory).isSymbolicLink())
       return [{ key: '', path: directory, problem: 'their directory is a symbolic link' }];
-    await walk(directory, '');
+    walk(directory, '');
   } catch (error) {
     if (!isAbsent(error)) throw error;
   }

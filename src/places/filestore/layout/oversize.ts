@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { toJson } from '../../../model/json.ts';
-import type { DatasetInput, Point } from '../../../model/records.ts';
+import type { PointList } from '../../../model/point-columns.ts';
+import type { DatasetInput } from '../../../model/records.ts';
 
 /**
  * Collects what a store cannot hold of a run, for the run's artifact {@link OVERSIZE_FILE}: the same fields as a
@@ -11,7 +12,7 @@ export interface OversizeFile {
   name(field: 'run_name' | 'user_id', value: string): void;
   value(kind: 'params' | 'tags', key: string, value: string): void;
   input(input: DatasetInput): void;
-  points(key: string, points: readonly Point[]): Promise<void>;
+  points(key: string, points: PointList): Promise<void>;
   /** Completes the file; its size in bytes. */
   close(): Promise<number>;
   /** Closes the file when an error left it open. */
@@ -52,7 +53,7 @@ export function createOversizeFile(path: string | undefined): OversizeFile {
       const start = metric === undefined ? '{"metrics":{' : metric === key ? ',' : '],';
       const head = metric === key ? '' : `${toJson(key)}:[`;
       metric = key;
-      await write(start + head + points.map(toJson).join(','));
+      await write(start + head + [...points].map(toJson).join(','));
     },
     async close() {
       const rest = {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Loss } from '../../../model/findings.ts';
 import { latestPoints } from '../../../model/mlflow/latest-points.ts';
 import { RUN_NAME_TAG } from '../../../model/mlflow/tags.ts';
-import type { Point, Run } from '../../../model/records.ts';
+import type { Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import type { MetricPoints } from '../../place.ts';
@@ -13,6 +13,7 @@ import { toRunMeta } from '../layout/meta-records.ts';
 import { readMetaYaml } from '../layout/meta-yaml.ts';
 import { readMetricFile } from '../layout/metric-file.ts';
 import { readTextFile } from '../layout/text-file.ts';
+import type { SeriesCache } from './series-cache.ts';
 
 /** A note on a run; the caller adds which run and experiment it is. */
 export type RunLoss = Omit<Loss, 'run_id' | 'experiment_name'>;
@@ -54,7 +55,7 @@ function unreadable(file: KeyFile, kind: string): RunLoss {
  * Reads all of a run but its series and bytes; the series are streamed once for `latest_metrics`. Throws SOURCE_ITEM
  * when the run is damaged, or a system error.
  */
-export async function loadRun(experimentDir: string, runDir: string): Promise<LoadedRun> {
+export async function loadRun(experimentDir: string, runDir: string, cache: SeriesCache): Promise<LoadedRun> {
   const losses: RunLoss[] = [];
   const path = join(runDir, META_FILE);
   const { legacyTags, cutTimes, ...info } = toRunMeta(await readMetaYaml(path), path);
@@ -68,7 +69,7 @@ export async function loadRun(experimentDir: string, runDir: string): Promise<Lo
   const params = await readTexts(join(runDir, 'params'), 'param', losses);
   const tags = Object.fromEntries([...legacyTags, ...(await readTexts(join(runDir, 'tags'), 'tag', losses))]);
   let datasets = 0;
-  async function* series(): AsyncGenerator<{ key: string; points: Point[] }> {
+  async function* series(): AsyncGenerator<MetricPoints> {
     for (const file of await listKeyFiles(join(runDir, 'metrics'))) {
       if (file.problem !== undefined) {
         losses.push(unreadable(file, 'metric'));
@@ -88,7 +89,7 @@ export async function loadRun(experimentDir: string, runDir: string): Promise<Lo
         });
     }
   }
-  const latest_metrics = await latestPoints(series());
+  const latest_metrics = await latestPoints(cache.keep(runDir, series()));
   const inputs = await readInputs(experimentDir, runDir);
   for (const directory of inputs.missing) {
     losses.push({
@@ -127,7 +128,16 @@ export async function loadRun(experimentDir: string, runDir: string): Promise<Lo
 }
 
 /** Streams the series of a run, of all keys or of some, in code-unit order, each in the order of its file. Throws SOURCE_ITEM. */
-export async function* readMetrics(runDir: string, keys?: readonly string[]): AsyncGenerator<MetricPoints> {
+export async function* readMetrics(
+  runDir: string,
+  cache: SeriesCache,
+  keys?: readonly string[],
+): AsyncGenerator<MetricPoints> {
+  const kept = cache.take(runDir);
+  if (kept !== undefined) {
+    for (const piece of kept) if (keys?.includes(piece.key) !== false) yield piece;
+    return;
+  }
   for (const { key, path, problem } of await listKeyFiles(join(runDir, 'metrics'))) {
     if (problem !== undefined || keys?.includes(key) === false) continue;
     for await (const { points } of readMetricFile(path)) yield { key, points };

@@ -19,6 +19,7 @@ import { listArtifactFiles, locateArtifacts, openArtifactFile } from './artifact
 import { compareExperiments, type LoadedExperiment, loadExperiment } from './read-experiments.ts';
 import { asItemError, type LoadedRun, loadRun, type RunLoss, readMetrics } from './read-run.ts';
 import { type ScannedRun, scanRuns } from './scan-runs.ts';
+import { createSeriesCache } from './series-cache.ts';
 
 /** Runs whose files are read at once, ahead of the one that is handed out. */
 const READ_AHEAD = 8;
@@ -49,6 +50,7 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
     }
   };
   const directories = new Map<string, string>();
+  const cache = createSeriesCache();
   const scans = new Map<string, Promise<ScannedRun[]>>();
 
   const loadExperiments = async (
@@ -106,7 +108,8 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
     return {
       run,
       report: () => noteLosses(losses, owner),
-      metrics: (keys) => wrapErrors(readMetrics(scanned.directory, keys), runObject(run.run_id, experiment)),
+      metrics: (keys) =>
+        wrapErrors(readMetrics(scanned.directory, cache, keys), runObject(run.run_id, experiment)),
       artifacts: () => wrapErrors(listArtifacts(), runObject(run.run_id, experiment)),
       open: async (artifact) => {
         const { path, away } = await artifactRoot();
@@ -211,7 +214,7 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
         const chunk = wanted.slice(start, start + READ_AHEAD);
         const loaded = await Promise.all(
           chunk.map((scanned) =>
-            loadRun(directory, scanned.directory).then(
+            loadRun(directory, scanned.directory, cache).then(
               (run) => ({ run, scanned }),
               (error: unknown) => ({ error, scanned }),
             ),
@@ -234,6 +237,7 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
     },
     async close() {
       scans.clear();
+      cache.clear();
     },
   };
   return selectingReader(source, options);

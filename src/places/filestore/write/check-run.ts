@@ -1,9 +1,9 @@
-import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MlferryError } from '../../../util/errors.ts';
 import { listKeyFiles } from '../layout/key-paths.ts';
 import { listDirectories, META_FILE } from '../layout/layout.ts';
+import { readRegularFile } from '../layout/regular-file.ts';
 import { listArtifactFiles } from '../read/artifact-files.ts';
 import { type RunLoss, readTexts } from '../read/read-run.ts';
 
@@ -36,7 +36,7 @@ export async function checkRun(directory: string, written: WrittenParts): Promis
   const series = await listKeyFiles(join(directory, 'metrics'));
   if (series.length !== written.points.size) fail(`${series.length} metrics of ${written.points.size}`);
   for (const { key, path } of series) {
-    const lines = await countLines(path);
+    const lines = countLines(path);
     if (lines !== written.points.get(key))
       fail(`metric "${key}" has ${lines} points of ${written.points.get(key) ?? 0}`);
   }
@@ -54,10 +54,9 @@ export async function checkRun(directory: string, written: WrittenParts): Promis
 }
 
 /** Line ends in a file. */
-async function countLines(path: string): Promise<number> {
+function countLines(path: string): number {
   let lines = 0;
-  const stream: AsyncIterable<Buffer> = createReadStream(path, { highWaterMark: 64 * 1024 });
-  for await (const chunk of stream) {
+  for (const chunk of readRegularFile(path, 256 * 1024)) {
     for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, at + 1)) lines += 1;
   }
   return lines;

@@ -1,29 +1,38 @@
-import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
+import { closeSync, fstatSync, fsync, ftruncateSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import type { PointList } from '../../../model/point-columns.ts';
 import type { Point } from '../../../model/records.ts';
 import { isAbsent } from '../layout/layout.ts';
-import { formatMetricLine, readMetricFile } from '../layout/metric-file.ts';
+import { formatMetricLine, formatMetricLines, readMetricFile } from '../layout/metric-file.ts';
 
 /** Appends points to metric files, of which one is open at a time. */
 export interface MetricWriter {
-  append(key: string, points: readonly Point[]): Promise<void>;
+  append(key: string, points: PointList): Promise<void>;
   close(): Promise<void>;
 }
 
 const BUFFER_CHARS = 64 * 1024;
+const sync = promisify(fsync);
 
 /** A writer of the metric files below `directory`. */
 export function createMetricWriter(directory: string): MetricWriter {
-  let current: { key: string; handle: FileHandle; start: number } | undefined;
+  let current: { key: string; file: number; start: number } | undefined;
+  const made = new Set<string>();
   let text = '';
 
-  const flush = async () => {
+  const flush = () => {
     if (current === undefined || text === '') return;
     try {
-      await current.handle.writeFile(text);
+      writeFileSync(current.file, text);
     } catch (error) {
       // A torn line would make the whole run unreadable for MLflow.
-      await current.handle.truncate(current.start).catch(() => undefined);
+      try {
+        ftruncateSync(current.file, current.start);
+      } catch {
+        // The first error says it.
+      }
       throw error;
     } finally {
       text = '';
@@ -32,11 +41,11 @@ export function createMetricWriter(directory: string): MetricWriter {
   const close = async () => {
     const open = current;
     try {
-      await flush();
-      await open?.handle.sync();
+      flush();
+      if (open !== undefined) await sync(open.file);
     } finally {
       current = undefined;
-      await open?.handle.close();
+      if (open !== undefined) closeSync(open.file);
     }
   };
 
@@ -45,12 +54,14 @@ export function createMetricWriter(directory: string): MetricWriter {
       if (current?.key !== key) {
         await close();
         const path = join(directory, key);
-        await mkdir(dirname(path), { recursive: true });
-        const handle = await open(path, 'a');
-        current = { key, handle, start: (await handle.stat()).size };
+        const parent = dirname(path);
+        if (!made.has(parent)) mkdirSync(parent, { recursive: true });
+        made.add(parent);
+        const file = openSync(path, 'a');
+        current = { key, file, start: fstatSync(file).size };
       }
-      text += points.map(formatMetricLine).join('');
-      if (text.length >= BUFFER_CHARS) await flush();
+      text += formatMetricLines(points);
+      if (text.length >= BUFFER_CHARS) flush();
     },
     close,
   };
@@ -62,7 +73,7 @@ export function createMetricWriter(directory: string): MetricWriter {
  */
 export interface KnownPoints {
   /** Those of the next points of the source that are not in the file. */
-  missing(points: readonly Point[]): Promise<Point[]>;
+  missing(points: PointList): Promise<Point[]>;
   close(): Promise<void>;
 }
 
@@ -85,7 +96,7 @@ export function createKnownPoints(path: string): KnownPoints {
     while (next >= chunk.length && !ended) {
       const result = await nextChunk(file);
       if (result === undefined) ended = true;
-      chunk = result ?? [];
+      chunk = result === undefined ? [] : [...result];
       next = 0;
     }
     return chunk[next];
@@ -125,7 +136,7 @@ export function createKnownPoints(path: string): KnownPoints {
   };
 }
 
-async function nextChunk(file: AsyncGenerator<{ points: Point[] }>): Promise<Point[] | undefined> {
+async function nextChunk(file: AsyncGenerator<{ points: PointList }>): Promise<PointList | undefined> {
   try {
     const result = await file.next();
     return result.done === true ? undefined : result.value.points;
