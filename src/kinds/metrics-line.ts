@@ -109,7 +109,7 @@ function scanPoints(bytes: Buffer, keep: boolean): PointList | undefined {
     if (end < 0 || bytes[end] !== CLOSE || count === MAX_POINTS) return undefined;
     count += 1;
     if (keep) {
-      const value = valueOf(text, timeEnd + 1, end);
+      const value = doubleOf(text, timeEnd + 1, end);
       points.add(integerOf(bytes, at, stepEnd), integerOf(bytes, stepEnd + 1, timeEnd), value);
     }
     if (bytes[end + 1] === CLOSE) {
@@ -181,7 +181,7 @@ function digitsEnd(bytes: Buffer, start: number): number {
 }
 
 /** The double that a spelling passed by {@link valueEnd} stands for. */
-function valueOf(text: string, start: number, end: number): number {
+function doubleOf(text: string, start: number, end: number): number {
   if (text.charCodeAt(start) !== QUOTE) return Number(text.slice(start, end));
   return WORDS.find(([word]) => text.startsWith(word, start))?.[1] ?? Number.NaN;
 }

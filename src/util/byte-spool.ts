@@ -10,6 +10,8 @@ export interface ByteSpool {
   length(): number;
   /** Throws NO_SPACE on a full disk. */
   append(bytes: Uint8Array): Promise<void>;
+  /** Appends a text in UTF-8 without a buffer of its own. Throws NO_SPACE. */
+  appendText(text: string): Promise<void>;
   /** The bytes from `start` to `end` (exclusive), in pieces that are valid until more is appended. */
   read(start: number, end: number): AsyncGenerator<Uint8Array>;
   /** Removes the temporary file. */
@@ -37,23 +39,33 @@ export function createByteSpool(tempDir: string, memoryLimit = MEMORY_LIMIT): By
     }
   };
 
+  const room = () => tail.length - tailLength;
+  /** Lets the tail grow up to the limit, and beyond it empties it into the file. */
+  const makeRoom = async (size: number) => {
+    if (tailLength + size > memoryLimit) {
+      await flush(tail.subarray(0, tailLength));
+      tailLength = 0;
+    }
+    if (size > memoryLimit || size <= room()) return;
+    const larger = Buffer.alloc(Math.min(memoryLimit, Math.max(4096, 2 * tail.length, tailLength + size)));
+    larger.set(tail.subarray(0, tailLength));
+    tail = larger;
+  };
+
   return {
     length: () => flushed + tailLength,
     append: async (bytes) => {
-      if (tailLength + bytes.length > memoryLimit) {
-        await flush(tail.subarray(0, tailLength));
-        tailLength = 0;
-      }
+      if (bytes.length > room()) await makeRoom(bytes.length);
       if (bytes.length > memoryLimit) return flush(bytes);
-      if (tail.length < tailLength + bytes.length) {
-        const larger = Buffer.alloc(
-          Math.min(memoryLimit, Math.max(4096, 2 * tail.length, tailLength + bytes.length)),
-        );
-        larger.set(tail.subarray(0, tailLength));
-        tail = larger;
-      }
       tail.set(bytes, tailLength);
       tailLength += bytes.length;
+    },
+    appendText: async (text) => {
+      const size = Buffer.byteLength(text);
+      if (size > room()) await makeRoom(size);
+      if (size > memoryLimit) return flush(Buffer.from(text));
+      tail.write(text, tailLength);
+      tailLength += size;
     },
     read: async function* (start, end) {
       if (file !== undefined && start < flushed) yield* readRange(file, start, Math.min(end, flushed), path);

@@ -63,9 +63,10 @@ export async function spoolObject(
     const kind = record.kind === 'object' ? record.of.words.one : record.kind;
     if (problem !== undefined)
       throw refuse(`has a ${kind} that cannot be written: ${problem.path}: ${problem.message}`);
-    const line = Buffer.from(`${canonicalLine(record)}\n`);
-    if (line.length > MAX_LINE_BYTES) throw refuse(`has a ${kind} of more than ${MAX_LINE_BYTES} bytes`);
-    if (!options.dryRun) await lines.append(line);
+    const line = `${canonicalLine(record)}\n`;
+    if (line.length > MAX_LINE_BYTES / 3 && Buffer.byteLength(line) > MAX_LINE_BYTES)
+      throw refuse(`has a ${kind} of more than ${MAX_LINE_BYTES} bytes`);
+    if (!options.dryRun) await lines.appendText(line);
   };
   let points = 0;
   let artifacts = 0;

@@ -4,6 +4,10 @@ import { MlferryError } from '../../../util/errors.ts';
 
 /** Longest file that is read whole (bytes): a `meta.yaml`, a param, a tag. */
 const MOST_WHOLE = 64 * 2 ** 20;
+/** Buffers that are used again: one for each file would be garbage that the collector does not see. */
+const spare: Buffer[] = [];
+const MOST_SPARE = 4;
+const LEAST = 16 * 1024;
 /** Without waiting for the writer of a pipe. */
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 
@@ -24,17 +28,18 @@ export async function openRegularFile(path: string): Promise<FileHandle> {
 
 /**
  * The bytes of a file in pieces of at most `most`, each read at once: a run is many small files, and a trip through the
- * thread pool for each open, read and close costs ten times what they cost. Throws as {@link openRegularFile}.
+ * thread pool for each open, read and close costs ten times what they cost. Throws as {@link openRegularFile}. A piece is valid until the next one is asked for.
  */
 export function* readRegularFile(path: string, most: number): Generator<Buffer> {
   const file = openSync(path, FLAGS);
+  let buffer = spare.pop() ?? Buffer.alloc(0);
   try {
     const stat = fstatSync(file);
     if (!stat.isFile()) throw notAFile(path);
     // One byte more shows that the file has come to its end; sizes of some file systems are 0.
     let room = Math.max(1, Math.min(most, stat.size + 1));
     for (;;) {
-      const buffer = Buffer.allocUnsafe(room);
+      if (buffer.length < room) buffer = Buffer.allocUnsafeSlow(Math.max(room, LEAST));
       const count = readSync(file, buffer, 0, room, null);
       if (count > 0) yield buffer.subarray(0, count);
       if (count < room && count === 0) return;
@@ -43,6 +48,7 @@ export function* readRegularFile(path: string, most: number): Generator<Buffer> 
     }
   } finally {
     closeSync(file);
+    if (spare.length < MOST_SPARE) spare.push(buffer);
   }
 }
 
@@ -53,7 +59,7 @@ export function readSmallFile(path: string): Buffer {
   for (const piece of readRegularFile(path, 1024 * 1024)) {
     size += piece.length;
     if (size > MOST_WHOLE) throw new MlferryError('SOURCE_ITEM', `${path} has more than ${MOST_WHOLE} bytes`);
-    pieces.push(piece);
+    pieces.push(Buffer.from(piece));
   }
   const [first = Buffer.alloc(0)] = pieces;
   return pieces.length > 1 ? Buffer.concat(pieces) : first;
