@@ -29,6 +29,7 @@ export { tagExperiments } from './manage/tag-experiments.ts';
 export { tagRuns } from './manage/tag-runs.ts';
 export { undo } from './manage/undo.ts';
 export type { Failure, Findings, FoundObject, Loss, LossCode } from './model/findings.ts';
+export { PointColumns, type PointList } from './model/point-columns.ts';
 export * from './model/records.ts';
 export type { Selection, View } from './model/selection.ts';
 export { openManager, openReader, openWriter } from './places/open.ts';
