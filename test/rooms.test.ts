@@ -102,6 +102,15 @@ describe('the rooms of src/', () => {
     expect(circles(new Map(files.map(({ path, imports: all }) => [path, all])))).toEqual([]);
   });
 
+  it('have one file that knows the paths of the REST API', () => {
+    const knowing = files.filter(({ text: source }) =>
+      /api\/\d|get-artifact\b|['"`/](?:runs|experiments|artifacts|metrics)\/[a-z]+(?:-[a-z]+)*['"`]/.test(
+        withoutComments(source),
+      ),
+    );
+    expect(knowing.map(({ path }) => path)).toEqual(['places/server/connect/routes.ts']);
+  });
+
   it('have a folder for each kind of place, with its description in it', () => {
     const folders = new Set(files.flatMap(({ path }) => placeRoomOf(path) ?? []));
     const known = [...places.map(({ kind }) => `places/${kind}`), ...Object.keys(SHARED)];

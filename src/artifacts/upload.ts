@@ -3,6 +3,7 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { isAlteredPath } from '../model/mlflow/altered-paths.ts';
 import { asMlferryError, MlferryError, systemCode } from '../util/errors.ts';
 import { isOwnRoot, parseArtifactRoot } from './root.ts';
 
@@ -17,14 +18,15 @@ export interface ArtifactSink {
   remove?(path: string): Promise<void>;
 }
 
-/** The part of a tracking server's client that uploads need. */
-export interface Uploader {
-  /** Base URL with its path prefix. */
-  readonly base: URL;
-  upload(path: string, size: number, open: () => Promise<Readable>): Promise<void>;
+/** The artifact proxy of a tracking server. */
+export interface ArtifactProxy {
+  /** The `host[:port]` of the server: roots that name another one are not its own. */
+  readonly host: string;
+  /** URL of the proxy's root, without a slash at its end. */
+  readonly url: string;
+  /** Writes a file below the proxy's root; the path is encoded on its way. */
+  put(path: string, size: number, open: () => Promise<Readable>): Promise<void>;
 }
-
-const ROUTE = '/api/2.0/mlflow-artifacts/artifacts';
 
 /**
  * The sink for the `artifact_uri` of the run `run_id`: through the tracking server for `mlflow-artifacts:` roots of that server, the
@@ -34,44 +36,34 @@ const ROUTE = '/api/2.0/mlflow-artifacts/artifacts';
 export async function openArtifactSink(
   artifactUri: string,
   run_id: string,
-  server: Uploader,
+  proxy: ArtifactProxy,
 ): Promise<ArtifactSink | undefined> {
   const root = parseArtifactRoot(artifactUri);
   if (root.kind === 'proxied') {
-    return (root.host ?? server.base.host) === server.base.host ? proxiedSink(root.path, server) : undefined;
+    return (root.host ?? proxy.host) === proxy.host ? proxiedSink(root.path, proxy) : undefined;
   }
   if (root.kind === 'directory')
     return isOwnRoot(root.path, run_id) && (await isReachable(root.path)) ? localSink(root.path) : undefined;
-  const own = `${server.base.href.replace(/\/+$/, '')}${ROUTE}/`;
-  return artifactUri.startsWith(own) ? proxiedSink(artifactUri.slice(own.length), server) : undefined;
+  const own = `${proxy.url}/`;
+  return artifactUri.startsWith(own) ? proxiedSink(artifactUri.slice(own.length), proxy) : undefined;
 }
 
-function proxiedSink(root: string, server: Uploader): ArtifactSink {
-  const encode = (path: string) =>
-    path
+function proxiedSink(root: string, proxy: ArtifactProxy): ArtifactSink {
+  const whole = (path: string) =>
+    `${root}/${path}`
       .split('/')
       .filter((segment) => segment !== '')
-      .map(encodeURIComponent)
       .join('/');
   return {
     kind: 'proxied',
     keepsName: isNameKeptByProxy,
-    put: (path, size, open) => server.upload(`${ROUTE}/${encode(root)}/${encode(path)}`, size, open),
+    put: (path, size, open) => proxy.put(whole(path), size, open),
   };
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what the servers alter
-const ALTERED = /%[0-9a-f]{2}|#|[\u0000-\u001f\u007f]|(^|\/)\?|[?;]$/i;
-/** What looks like the scheme of a URL loses its capitals. */
-const SCHEME = /^[a-z+.-]*[A-Z][A-Za-z0-9+.-]*:/;
-
-/**
- * Whether the proxied route keeps a name. Servers decode the path until it does not change any more, so `%41.txt`
- * arrives as `A.txt` and `per%cent` with a replacement character, and take it for a URL; `#` is refused, control
- * characters are refused, dropped or encoded, depending on the version (tried with 2.9.2, 2.22.5, 3.1.4, 3.17.2).
- */
+/** Whether the proxied route keeps a name: a segment that begins with `?` gets lost on the way there only. */
 function isNameKeptByProxy(path: string): boolean {
-  return path.isWellFormed() && !ALTERED.test(path) && !SCHEME.test(path) && isNormalized(path);
+  return path.isWellFormed() && !isAlteredPath(path) && !/(^|\/)\?/.test(path) && isNormalized(path);
 }
 
 function isNormalized(path: string): boolean {

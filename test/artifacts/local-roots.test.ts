@@ -49,7 +49,11 @@ describe('openInDirectory', () => {
 });
 
 describe('openArtifactSink', () => {
-  const server = { base: new URL('http://127.0.0.1:5000'), upload: async () => undefined };
+  const server = {
+    host: '127.0.0.1:5000',
+    url: 'http://127.0.0.1:5000/api/2.0/mlflow-artifacts/artifacts',
+    put: async () => undefined,
+  };
 
   it('is the disk for the run’s own root', async () => {
     expect((await openArtifactSink(own, RUN, server))?.kind).toBe('local');

@@ -9,7 +9,10 @@ import { type Answer, cut, type FakeServer, type SeenRequest, startFake, status 
 
 const PATH = '/api/2.0/mlflow/thing';
 const schema = z.object({ value: z.string() });
-const ask = { method: 'GET' as const, path: PATH, schema };
+const ask = { method: 'GET' as const, path: PATH, schema, class: 'read' as const, changes: false };
+const post = { ...ask, method: 'POST' as const };
+const file = { ...ask, path: '/file', class: 'bytes' as const };
+const put = { ...file, method: 'PUT' as const, path: PATH, changes: true };
 const good: Answer = { json: { value: 'yes' } };
 
 /** A client of a fake whose `thing` gives these answers, one after another; the last one stays. */
@@ -100,21 +103,20 @@ describe('call', () => {
   });
 
   it('does not send a create again that may have been done', async () => {
-    const create = { ...ask, method: 'POST' as const, body: {}, repeat: false };
+    const create = (client: TrackingClient) =>
+      client.call({ ...post, changes: true }, { body: {}, repeat: false });
     for (const answer of [cut, status(500), status(502)]) {
       const { client, fake } = await clientOf([answer, good]);
-      await expect(client.call(create)).rejects.toSatisfy((error) => error.meaning.retryable);
+      await expect(create(client)).rejects.toSatisfy((error) => error.meaning.retryable);
       expect(fake.to(PATH)).toHaveLength(1);
     }
     const { client } = await clientOf([status(429), good]);
-    expect(await client.call(create)).toEqual({ value: 'yes' });
+    expect(await create(client)).toEqual({ value: 'yes' });
   });
 
   it('sends arrays as repeated keys, big integers and -0 as they are', async () => {
     const { client, fake } = await clientOf([good]);
-    await client.call({
-      ...ask,
-      method: 'POST',
+    await client.call(post, {
       query: { id: ['a b', 'ü'], none: undefined, yes: true },
       body: { n: -0 },
     });
@@ -149,7 +151,7 @@ describe('call', () => {
     });
     const client = await connectTo(fake.url.href);
     expect(await client.call(ask)).toEqual({ value: 'yes' });
-    await expect(client.call({ ...ask, method: 'POST', body: {} })).rejects.toMatchObject({
+    await expect(client.call(post, { body: {} })).rejects.toMatchObject({
       code: 'NOT_MLFLOW',
     });
   });
@@ -173,7 +175,7 @@ describe('download and upload', () => {
       path === '/file' ? status(302, '', { location: `${other.url}there?sig=1` }) : undefined,
     );
     const client = await connectTo(fake.url.href, { MLFLOW_TRACKING_TOKEN: 'canary' });
-    const { body } = await client.download('/file');
+    const { body } = await client.download(file);
     expect(Buffer.concat(await body.toArray()).toString()).toBe('bytes');
     expect(fake.to('/file')[0]?.headers.authorization).toBe('Bearer canary');
     expect(other.seen).toHaveLength(1);
@@ -188,7 +190,7 @@ describe('download and upload', () => {
       },
     };
     const { client } = await clientOf([short]);
-    const { body, length } = await client.download(PATH);
+    const { body, length } = await client.download({ ...file, path: PATH });
     expect(length).toBe(10);
     await expect(body.toArray()).rejects.toThrow();
   });
@@ -196,7 +198,7 @@ describe('download and upload', () => {
   it('sends a fresh stream on each try, with its length', async () => {
     const { client, fake } = await clientOf([status(503), { json: {} }]);
     let opened = 0;
-    await client.upload(PATH, 5, async () => {
+    await client.upload(put, 5, async () => {
       opened++;
       return Readable.from([Buffer.from('he'), Buffer.from('llo')]);
     });
@@ -214,7 +216,7 @@ describe('download and upload', () => {
   ])('refuses a stream that is %s announced', async (_, pieces) => {
     const { client, fake } = await clientOf([good]);
     const body = async () => Readable.from(pieces.map((piece) => Buffer.from(piece)));
-    await expect(client.upload(PATH, 5, body)).rejects.toMatchObject({ code: 'SHORT_BODY' });
+    await expect(client.upload(put, 5, body)).rejects.toMatchObject({ code: 'SHORT_BODY' });
     expect(fake.to(PATH)).toEqual([]);
   });
 });

@@ -18,7 +18,8 @@ import { placeOptions } from './place-options.ts';
 const PATH = '/api/2.0/mlflow/thing';
 const SECRET = 'canary-token-0123456789';
 const schema = z.looseObject({});
-const ask = { method: 'GET' as const, path: PATH, schema };
+const ask = { method: 'GET' as const, path: PATH, schema, class: 'read' as const, changes: false };
+const file = { ...ask, path: '/file', class: 'bytes' as const };
 const bearer = { MLFLOW_TRACKING_TOKEN: SECRET };
 
 const errorOf = async (promise: Promise<unknown>): Promise<MlferryError> => {
@@ -57,7 +58,7 @@ describe('a redirect', () => {
         path === '/file' ? location(`${other.url}there?sig=1`, code) : undefined,
       );
       const client = await connectTo(fake.url.href, bearer);
-      const { body } = await client.download('/file');
+      const { body } = await client.download(file);
       expect(String(Buffer.concat(await body.toArray()))).toBe('bytes');
       expect(fake.to('/file')[0]?.headers.authorization).toBe(`Bearer ${SECRET}`);
       expect(other.seen).toHaveLength(1);
@@ -74,12 +75,13 @@ describe('a redirect', () => {
         path === PATH ? location(`${other.url}there?sig=${SECRET}`, code) : undefined,
       );
       const client = await connectTo(fake.url.href, bearer);
-      for (const request of [ask, { ...ask, method: 'POST' as const, body: { secret: SECRET } }]) {
-        const error = await errorOf(client.call(request));
+      for (const method of ['GET', 'POST'] as const) {
+        const body = method === 'GET' ? {} : { body: { secret: SECRET } };
+        const error = await errorOf(client.call({ ...ask, method }, body));
         expect(error.code).toBe('NOT_MLFLOW');
         expect(inspect(error, { depth: 9 })).not.toContain(SECRET);
       }
-      await errorOf(client.stream(PATH, {}, async () => undefined));
+      await errorOf(client.stream(ask, {}, async () => undefined));
       expect(other.seen).toEqual([]);
     },
   );
@@ -94,13 +96,13 @@ describe('a redirect', () => {
   ])('to %s is refused', async (target) => {
     const fake = await startFake(({ path }) => (path === '/file' ? location(target, 302) : undefined));
     const client = await connectTo(fake.url.href, bearer);
-    expect((await errorOf(client.download('/file'))).code).toBe('NOT_MLFLOW');
+    expect((await errorOf(client.download(file))).code).toBe('NOT_MLFLOW');
   });
 
   it('in a circle ends', async () => {
     const fake = await startFake(({ path }) => (path === '/file' ? location('/file', 302) : undefined));
     const client = await connectTo(fake.url.href, bearer);
-    expect((await errorOf(client.download('/file'))).code).toBe('NOT_MLFLOW');
+    expect((await errorOf(client.download(file))).code).toBe('NOT_MLFLOW');
     expect(fake.to('/file').length).toBeLessThan(10);
   });
 
@@ -113,7 +115,7 @@ describe('a redirect', () => {
     });
     const caFile = fileURLToPath(new URL('../../fixtures/tls/ca.pem', import.meta.url));
     const client = await connectTo(url, bearer, { tls: { caFile } });
-    expect((await errorOf(client.download('/file'))).code).toBe('NOT_MLFLOW');
+    expect((await errorOf(client.download(file))).code).toBe('NOT_MLFLOW');
     expect(plain.seen).toEqual([]);
   });
 });
@@ -148,7 +150,7 @@ describe('an answer is not trusted for size or form:', () => {
   it('a list nested deep within a history', async () => {
     const body = `{"metrics":[{"n":12345678901234567890,"x":${'['.repeat(200_000)}${']'.repeat(200_000)}}]}`;
     const client = await clientOf(text(body));
-    const read = client.stream(PATH, {}, (answer) => splitJsonList(bytesOf(answer), async () => undefined));
+    const read = client.stream(ask, {}, (answer) => splitJsonList(bytesOf(answer), async () => undefined));
     expect((await errorOf(read)).code).toMatch(NO_ANSWER);
   });
 

@@ -12,7 +12,8 @@ import { findDatabricks } from './databricks.ts';
 import { createExchange, type Query } from './exchange.ts';
 import { probeServer } from './probe-server.ts';
 import type { RequestContext } from './problems.ts';
-import type { JsonRequest, TrackingClient } from './tracking-client.ts';
+import { type Endpoint, type Route, routes } from './routes.ts';
+import type { Asked, TrackingClient } from './tracking-client.ts';
 
 /**
  * Connects to a tracking server: finds the credentials, asks what the server is and that it lets us in. Throws
@@ -30,8 +31,7 @@ export async function connect(place: ServerLocation, options: PlaceOptions): Pro
   /** It has answered as an MLflow server does: this is the right address. */
   let known = false;
 
-  async function call<T>(request: JsonRequest<T>): Promise<T> {
-    const { body, schema, query, ...rest } = request;
+  async function call<T>(route: Route<T>, { body, ...asked }: Asked = {}): Promise<T> {
     const headers = {
       accept: 'application/json',
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
@@ -39,27 +39,24 @@ export async function connect(place: ServerLocation, options: PlaceOptions): Pro
     const text = body === undefined ? undefined : toJson(body);
     return exchange.send(
       {
-        ...rest,
-        query,
+        ...asked,
+        route,
         headers,
         known,
         ...(text === undefined ? {} : { body: async () => text }),
       },
-      (response, context) => takeJson(response, context, schema),
+      (response, context) => takeJson(response, context, route.schema),
     );
   }
 
-  async function download(path: string, query?: Query, repeats?: number) {
-    return exchange.send(
-      { method: 'GET', path, query, elsewhere: true, repeats },
-      async ({ body, headers }) => {
-        return { body, length: contentLength(headers['content-length']) };
-      },
-    );
+  async function download(route: Endpoint, query?: Query, repeats?: number) {
+    return exchange.send({ route, query, elsewhere: true, repeats }, async ({ body, headers }) => {
+      return { body, length: contentLength(headers['content-length']) };
+    });
   }
 
-  async function stream<T>(path: string, query: Query, take: (body: Readable) => Promise<T>): Promise<T> {
-    return exchange.send({ method: 'GET', path, query, known }, async ({ body }, context) => {
+  async function stream<T>(route: Endpoint, query: Query, take: (body: Readable) => Promise<T>): Promise<T> {
+    return exchange.send({ route, query, known }, async ({ body }, context) => {
       try {
         return await take(body);
       } catch (error) {
@@ -71,18 +68,18 @@ export async function connect(place: ServerLocation, options: PlaceOptions): Pro
     });
   }
 
-  async function upload(path: string, size: number, open: () => Promise<Readable>): Promise<void> {
+  async function upload(route: Endpoint, size: number, open: () => Promise<Readable>): Promise<void> {
     const headers = { 'content-length': String(size), 'content-type': 'application/octet-stream' };
     // Of a body without a single byte undici says so in the header, and the server would store an empty file.
-    const whole = async () => sizedBody(await open(), size, `The body of PUT ${path}`);
-    await exchange.send({ method: 'PUT', path, headers, body: whole }, async ({ body }) => body.dump());
+    const whole = async () => sizedBody(await open(), size, `The body of PUT ${route.path}`);
+    await exchange.send({ route, headers, body: whole }, async ({ body }) => body.dump());
   }
 
-  const text = (path: string, repeats: number) =>
-    exchange.send({ method: 'GET', path, repeats }, ({ body }) => readStart(body));
+  const version = (repeats: number) =>
+    exchange.send({ route: routes.version, repeats }, ({ body }) => readStart(body));
 
   try {
-    const server = await probeServer({ call, text, location, workspace, databricks });
+    const server = await probeServer({ call, version, location, workspace, databricks });
     known = true;
     return {
       base,

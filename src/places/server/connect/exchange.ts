@@ -8,17 +8,16 @@ import type { PlaceOptions } from '../../place.ts';
 import { createAgent } from './agent.ts';
 import type { Credentials } from './auth.ts';
 import { readStart } from './body.ts';
-import { createFlow, type RequestClass, realClock, type Slot } from './flow.ts';
+import { createFlow, realClock, type Slot } from './flow.ts';
 import { type Problem, type RequestContext, refusal, transportProblem } from './problems.ts';
+import type { Endpoint } from './routes.ts';
 
 /** Query parameters; arrays become repeated keys, `undefined` is left out. */
 export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
 
 /** One HTTP request below the base URL. */
 export interface HttpRequest {
-  readonly method: Dispatcher.HttpMethod;
-  /** Percent-encoded. */
-  readonly path: string;
+  readonly route: Endpoint;
   readonly query?: Query | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   /** A fresh body for each try. */
@@ -95,7 +94,7 @@ export function createExchange(place: ServerAddress, options: PlaceOptions): Exc
     take: (response: Dispatcher.ResponseData, context: RequestContext) => Promise<T>,
   ): Promise<T> {
     const context = {
-      name: `${request.method} ${request.path} at ${location}`,
+      name: `${request.route.method} ${request.route.path} at ${location}`,
       credentials: credentials?.origin,
     };
     for (let attempt = 0; ; attempt++) {
@@ -120,7 +119,7 @@ export function createExchange(place: ServerAddress, options: PlaceOptions): Exc
     let response: Dispatcher.ResponseData | undefined;
     let problem: Problem;
     try {
-      slot = await flow.enter(classOf(request));
+      slot = await flow.enter(request.route.class);
       response = await follow(request, context);
       const { statusCode: status, body } = response;
       // A body that is handed on keeps its place until it was read or dropped.
@@ -145,18 +144,19 @@ export function createExchange(place: ServerAddress, options: PlaceOptions): Exc
 
   /** One try, through redirects where they are allowed. */
   async function follow(request: HttpRequest, context: RequestContext): Promise<Dispatcher.ResponseData> {
+    const { method, path, changes } = request.route;
     const body = await request.body?.();
     signal.throwIfAborted();
-    let url = new URL(`${prefix}${request.path}${queryText(request.query)}`);
+    let url = new URL(`${prefix}${path}${queryText(request.query)}`);
     for (let hops = 0; ; hops++) {
       sent++;
       const own = url.origin === base.origin;
       const response = await (own ? agent : foreign).request({
         origin: url.origin,
         path: `${url.pathname}${url.search}`,
-        method: request.method,
+        method,
         headers: { ...request.headers, ...(own ? ours : {}) },
-        signal: isChange(request) ? patient : signal,
+        signal: changes ? patient : signal,
         ...(body === undefined ? {} : { body }),
       });
       // Who reads a body sees its error; without a listener, a body that is dropped unread would end the process.
@@ -169,7 +169,7 @@ export function createExchange(place: ServerAddress, options: PlaceOptions): Exc
       const allowed =
         next !== undefined &&
         (next.origin === base.origin || (request.elsewhere === true && isAsSafe(url, next)));
-      if (request.method !== 'GET' || !allowed || hops >= 5) {
+      if (method !== 'GET' || !allowed || hops >= 5) {
         const where = next === undefined ? 'nowhere' : redact(`${next.origin}${next.pathname}`);
         throw new MlferryError('NOT_MLFLOW', `${context.name}: redirected to ${where}`, {
           hint: 'If the server moved, or is reached by https only, give that address. If it is a login page, the server wants a token.',
@@ -192,13 +192,6 @@ export function createExchange(place: ServerAddress, options: PlaceOptions): Exc
   };
 }
 
-function classOf({ method, path }: HttpRequest): RequestClass {
-  if (/\/mlflow-artifacts\/artifacts\/|\/get-artifact$/.test(path)) return 'bytes';
-  if (path.includes('/metrics/get-history')) return 'history';
-  if (path.endsWith('/search')) return 'search';
-  return method === 'GET' ? 'read' : 'write';
-}
-
 function isUnreadable(error: unknown): error is MlferryError {
   return error instanceof MlferryError && error.code === 'NOT_MLFLOW' && error.cause instanceof SyntaxError;
 }
@@ -213,10 +206,6 @@ function outOfRepeats(last: MlferryError): MlferryError {
     cause: last,
     hint: 'Run the same command again when the server is well; --max-requests-per-second spares it.',
   });
-}
-
-function isChange({ method, path }: HttpRequest): boolean {
-  return method !== 'GET' && !path.endsWith('/search');
 }
 
 /** Aborts {@link GRACE} after `signal` does. */

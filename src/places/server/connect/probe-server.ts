@@ -1,19 +1,15 @@
-import { z } from 'zod';
 import { MlferryError } from '../../../util/errors.ts';
 import type { Capabilities } from './capabilities.ts';
+import { routes } from './routes.ts';
 import type { TrackingClient } from './tracking-client.ts';
 
 /** Repeats of the first requests: a mistyped address should be noticed soon. */
 const FEW = 2;
-const serverInfo = z.object({
-  store_type: z.string().optional(),
-  workspaces_enabled: z.boolean().optional(),
-});
 
 /** What {@link probeServer} needs of the client that is being made. */
 interface Probe extends Pick<TrackingClient, 'call' | 'location' | 'workspace'> {
   readonly databricks: boolean;
-  text(path: string, repeats: number): Promise<string>;
+  version(repeats: number): Promise<string>;
 }
 
 /**
@@ -22,26 +18,16 @@ interface Probe extends Pick<TrackingClient, 'call' | 'location' | 'workspace'> 
  * server without workspaces.
  */
 export async function probeServer(probe: Probe): Promise<Capabilities> {
-  const { call, text, location, workspace, databricks } = probe;
-  const version = databricks ? undefined : (await unlessAbsent(text('/version', FEW)))?.trim();
-  const info = databricks
-    ? undefined
-    : await unlessAbsent(
-        call({ method: 'GET', path: '/api/3.0/mlflow/server-info', schema: serverInfo, repeats: FEW }),
-      );
+  const { call, location, workspace, databricks } = probe;
+  const version = databricks ? undefined : (await unlessAbsent(probe.version(FEW)))?.trim();
+  const info = databricks ? undefined : await unlessAbsent(call(routes.serverInfo, { repeats: FEW }));
   if (workspace !== undefined && info?.workspaces_enabled !== true) {
     throw new MlferryError('UNSUPPORTED', `${location}: the server has no workspaces`, {
       hint: 'Leave ?workspace= out, or enable workspaces on the server (MLflow 3.10 or newer).',
     });
   }
   await mustBeTracking(location, () =>
-    call({
-      method: 'GET',
-      path: '/api/2.0/mlflow/experiments/search',
-      query: { max_results: 1 },
-      schema: z.looseObject({}),
-      repeats: FEW,
-    }),
+    call(routes.tryExperiments, { query: { max_results: 1 }, repeats: FEW }),
   );
   return {
     version: version !== undefined && /^\d+\.\d+[\w.+-]{0,40}$/.test(version) ? version : undefined,

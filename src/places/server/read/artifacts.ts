@@ -4,12 +4,13 @@ import { openInDirectory } from '../../../artifacts/directory.ts';
 import { parseArtifactRoot } from '../../../artifacts/root.ts';
 import { sizedBody } from '../../../artifacts/sized-body.ts';
 import type { Findings } from '../../../model/findings.ts';
+import { isAlteredPath } from '../../../model/mlflow/altered-paths.ts';
 import type { Run } from '../../../model/records.ts';
 import { errorCodes, MlferryError } from '../../../util/errors.ts';
 import type { ArtifactEntry } from '../../place.ts';
+import { below, routes } from '../connect/routes.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { listDirectory } from './artifact-pages.ts';
-import { artifactPage } from './schemas.ts';
 
 /** Directories that are listed ahead of the one being handed out. */
 const AHEAD = 4;
@@ -73,11 +74,8 @@ async function proxyLevel(
   const root = proxiedRoot(client, run);
   if (root === undefined) return undefined;
   try {
-    const { files } = await client.call({
-      method: 'GET',
-      path: '/api/2.0/mlflow-artifacts/artifacts',
+    const { files } = await client.call(routes.proxiedArtifacts, {
       query: { path: directory === '' ? root : `${root}/${directory}` },
-      schema: artifactPage,
       repeats: 0,
     });
     if (files.length === 0 || files.some(({ path }) => path.includes('/'))) return undefined;
@@ -121,7 +119,7 @@ function isUsable(
     });
     return false;
   }
-  if (!isChangedByServer(path)) return true;
+  if (!isAlteredPath(path)) return true;
   findings.loss({
     code: 'ARTIFACTS_UNREACHABLE',
     run_id: run.run_id,
@@ -129,12 +127,6 @@ function isUsable(
     detail: `The ${isDirectory ? 'directory' : 'file'} was left out: MLflow decodes its name and then looks for another one`,
   });
   return false;
-}
-
-/** Whether MLflow refuses the path or looks for another: it decodes %XX again and again, and takes it for a URL. */
-function isChangedByServer(path: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: MLflow 2.22 and newer escape them, so the file is not found.
-  return /%[0-9a-f]{2}|#|[\0-\x1f\x7f]|[?;]$/i.test(path) || /^[a-z+.-]*[A-Z][A-Za-z0-9+.-]*:/.test(path);
 }
 
 /**
@@ -176,14 +168,13 @@ async function download(client: TrackingClient, run: Run, path: string) {
   const root = proxiedRoot(client, run);
   // MLflow 3.5 … 3.7 answers 500 for names that are not ASCII, because of a header.
   if (root !== undefined && /^[\x20-\x7e]*$/.test(path)) {
-    const encoded = `${root}/${path}`.split('/').map(encodeURIComponent).join('/');
     try {
-      return await client.download(`/api/2.0/mlflow-artifacts/artifacts/${encoded}`, {}, 0);
+      return await client.download(below(routes.proxiedArtifact, `${root}/${path}`), {}, 0);
     } catch (error) {
       if (!(error instanceof MlferryError) || error.code === 'INTERRUPTED') throw error;
     }
   }
-  return client.download('/get-artifact', { run_id: run.run_id, path });
+  return client.download(routes.artifact, { run_id: run.run_id, path });
 }
 
 /** Path of the run's root at this server's artifact proxy, when it has one that stands for itself, encoded or not. */

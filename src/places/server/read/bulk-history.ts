@@ -4,6 +4,7 @@ import { type ErrorCode, MlferryError } from '../../../util/errors.ts';
 import { bytesOf } from '../connect/body.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
 import { serverAnswer } from '../connect/problems.ts';
+import { routes } from '../connect/routes.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { PAGE_POINTS, readHistory } from './history.ts';
 import type { PointSequence, PointStore } from './point-store.ts';
@@ -22,7 +23,6 @@ export interface BulkHistory {
   read(key: string, runs: readonly Run[], store: PointStore): Promise<KeyHistories>;
 }
 
-const PATH = '/ajax-api/2.0/mlflow/metrics/get-history-bulk';
 const MAX_RUNS = 100;
 /** gunicorn, which serves MLflow before 3.5, refuses a request line of more than 4094 bytes. */
 const SHORT_URL = 4000;
@@ -51,7 +51,7 @@ export function createBulkHistory(client: TrackingClient): BulkHistory {
 
   async function ask(key: string, runs: readonly Run[]): Promise<Array<[run_id: string, points: Point[]]>> {
     const query = { metric_key: key, max_results: PAGE_POINTS, run_id: runs.map(({ run_id }) => run_id) };
-    return client.stream(PATH, query, async (body) => {
+    return client.stream(routes.bulkHistory, query, async (body) => {
       const blocks: Array<[run_id: string, points: Point[]]> = [];
       await splitJsonList(bytesOf(body), async (items) => {
         for (const item of items) {
@@ -69,7 +69,8 @@ export function createBulkHistory(client: TrackingClient): BulkHistory {
   function batchOf(key: string, runs: readonly Run[], most: number): Run[] {
     const batch: Run[] = [];
     let points = 0;
-    let url = client.base.pathname.length + PATH.length + encodeURIComponent(key).length + 60;
+    let url =
+      client.base.pathname.length + routes.bulkHistory.path.length + encodeURIComponent(key).length + 60;
     for (const run of runs) {
       points += usual.get(run.run_id) ?? 1;
       url += run.run_id.length + 8;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Point } from '../../../model/records.ts';
 import { bytesOf } from '../connect/body.ts';
 import { pageTokens } from '../connect/page-tokens.ts';
+import { routes } from '../connect/routes.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import type { PointSequence } from './point-store.ts';
 import { compareByTime, parseMetric } from './points.ts';
@@ -41,7 +42,7 @@ export async function readHistory(
     let news = false;
     const before = { head: head === undefined ? undefined : [...head], mark: sequence.mark() };
     const query = { run_id, metric_key, max_results: PAGE_POINTS, page_token };
-    page_token = await client.stream('/api/2.0/mlflow/metrics/get-history', query, async (body) => {
+    page_token = await client.stream(routes.history, query, async (body) => {
       head = before.head === undefined ? undefined : [...before.head];
       sequence.cutBack(before.mark);
       const rest = await splitJsonList(bytesOf(body), (items) => {

@@ -1,11 +1,11 @@
-import type { z } from 'zod';
 import type { Findings } from '../../../model/findings.ts';
 import type { Experiment } from '../../../model/records.ts';
 import { endsJob } from '../../../util/ends-job.ts';
 import { MlferryError } from '../../../util/errors.ts';
+import type { ServerRun } from '../connect/answers.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
-import type { JsonRequest, TrackingClient } from '../connect/tracking-client.ts';
-import { countedPage, type ServerRun } from './schemas.ts';
+import { type Route, routes } from '../connect/routes.ts';
+import type { Asked, TrackingClient } from '../connect/tracking-client.ts';
 
 /** What an experiment holds besides runs, which records have no kind for yet: reported, one cheap request each. */
 export async function reportNotCarried(
@@ -48,31 +48,20 @@ export function reportModelLinks(
 }
 
 type Page = { count: number; next_page_token: string | undefined };
-type Search = Omit<JsonRequest<Page>, 'schema'> & { readonly schema: z.ZodType<Page> };
+type Search = readonly [route: Route<Page>, asked: Asked];
 
 /** Logged models came with MLflow 3.0; traces with 2.14, and were moved to another route with 3.3. */
 function kinds(experiment_id: string) {
-  const models: Search = {
-    method: 'POST',
-    path: '/api/2.0/mlflow/logged-models/search',
-    body: { experiment_ids: [experiment_id], max_results: 50 },
-    schema: countedPage('models'),
-  };
-  const traces: Search = {
-    method: 'POST',
-    path: '/api/3.0/mlflow/traces/search',
-    body: {
-      locations: [{ type: 'MLFLOW_EXPERIMENT', mlflow_experiment: { experiment_id } }],
-      max_results: 100,
-    },
-    schema: countedPage('traces'),
-  };
-  const olderTraces: Search = {
-    method: 'GET',
-    path: '/api/2.0/mlflow/traces',
-    query: { experiment_ids: [experiment_id], max_results: 100 },
-    schema: countedPage('traces'),
-  };
+  const models: Search = [
+    routes.countLoggedModels,
+    { body: { experiment_ids: [experiment_id], max_results: 50 } },
+  ];
+  const locations = [{ type: 'MLFLOW_EXPERIMENT', mlflow_experiment: { experiment_id } }];
+  const traces: Search = [routes.countTraces, { body: { locations, max_results: 100 } }];
+  const olderTraces: Search = [
+    routes.countTracesBefore33,
+    { query: { experiment_ids: [experiment_id], max_results: 100 } },
+  ];
   return [
     { code: 'LOGGED_MODELS' as const, what: 'Logged models', since: '3.0', request: [models] },
     { code: 'TRACES' as const, what: 'Traces', since: '2.14', request: [traces, olderTraces] },
@@ -84,9 +73,9 @@ async function firstPage(
   client: TrackingClient,
   requests: readonly Search[],
 ): Promise<Page | string | undefined> {
-  for (const request of requests) {
+  for (const [route, asked] of requests) {
     try {
-      return await client.call({ ...request, repeats: 1 });
+      return await client.call(route, { ...asked, repeats: 1 });
     } catch (error) {
       if (!(error instanceof MlferryError)) throw error;
       if (error.code === 'UNSUPPORTED' || error.code === 'NOT_FOUND') continue;

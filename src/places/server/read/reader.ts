@@ -8,6 +8,7 @@ import { searchOf } from '../../../search/search-of.ts';
 import { errorCodes, MlferryError } from '../../../util/errors.ts';
 import type { MetricPoints, PlaceInfo, PlaceOptions, Reader } from '../../place.ts';
 import { type RunSource, type SourceRun, selectingReader } from '../../selecting-reader.ts';
+import type { ServerRun } from '../connect/answers.ts';
 import { connect } from '../connect/client.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import type { ServerLocation } from '../location.ts';
@@ -19,7 +20,6 @@ import { reportModelLinks, reportNotCarried } from './not-carried.ts';
 import { createPointStore } from './point-store.ts';
 import { createPrefetch, type Prefetch } from './prefetch.ts';
 import { createRunSearch, VIEW_TYPES } from './run-search.ts';
-import type { ServerRun } from './schemas.ts';
 import { countRuns, searchRuns } from './searches.ts';
 import { type Missing, selectExperiments, selectRuns } from './selected.ts';
 

@@ -10,8 +10,8 @@ import { type PushDown, pushDown, pushOrder } from '../../../search/push-down.ts
 import type { Search } from '../../../search/search-of.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import type { Explanation } from '../../place.ts';
+import type { ServerRun } from '../connect/answers.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
-import type { ServerRun } from './schemas.ts';
 import { type RunQuery, searchFew, searchRuns, trySearch, type ViewType } from './searches.ts';
 import { byStart, getRun, type Missing, runObject } from './selected.ts';
 import { serverDialect } from './server-dialect.ts';

@@ -1,10 +1,11 @@
 import type { z } from 'zod';
 import type { Experiment } from '../../../model/records.ts';
 import { MlferryError } from '../../../util/errors.ts';
+import type { experimentPage, runPage, ServerRun } from '../connect/answers.ts';
 import { isTooLarge } from '../connect/client.ts';
-import { pageTokens } from '../connect/page-tokens.ts';
+import { pages } from '../connect/pages.ts';
+import { type Route, routes } from '../connect/routes.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
-import { countedPage, experimentPage, runPage, type ServerRun } from './schemas.ts';
 
 /** MLflow's view types of experiments and runs. */
 export type ViewType = 'ACTIVE_ONLY' | 'DELETED_ONLY' | 'ALL';
@@ -18,15 +19,12 @@ export async function* searchExperiments(
 ): AsyncGenerator<Experiment> {
   const ids = new Set<string>();
   const ask = (max_results: number, page_token: string | undefined) =>
-    client.call({
-      method: 'POST',
-      path: '/api/2.0/mlflow/experiments/search',
+    client.call(routes.searchExperiments, {
       body: { view_type, max_results, page_token, order_by: ['creation_time ASC'] },
-      schema: experimentPage,
     });
   const isNew = ({ experiments }: z.infer<typeof experimentPage>) =>
     experiments.some(({ experiment_id }) => !ids.has(experiment_id));
-  for await (const { experiments } of pages('The list of experiments', ask, isNew)) {
+  for await (const { experiments } of pages({ name: 'The list of experiments', ask, isNew, size: PAGE })) {
     for (const experiment of experiments) {
       if (ids.has(experiment.experiment_id)) continue;
       ids.add(experiment.experiment_id);
@@ -51,23 +49,32 @@ export async function* searchRuns(
   query: RunQuery,
   page: number = PAGE,
 ): AsyncGenerator<ServerRun> {
+  for await (const runs of searchRunPages(client, query, page)) yield* runs;
+}
+
+/** The same, by pages of an answer. */
+export async function* searchRunPages(
+  client: TrackingClient,
+  query: RunQuery,
+  size: number,
+): AsyncGenerator<ServerRun[]> {
   const ids = new Set<string>();
   const ask = (max_results: number, page_token: string | undefined) =>
-    searchPage(client, query, max_results, page_token, runPage);
+    searchPage(client, query, max_results, page_token, routes.searchRuns);
   const isNew = ({ runs }: z.infer<typeof runPage>) => runs.some(({ run }) => !ids.has(run.run_id));
-  for await (const { runs } of pages(nameOf(query), ask, isNew, page)) {
-    for (const found of runs) {
-      if (ids.has(found.run.run_id)) continue;
-      ids.add(found.run.run_id);
-      yield found;
-    }
+  for await (const { runs } of pages({ name: nameOf(query), ask, isNew, size })) {
+    yield runs.filter(({ run: { run_id } }) => {
+      const first = !ids.has(run_id);
+      ids.add(run_id);
+      return first;
+    });
   }
 }
 
 /** The runs that a search finds when one page holds them all and the server takes so many experiments, else undefined. */
 export async function searchFew(client: TrackingClient, query: RunQuery): Promise<ServerRun[] | undefined> {
   try {
-    const { runs, next_page_token } = await searchPage(client, query, PAGE, undefined, runPage);
+    const { runs, next_page_token } = await searchPage(client, query, PAGE, undefined, routes.searchRuns);
     return next_page_token ? undefined : runs;
   } catch (error) {
     if (isTooLarge(error) || (error instanceof MlferryError && error.code === 'REFUSED')) return undefined;
@@ -77,7 +84,7 @@ export async function searchFew(client: TrackingClient, query: RunQuery): Promis
 
 /** Asks for one run, to see whether the server takes the search. Throws REFUSED when it does not. */
 export async function trySearch(client: TrackingClient, query: RunQuery): Promise<void> {
-  await searchPage(client, query, 1, undefined, countedPage('runs'), 0);
+  await searchPage(client, query, 1, undefined, routes.countRuns, 0);
 }
 
 /** How many runs of a stage an experiment has; counting ends at `most`. */
@@ -87,12 +94,16 @@ export async function countRuns(
   run_view_type: ViewType,
   most: number,
 ): Promise<number> {
-  const schema = countedPage('runs');
   const query: RunQuery = { experiment_ids: [experiment_id], run_view_type };
   const ask = (max_results: number, page_token: string | undefined) =>
-    searchPage(client, query, max_results, page_token, schema);
+    searchPage(client, query, max_results, page_token, routes.countRuns);
   let total = 0;
-  for await (const { count } of pages(nameOf(query), ask, (page) => page.count > 0)) {
+  for await (const { count } of pages({
+    name: nameOf(query),
+    ask,
+    isNew: (page) => page.count > 0,
+    size: PAGE,
+  })) {
     total += count;
     if (total >= most) return most;
   }
@@ -110,38 +121,9 @@ function searchPage<T>(
   { filter, order_by = BY_START, ...query }: RunQuery,
   max_results: number,
   page_token: string | undefined,
-  schema: z.ZodType<T>,
+  route: Route<T>,
   repeats?: number,
 ): Promise<T> {
   const body = { ...query, filter, max_results, order_by, page_token };
-  const path = '/api/2.0/mlflow/runs/search';
-  return client.call({ method: 'POST', path, body, schema, ...(repeats === undefined ? {} : { repeats }) });
-}
-
-/**
- * The pages of a search. Asks for smaller ones while an answer is too large (tokens are offsets, so the size may
- * change). Throws SERVER_ERROR as {@link pageTokens} does: the list would never end.
- */
-async function* pages<T extends { next_page_token?: string | undefined }>(
-  name: string,
-  ask: (max_results: number, page_token: string | undefined) => Promise<T>,
-  isNew: (page: T) => boolean,
-  most: number = PAGE,
-): AsyncGenerator<T> {
-  const follow = pageTokens(name);
-  let size = most;
-  let token: string | undefined;
-  while (true) {
-    let page: T;
-    try {
-      page = await ask(size, token);
-    } catch (error) {
-      if (size === 1 || !isTooLarge(error)) throw error;
-      size = Math.ceil(size / 8);
-      continue;
-    }
-    token = follow(page.next_page_token, isNew(page));
-    yield page;
-    if (token === undefined) return;
-  }
+  return client.call(route, { body, repeats });
 }

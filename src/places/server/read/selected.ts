@@ -3,8 +3,9 @@ import { compareInt64 } from '../../../model/int64.ts';
 import type { Experiment, Run } from '../../../model/records.ts';
 import { globMatcher, type Selection, selectsExperiment, selectsRun } from '../../../model/selection.ts';
 import { MlferryError } from '../../../util/errors.ts';
+import type { ServerRun } from '../connect/answers.ts';
+import { routes } from '../connect/routes.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
-import { experimentGet, runGet, type ServerRun } from './schemas.ts';
 import { searchExperiments } from './searches.ts';
 
 /** Reports something that was selected and is not there; `hint` where it is only left out by the view. */
@@ -41,12 +42,7 @@ export async function selectRuns(
   );
   const groups: Array<{ experiment: Experiment; runs: ServerRun[] }> = [];
   for (const [experiment_id, own] of Map.groupBy(runs, ({ run }) => run.experiment_id)) {
-    const { experiment } = await client.call({
-      method: 'GET',
-      path: '/api/2.0/mlflow/experiments/get',
-      query: { experiment_id },
-      schema: experimentGet,
-    });
+    const { experiment } = await client.call(routes.experiment, { query: { experiment_id } });
     const taken = own.filter(({ run }) => isTaken(selection, experiment, run, missing));
     if (taken.length > 0) groups.push({ experiment, runs: taken.sort((a, b) => byStart(a.run, b.run)) });
   }
@@ -66,8 +62,7 @@ export async function getRun(
   missing: Missing,
 ): Promise<ServerRun | undefined> {
   try {
-    const path = '/api/2.0/mlflow/runs/get';
-    return (await client.call({ method: 'GET', path, query: { run_id }, schema: runGet })).run;
+    return (await client.call(routes.run, { query: { run_id } })).run;
   } catch (error) {
     if (!(error instanceof MlferryError) || (error.code !== 'NOT_FOUND' && error.code !== 'REFUSED'))
       throw error;

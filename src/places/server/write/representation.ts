@@ -6,6 +6,7 @@ import { RUN_NAME_TAG } from '../../../model/mlflow/tags.ts';
 import type { DatasetInput, Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import type { FittedTags, Representation, RepresentedRun } from '../../representation.ts';
+import { artifactProxy } from '../connect/artifact-proxy.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { safeName } from './artifact-names.ts';
@@ -38,7 +39,7 @@ export function serverRepresentation(client: TrackingClient): Representation {
       problemOf: (key) => (isKeyAllowed(key, limits) ? undefined : 'the target takes no metric of this key'),
     }),
     async artifacts({ artifact_uri, run_id }) {
-      const sink = await openArtifactSink(artifact_uri, run_id, client);
+      const sink = await openArtifactSink(artifact_uri, run_id, artifactProxy(client));
       return (path) => {
         if (sink === undefined) {
           return {

@@ -10,6 +10,7 @@ import { MlferryError } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
 import type { ArtifactEntry, RunReader } from '../../place.ts';
 import { bytesOf } from '../connect/body.ts';
+import { routes as endpoints } from '../connect/routes.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { directoriesOf, freeName, parentOf, safeName } from './artifact-names.ts';
 import type { TargetRoutes } from './target-routes.ts';
@@ -226,7 +227,7 @@ async function sameContent(
   open: () => Promise<Readable>,
   sha256: string | undefined,
 ): Promise<boolean> {
-  const { body } = await client.download('/get-artifact', { run_id, path });
+  const { body } = await client.download(endpoints.artifact, { run_id, path });
   const there = await hashOf(body);
   return there === (sha256 ?? (await hashOf(await open())));
 }

@@ -6,6 +6,7 @@ import { limitsOf, type TargetLimits, withColumns } from '../../../model/mlflow/
 import { createPointSet, type PointSet } from '../../../model/point-set.ts';
 import type { Point } from '../../../model/records.ts';
 import type { WriterOptions } from '../../place.ts';
+import { artifactProxy } from '../connect/artifact-proxy.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { readHistory } from '../read/history.ts';
@@ -114,7 +115,7 @@ export function targetContext(client: TrackingClient, options: WriterOptions): T
       return answer;
     },
     async sinkOf(experiment, { run_id, artifact_uri }) {
-      const sink = await openArtifactSink(artifact_uri, run_id, client);
+      const sink = await openArtifactSink(artifact_uri, run_id, artifactProxy(client));
       if (sink?.kind !== 'local' || !routes.changes) return sink;
       const shared = localRoots.get(experiment.experiment_id) ?? isShared(sink, run_id);
       localRoots.set(experiment.experiment_id, shared);

@@ -1,14 +1,11 @@
-import { z } from 'zod';
 import type { Int64 } from '../../../model/int64.ts';
 import type { DatasetInput, Experiment, Run } from '../../../model/records.ts';
 import type { StringMap } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import { isTooLarge } from '../connect/client.ts';
-import { pageTokens } from '../connect/page-tokens.ts';
+import { type Route, routes } from '../connect/routes.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { listDirectory } from '../read/artifact-pages.ts';
-import { experimentGet, runGet, runPage } from '../read/schemas.ts';
-import { searchExperiments, type ViewType } from '../read/searches.ts';
+import { searchExperiments, searchRunPages, type ViewType } from '../read/searches.ts';
 import type { Batch } from './log-batches.ts';
 
 /** What `runs/create` sets; the rest follows in other requests. */
@@ -55,24 +52,21 @@ export interface TargetRoutes {
   restoreRun(run_id: string): Promise<void>;
 }
 
-const API = '/api/2.0/mlflow';
 const PAGE = 250;
-const anything = z.unknown();
-const createdExperiment = z.object({ experiment_id: z.string().min(1) });
 
 /** Routes of a tracking server as a target. */
 export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRoutes {
   const pairs = (map: StringMap) => Object.entries(map).map(([key, value]) => ({ key, value }));
 
   /** The one door for everything that changes the target. */
-  async function change<T>(path: string, body: unknown, schema: z.ZodType<T>, repeat = true): Promise<T> {
-    if (dryRun) throw new MlferryError('BUG', `A dry run wanted to send ${path}`);
-    return client.call({ method: 'POST', path: `${API}/${path}`, body, schema, repeat });
+  async function change<T>(route: Route<T>, body: object, repeat = true): Promise<T> {
+    if (dryRun) throw new MlferryError('BUG', `A dry run wanted to send ${route.path}`);
+    return client.call(route, { body, repeat });
   }
 
   /** A change whose answer says nothing; left out in a dry run. */
-  async function tell(path: string, body: unknown, repeat = true): Promise<void> {
-    if (!dryRun) await change(path, body, anything, repeat);
+  async function tell(route: Route<unknown>, body: object, repeat = true): Promise<void> {
+    if (!dryRun) await change(route, body, repeat);
   }
 
   let deleted: Promise<Map<string, Experiment>> | undefined;
@@ -82,57 +76,12 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
     return deleted;
   }
 
-  async function* searchRuns(
-    experiment_ids: readonly string[],
-    filter: string,
-  ): AsyncGenerator<readonly Run[]> {
-    let max_results = PAGE;
-    let page_token: string | undefined;
-    const follow = pageTokens(`runs/search at ${client.location}`);
-    const ids = new Set<string>();
-    while (true) {
-      let page: z.infer<typeof runPage>;
-      try {
-        page = await client.call({
-          method: 'POST',
-          path: `${API}/runs/search`,
-          body: {
-            experiment_ids,
-            filter,
-            run_view_type: 'ALL',
-            max_results,
-            order_by: ['attributes.start_time ASC'],
-            page_token,
-          },
-          schema: runPage,
-        });
-      } catch (error) {
-        if (!isTooLarge(error) || max_results === 1) throw error;
-        max_results = Math.ceil(max_results / 4);
-        continue;
-      }
-      const runs = page.runs.map(({ run }) => run);
-      const isNew = runs.some(({ run_id }) => !ids.has(run_id));
-      for (const { run_id } of runs) ids.add(run_id);
-      page_token = runs.length === 0 ? undefined : follow(page.next_page_token, isNew);
-      yield runs;
-      if (page_token === undefined) return;
-    }
-  }
-
   return {
     changes: !dryRun,
     async experimentByName(name) {
       const query = { experiment_name: name };
       try {
-        return (
-          await client.call({
-            method: 'GET',
-            path: `${API}/experiments/get-by-name`,
-            query,
-            schema: experimentGet,
-          })
-        ).experiment;
+        return (await client.call(routes.experimentByName, { query })).experiment;
       } catch (error) {
         if (!(error instanceof MlferryError)) throw error;
         const sql = client.server.store_type === 'SqlStore';
@@ -143,11 +92,12 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
       }
     },
     async getRun(run_id) {
-      return (
-        await client.call({ method: 'GET', path: `${API}/runs/get`, query: { run_id }, schema: runGet })
-      ).run.run;
+      return (await client.call(routes.run, { query: { run_id } })).run.run;
     },
-    searchRuns,
+    async *searchRuns(experiment_ids, filter) {
+      const query = { experiment_ids, filter, run_view_type: 'ALL' as const };
+      for await (const page of searchRunPages(client, query, PAGE)) yield page.map(({ run }) => run);
+    },
     async listArtifacts(run_id, directory) {
       return (await listDirectory(client, run_id, directory)).map(({ path, is_dir, file_size }) => ({
         path,
@@ -155,30 +105,28 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
       }));
     },
     async createExperiment(name, tags) {
-      return (await change('experiments/create', { name, tags: pairs(tags) }, createdExperiment, false))
-        .experiment_id;
+      return (await change(routes.createExperiment, { name, tags: pairs(tags) }, false)).experiment_id;
     },
     async createRun({ start_time, tags, ...run }) {
       const body = { ...run, ...(start_time === null ? {} : { start_time }), tags: pairs(tags) };
-      return (await change('runs/create', body, runGet, false)).run.run;
+      return (await change(routes.createRun, body, false)).run.run;
     },
     setExperimentTag: (experiment_id, key, value) =>
-      tell('experiments/set-experiment-tag', { experiment_id, key, value }),
-    restoreExperiment: (experiment_id) => tell('experiments/restore', { experiment_id }),
-    deleteExperiment: (experiment_id) => tell('experiments/delete', { experiment_id }),
-    renameExperiment: (experiment_id, new_name) => tell('experiments/update', { experiment_id, new_name }),
-    deleteExperimentTag: (experiment_id, key) =>
-      tell('experiments/delete-experiment-tag', { experiment_id, key }),
-    logBatch: (run_id, batch, repeat) => tell('runs/log-batch', { run_id, ...batch }, repeat),
+      tell(routes.setExperimentTag, { experiment_id, key, value }),
+    restoreExperiment: (experiment_id) => tell(routes.restoreExperiment, { experiment_id }),
+    deleteExperiment: (experiment_id) => tell(routes.deleteExperiment, { experiment_id }),
+    renameExperiment: (experiment_id, new_name) => tell(routes.updateExperiment, { experiment_id, new_name }),
+    deleteExperimentTag: (experiment_id, key) => tell(routes.deleteExperimentTag, { experiment_id, key }),
+    logBatch: (run_id, batch, repeat) => tell(routes.logBatch, { run_id, ...batch }, repeat),
     logInputs: (run_id, inputs) =>
-      tell('runs/log-inputs', {
+      tell(routes.logInputs, {
         run_id,
         datasets: inputs.map(({ dataset, tags }) => ({ dataset, tags: pairs(tags) })),
       }),
-    updateRun: (run_id, update) => tell('runs/update', { run_id, ...update }),
-    deleteTag: (run_id, key) => tell('runs/delete-tag', { run_id, key }),
-    deleteRun: (run_id) => tell('runs/delete', { run_id }),
-    restoreRun: (run_id) => tell('runs/restore', { run_id }),
+    updateRun: (run_id, update) => tell(routes.updateRun, { run_id, ...update }),
+    deleteTag: (run_id, key) => tell(routes.deleteTag, { run_id, key }),
+    deleteRun: (run_id) => tell(routes.deleteRun, { run_id }),
+    restoreRun: (run_id) => tell(routes.restoreRun, { run_id }),
   };
 }
 

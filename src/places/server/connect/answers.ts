@@ -13,7 +13,7 @@ import {
 import { ownValue } from '../../../model/string-map.ts';
 
 /**
- * Answers of MLflow's REST API, as far as a reader needs them. Fields that are unset, and empty lists, are left out by
+ * Answers of MLflow's REST API, as far as mlferry needs them. Fields that are unset, and empty lists, are left out by
  * the server; int64 stand as numbers or as decimal strings.
  */
 
@@ -174,6 +174,20 @@ export function countedPage(items: string) {
     next_page_token: page.next_page_token,
   }));
 }
+
+/** Answer of server-info. */
+export const serverInfo = z.object({
+  store_type: z.string().optional(),
+  workspaces_enabled: z.boolean().optional(),
+});
+
+/** Answer of experiments/create. */
+export const createdExperiment = z.object({ experiment_id: z.string().min(1) });
+
+const runCount = z.int().nonnegative().default(0);
+/** Answers of Databricks' delete-runs and restore-runs. */
+export const deletedRuns = z.object({ runs_deleted: runCount });
+export const restoredRuns = z.object({ runs_restored: runCount });
 
 /** Answer of artifacts/list: one level. `file_size` is left out for empty files. */
 export const artifactPage = z.object({

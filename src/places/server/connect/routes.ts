@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import {
+  artifactPage,
+  countedPage,
+  createdExperiment,
+  deletedRuns,
+  experimentGet,
+  experimentPage,
+  restoredRuns,
+  runGet,
+  runPage,
+  serverInfo,
+} from './answers.ts';
+import type { RequestClass } from './flow.ts';
+
+/** An endpoint below the base URL. */
+export interface Endpoint {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  /** Percent-encoded. */
+  readonly path: string;
+  /** Which requests it is limited together with. */
+  readonly class: RequestClass;
+  /** Whether it changes the server: what is under way is then heard to its end after an interrupt. */
+  readonly changes: boolean;
+}
+
+/** An endpoint whose answer is JSON of this schema. */
+export interface Route<T> extends Endpoint {
+  readonly schema: z.ZodType<T>;
+}
+
+const MLFLOW = '/api/2.0/mlflow';
+const NEWER = '/api/3.0/mlflow';
+const PROXY = '/api/2.0/mlflow-artifacts/artifacts';
+
+/** Every path of a tracking server that mlferry knows; all that is said about one stands here. */
+export const routes = {
+  // What the server is. `/version` is of MLflow 2.1 and newer, `server-info` of 3.10 and newer.
+  version: bytes('GET', '/version', 'read'),
+  serverInfo: read(`${NEWER}/server-info`, serverInfo),
+  /** Whether it is MLflow and lets us in. */
+  tryExperiments: { ...read(`${MLFLOW}/experiments/search`, z.looseObject({})), class: 'search' },
+
+  experiment: read(`${MLFLOW}/experiments/get`, experimentGet),
+  experimentByName: read(`${MLFLOW}/experiments/get-by-name`, experimentGet),
+  searchExperiments: search(`${MLFLOW}/experiments/search`, experimentPage),
+  createExperiment: change(`${MLFLOW}/experiments/create`, createdExperiment),
+  updateExperiment: change(`${MLFLOW}/experiments/update`),
+  deleteExperiment: change(`${MLFLOW}/experiments/delete`),
+  restoreExperiment: change(`${MLFLOW}/experiments/restore`),
+  setExperimentTag: change(`${MLFLOW}/experiments/set-experiment-tag`),
+  /** Since 3.0. */
+  deleteExperimentTag: change(`${MLFLOW}/experiments/delete-experiment-tag`),
+
+  run: read(`${MLFLOW}/runs/get`, runGet),
+  searchRuns: search(`${MLFLOW}/runs/search`, runPage),
+  countRuns: search(`${MLFLOW}/runs/search`, countedPage('runs')),
+  createRun: change(`${MLFLOW}/runs/create`, runGet),
+  updateRun: change(`${MLFLOW}/runs/update`),
+  deleteRun: change(`${MLFLOW}/runs/delete`),
+  restoreRun: change(`${MLFLOW}/runs/restore`),
+  logBatch: change(`${MLFLOW}/runs/log-batch`),
+  logInputs: change(`${MLFLOW}/runs/log-inputs`),
+  deleteTag: change(`${MLFLOW}/runs/delete-tag`),
+  /** Databricks only. */
+  deleteRuns: change(`${MLFLOW}/databricks/runs/delete-runs`, deletedRuns),
+  restoreRuns: change(`${MLFLOW}/databricks/runs/restore-runs`, restoredRuns),
+
+  history: bytes('GET', `${MLFLOW}/metrics/get-history`, 'history'),
+  /** Since 1.30, only here. */
+  bulkHistory: bytes('GET', '/ajax-api/2.0/mlflow/metrics/get-history-bulk', 'history'),
+
+  artifacts: read(`${MLFLOW}/artifacts/list`, artifactPage),
+  /** A run's file, by way of the server whatever store it lies in. */
+  artifact: bytes('GET', '/get-artifact', 'bytes'),
+  /** The server's artifact proxy; its files are `below` these. */
+  proxiedArtifacts: read(PROXY, artifactPage),
+  proxiedArtifact: bytes('GET', PROXY, 'bytes'),
+  putProxiedArtifact: { ...bytes('PUT', PROXY, 'bytes'), changes: true },
+
+  /** Since 3.0. */
+  countLoggedModels: search(`${MLFLOW}/logged-models/search`, countedPage('models')),
+  /** Since 2.14 the older route, since 3.3 the newer. */
+  countTraces: search(`${NEWER}/traces/search`, countedPage('traces')),
+  countTracesBefore33: read(`${MLFLOW}/traces`, countedPage('traces')),
+} as const satisfies Readonly<Record<string, Endpoint>>;
+
+/** The endpoint of a path below a route; the path's segments are encoded here. */
+export function below(route: Endpoint, path: string): Endpoint {
+  return { ...route, path: `${route.path}/${path.split('/').map(encodeURIComponent).join('/')}` };
+}
+
+function read<T>(path: string, schema: z.ZodType<T>): Route<T> {
+  return { method: 'GET', path, schema, class: 'read', changes: false };
+}
+
+function search<T>(path: string, schema: z.ZodType<T>): Route<T> {
+  return { method: 'POST', path, schema, class: 'search', changes: false };
+}
+
+function change(path: string): Route<unknown>;
+function change<T>(path: string, schema: z.ZodType<T>): Route<T>;
+function change(path: string, schema: z.ZodType<unknown> = z.unknown()): Route<unknown> {
+  return { method: 'POST', path, schema, class: 'write', changes: true };
+}
+
+/** What is read or sent as it comes. */
+function bytes(method: 'GET' | 'PUT', path: string, kind: RequestClass): Endpoint {
+  return { method, path, class: kind, changes: false };
+}
