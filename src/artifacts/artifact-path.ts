@@ -16,3 +16,8 @@ export function artifactPathProblem(path: string): string | undefined {
     return 'has an empty or "." segment';
   return undefined;
 }
+
+/** Whether a path is as a directory's listing has it: no empty, `.` or `..` segment. */
+export function isNormalized(path: string): boolean {
+  return path.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..');
+}

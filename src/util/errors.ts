@@ -185,6 +185,12 @@ export function systemCode(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** Whether an error says that a file or directory is not there. */
+export function isAbsent(error: unknown): boolean {
+  const code = systemCode(error);
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
 /**
  * Any thrown value as an MlferryError, with `context` in front of the message: full and failing disks become NO_SPACE,
  * aborts INTERRUPTED, the rest `fallback`. What a file system refuses is no defect of mlferry: instead of BUG it becomes

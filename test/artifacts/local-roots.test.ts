@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openInDirectory } from '../../src/artifacts/directory.ts';
-import { openArtifactSink } from '../../src/artifacts/upload.ts';
+import { openInOwnRoot } from '../../src/artifacts/local/own-root.ts';
+import { openArtifactSink } from '../../src/artifacts/open-sink.ts';
 
 /** A server names directories of this machine: only a run's own root is read from or written to. */
 
@@ -27,9 +27,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-describe('openInDirectory', () => {
+describe('openInOwnRoot', () => {
   it('gives a file of the run', async () => {
-    const body = await openInDirectory(own, RUN, 'file');
+    const body = await openInOwnRoot(own, RUN, { path: 'file' });
     expect(String(Buffer.concat((await body?.toArray()) ?? []))).toBe('yes');
   });
 
@@ -44,7 +44,7 @@ describe('openInDirectory', () => {
     ['a device', () => '/dev', 'zero'],
     ['nothing', () => own, 'none'],
   ])('gives nothing of %s', async (_, root, path) => {
-    expect(await openInDirectory(root(), RUN, path)).toBeUndefined();
+    expect(await openInOwnRoot(root(), RUN, { path })).toBeUndefined();
   });
 });
 

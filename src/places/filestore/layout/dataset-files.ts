@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { DatasetInput } from '../../../model/records.ts';
-import { MlferryError } from '../../../util/errors.ts';
-import { isAbsent, listDirectories, META_FILE } from './layout.ts';
+import { isAbsent, MlferryError } from '../../../util/errors.ts';
+import { listDirectories, META_FILE } from './layout.ts';
 import { type MetaValue, readMetaYaml } from './meta-yaml.ts';
 
 /**

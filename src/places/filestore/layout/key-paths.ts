@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { isAbsent } from './layout.ts';
+
+import { isAbsent } from '../../../util/errors.ts';
 
 /** Keys of params, tags and metrics are paths of files: `a/b` is the file `b` in the directory `a`. */
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { MlferryError, systemCode } from '../../../util/errors.ts';
-import { readSmallFile } from './regular-file.ts';
+import { isAbsent, MlferryError } from '../../../util/errors.ts';
+import { readSmallFile } from '../../../util/regular-file.ts';
 
 /** Names of a FileStore directory (MLflow 0.x to 3.17, mlflow/store/tracking/file_store.py). */
 
@@ -37,12 +37,6 @@ export async function isDirectory(path: string): Promise<boolean> {
     if (isAbsent(error)) return false;
     throw error;
   }
-}
-
-/** Whether an error says that a file or directory is not there. */
-export function isAbsent(error: unknown): boolean {
-  const code = systemCode(error);
-  return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
 /** Names of the directories directly in `path`, sorted by code units; none when `path` is not there. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseDocument, type ScalarTag } from 'yaml';
 import { MlferryError } from '../../../util/errors.ts';
-import { readSmallFile } from './regular-file.ts';
+import { readSmallFile } from '../../../util/regular-file.ts';
 import { decodeUtf8 } from './text-file.ts';
 
 /** What MLflow's `meta.yaml` files hold, as far as mlferry writes it. */

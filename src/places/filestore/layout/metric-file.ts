@@ -9,7 +9,7 @@ import {
 } from '../../../model/point-columns.ts';
 import { MAX_POINTS, type Point } from '../../../model/records.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import { readRegularFile } from './regular-file.ts';
+import { readRegularFile } from '../../../util/regular-file.ts';
 
 /**
  * Metric files: one line a point, `<timestamp> <value> <step>`; MLflow 0.x wrote no step, MLflow 3 adds

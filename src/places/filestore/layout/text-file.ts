@@ -1,4 +1,4 @@
-import { readSmallFile } from './regular-file.ts';
+import { readSmallFile } from '../../../util/regular-file.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

@@ -1,21 +1,16 @@
 import { join } from 'node:path';
+import { listFiles } from '../../../artifacts/local/list-files.ts';
+import { openFile } from '../../../artifacts/local/open-file.ts';
 import type { Experiment, Run } from '../../../model/records.ts';
 import { type Selection, selectsExperiment, selectsRun } from '../../../model/selection.ts';
-import { MlferryError } from '../../../util/errors.ts';
+import { isAbsent, MlferryError } from '../../../util/errors.ts';
 import type { ArtifactEntry, PlaceInfo, PlaceOptions, Reader } from '../../place.ts';
 import { type RunSource, type SourceRun, selectingReader } from '../../selecting-reader.ts';
-import {
-  fingerprintOf,
-  isAbsent,
-  isDirectory,
-  listExperimentDirs,
-  META_FILE,
-  requireStore,
-} from '../layout/layout.ts';
+import { fingerprintOf, isDirectory, listExperimentDirs, META_FILE, requireStore } from '../layout/layout.ts';
 import type { FileStoreLocation } from '../location.ts';
 import { FILESTORE_TRAITS } from '../traits.ts';
 import { fileStoreRepresentation } from '../write/representation.ts';
-import { listArtifactFiles, locateArtifacts, openArtifactFile } from './artifact-files.ts';
+import { locateArtifacts } from './locate-artifacts.ts';
 import { compareExperiments, type LoadedExperiment, loadExperiment } from './read-experiments.ts';
 import { asItemError, type LoadedRun, loadRun, type RunLoss, readMetrics } from './read-run.ts';
 import { type ScannedRun, scanRuns } from './scan-runs.ts';
@@ -114,7 +109,7 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
       open: async (artifact) => {
         const { path, away } = await artifactRoot();
         if (away) throw new MlferryError('SOURCE_ITEM', `${path} is a symbolic link out of the store`);
-        return openArtifactFile(path, artifact);
+        return openFile(path, artifact);
       },
     };
     async function* listArtifacts(): AsyncGenerator<ArtifactEntry> {
@@ -135,7 +130,7 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
         noteLosses([{ code: 'ARTIFACTS_NOT_CARRIED', detail }], owner);
         return;
       }
-      for await (const file of listArtifactFiles(path)) {
+      for await (const file of listFiles(path)) {
         if ('entry' in file) yield file.entry;
         else
           noteLosses(

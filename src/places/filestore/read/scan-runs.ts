@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { Experiment } from '../../../model/records.ts';
 import type { Selection } from '../../../model/selection.ts';
-import { MlferryError } from '../../../util/errors.ts';
-import { isAbsent, listRunDirs, META_FILE } from '../layout/layout.ts';
+import { isAbsent, MlferryError } from '../../../util/errors.ts';
+import { listRunDirs, META_FILE } from '../layout/layout.ts';
 import { type RunMeta, toRunMeta } from '../layout/meta-records.ts';
 import { readMetaYaml } from '../layout/meta-yaml.ts';
 import { compareTimes } from './read-experiments.ts';

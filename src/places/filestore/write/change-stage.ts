@@ -1,8 +1,8 @@
 import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MlferryError } from '../../../util/errors.ts';
+import { isAbsent, MlferryError } from '../../../util/errors.ts';
 import { syncDirectory } from '../../../util/sync-directory.ts';
-import { isAbsent, isDirectory, listRunDirs, META_FILE, TRASH } from '../layout/layout.ts';
+import { isDirectory, listRunDirs, META_FILE, TRASH } from '../layout/layout.ts';
 import { experimentMetaFields, runMetaFields } from '../layout/meta-fields.ts';
 import { type ExperimentMeta, type RunMeta, toExperimentMeta, toRunMeta } from '../layout/meta-records.ts';
 import { formatMetaYaml, readMetaYaml } from '../layout/meta-yaml.ts';

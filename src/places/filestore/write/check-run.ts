@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { listFiles } from '../../../artifacts/local/list-files.ts';
 import { MlferryError } from '../../../util/errors.ts';
+import { readRegularFile } from '../../../util/regular-file.ts';
 import { listKeyFiles } from '../layout/key-paths.ts';
 import { listDirectories, META_FILE } from '../layout/layout.ts';
-import { readRegularFile } from '../layout/regular-file.ts';
-import { listArtifactFiles } from '../read/artifact-files.ts';
 import { type RunLoss, readTexts } from '../read/read-run.ts';
 
 /** What was written of a run. */
@@ -44,7 +44,7 @@ export async function checkRun(directory: string, written: WrittenParts): Promis
   if (inputs !== written.inputs) fail(`${inputs} inputs of ${written.inputs}`);
   let artifacts = 0;
   let bytes = 0;
-  for await (const file of listArtifactFiles(join(directory, 'artifacts'))) {
+  for await (const file of listFiles(join(directory, 'artifacts'))) {
     artifacts += 1;
     if ('entry' in file) bytes += file.entry.size;
   }

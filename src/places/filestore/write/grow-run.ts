@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sizeOfFile } from '../../../artifacts/local/put-file.ts';
 import { DIGEST_TAG, ORIGIN_PARENT_TAG } from '../../../model/canonical.ts';
 import { PARENT_TAG } from '../../../model/mlflow/tags.ts';
 import { ownValue } from '../../../model/string-map.ts';
@@ -12,7 +13,6 @@ import { type RunMeta, toRunMeta } from '../layout/meta-records.ts';
 import { formatMetaYaml, readMetaYaml } from '../layout/meta-yaml.ts';
 import { createOversizeFile } from '../layout/oversize.ts';
 import { readTexts } from '../read/read-run.ts';
-import { sizeOfFile } from './artifact-writer.ts';
 import { createKnownPoints, createMetricWriter, dropTornEnd, type KnownPoints } from './metric-writer.ts';
 import { tagsOf } from './new-run.ts';
 import { holdable, holdableName, type RunJob } from './run-context.ts';

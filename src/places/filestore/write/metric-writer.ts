@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { PointList } from '../../../model/point-columns.ts';
 import type { Point } from '../../../model/records.ts';
-import { isAbsent } from '../layout/layout.ts';
+
+import { isAbsent } from '../../../util/errors.ts';
 import { formatMetricLine, formatMetricLines, readMetricFile } from '../layout/metric-file.ts';
 
 /** Appends points to metric files, of which one is open at a time. */

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { localPathProblem } from '../../../artifacts/local/names.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
 import { RUN_NAME_TAG } from '../../../model/mlflow/tags.ts';
 import type { DatasetInput, Run } from '../../../model/records.ts';
@@ -7,7 +8,6 @@ import type { Representation } from '../../representation.ts';
 import { datasetId } from '../layout/dataset-files.ts';
 import { createKeySpace } from '../layout/key-paths.ts';
 import { createOversizeFile } from '../layout/oversize.ts';
-import { artifactProblem } from './artifact-writer.ts';
 import { createTagCheck } from './experiment-tags.ts';
 import { holdable, holdableName } from './run-context.ts';
 
@@ -73,7 +73,7 @@ export function fileStoreRepresentation(root: string): Representation {
     artifacts: async () => {
       const problemOf = createPathSpace();
       return (path) => {
-        const problem = artifactProblem(path) ?? problemOf(path);
+        const problem = localPathProblem(path) ?? problemOf(path);
         if (problem === undefined) return { path };
         return { loss: { code: 'ARTIFACT_NAME', key: path, detail: `the artifact is left out: ${problem}` } };
       };

@@ -1,17 +1,19 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { localPathProblem } from '../../../artifacts/local/names.ts';
+import { placeFile, sizeOfFile } from '../../../artifacts/local/put-file.ts';
 import { OVERSIZE_FILE } from '../../../artifacts/own-files.ts';
 import type { DatasetInput } from '../../../model/records.ts';
-import { systemCode } from '../../../util/errors.ts';
+import { isAbsent, systemCode } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
 import type { ArtifactEntry, MetricPoints, RunReader } from '../../place.ts';
 import { datasetId, datasetMeta, inputId, inputMeta, readDataset } from '../layout/dataset-files.ts';
 import { createKeySpace } from '../layout/key-paths.ts';
-import { isAbsent, META_FILE } from '../layout/layout.ts';
+import { META_FILE } from '../layout/layout.ts';
 import { formatMetaYaml } from '../layout/meta-yaml.ts';
 import type { OversizeFile } from '../layout/oversize.ts';
-import { artifactProblem, sizeOfFile, writeArtifact } from './artifact-writer.ts';
 import type { RunJob, StoreContext } from './run-context.ts';
+import { writeArtifact } from './write-artifact.ts';
 
 /** Parts of a run that a new and a grown run have in common. */
 
@@ -138,7 +140,7 @@ export async function writeArtifacts(
   let hasOversize = false;
   for await (const entry of source.artifacts()) {
     hasOversize ||= entry.path === OVERSIZE_FILE;
-    const problem = artifactProblem(entry.path);
+    const problem = localPathProblem(entry.path);
     if (problem !== undefined) {
       note({ code: 'ARTIFACT_NAME', key: entry.path, detail: `the artifact is left out: ${problem}` });
       continue;
@@ -189,7 +191,8 @@ export async function placeOversize(
   size: number,
   beside: boolean,
 ): Promise<Pick<ArtifactCounts, 'artifacts' | 'bytes'>> {
-  const path = join(directory, beside ? OVERSIZE_FILE.replace('.json', '.filestore.json') : OVERSIZE_FILE);
+  const name = beside ? OVERSIZE_FILE.replace('.json', '.filestore.json') : OVERSIZE_FILE;
+  const path = join(directory, name);
   const present = await sizeOfFile(path);
   if (
     temporary !== undefined &&
@@ -200,10 +203,7 @@ export async function placeOversize(
     return { artifacts: 0, bytes: 0 };
   }
   if (temporary === undefined && present === size) return { artifacts: 0, bytes: 0 };
-  if (temporary !== undefined) {
-    await mkdir(dirname(path), { recursive: true });
-    await rename(temporary, path);
-  }
+  if (temporary !== undefined) await placeFile(temporary, directory, name);
   return { artifacts: 1, bytes: size };
 }
 

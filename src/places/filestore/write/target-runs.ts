@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { ORIGIN_TAG, originRunId } from '../../../model/canonical.ts';
-import { isAbsent, listExperimentDirs, listRunDirs, RESERVED } from '../layout/layout.ts';
+import { isAbsent } from '../../../util/errors.ts';
+import { listExperimentDirs, listRunDirs, RESERVED } from '../layout/layout.ts';
 import { readTextFile } from '../layout/text-file.ts';
 
 /** Which runs a store has: their ids, and which are copies of which source run. */

@@ -1,4 +1,4 @@
-import type { ArtifactProxy } from '../../../artifacts/upload.ts';
+import type { ArtifactProxy } from '../../../artifacts/proxied.ts';
 import { below, routes } from './routes.ts';
 import type { TrackingClient } from './tracking-client.ts';
 

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { artifactPathProblem } from '../../../artifacts/artifact-path.ts';
-import { openInDirectory } from '../../../artifacts/directory.ts';
+import { openInOwnRoot } from '../../../artifacts/local/own-root.ts';
 import { parseArtifactRoot } from '../../../artifacts/root.ts';
 import { sizedBody } from '../../../artifacts/sized-body.ts';
 import type { Findings } from '../../../model/findings.ts';
@@ -144,8 +144,11 @@ export async function openArtifact(
   const problem = artifactPathProblem(path);
   if (problem !== undefined) throw new MlferryError('SOURCE_ITEM', `${name} ${problem}`);
   const root = parseArtifactRoot(run.artifact_uri);
-  const local = root.kind === 'directory' ? await openInDirectory(root.path, run.run_id, path) : undefined;
-  if (local !== undefined) return sizedBody(local, size, name);
+  const local =
+    root.kind === 'directory'
+      ? await openInOwnRoot(root.path, run.run_id, { path, ...(size === undefined ? {} : { size }) }, name)
+      : undefined;
+  if (local !== undefined) return local;
   try {
     const { body, length } = await download(client, run, path);
     if (length !== undefined && size !== undefined && length !== size) {

@@ -1,4 +1,4 @@
-import { openArtifactSink } from '../../../artifacts/upload.ts';
+import { openArtifactSink } from '../../../artifacts/open-sink.ts';
 import { type FittedRun, fitRun, type RunLoss } from '../../../model/fit-run.ts';
 import { fits, isKeyAllowed, limitsOf, withColumns } from '../../../model/mlflow/limits.ts';
 import { goesOn } from '../../../model/mlflow/statuses.ts';

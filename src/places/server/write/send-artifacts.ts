@@ -1,11 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rm, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { writeBody } from '../../../artifacts/local/put-file.ts';
 import { RENAMED_FILE } from '../../../artifacts/own-files.ts';
-import type { ArtifactSink } from '../../../artifacts/upload.ts';
+import type { ArtifactSink } from '../../../artifacts/sink.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
 import type { ArtifactEntry, RunReader } from '../../place.ts';
@@ -195,8 +195,9 @@ async function withSize(
     const file = join(tempDir, `artifact-${randomUUID()}`);
     const dispose = () => rm(file, { force: true });
     try {
-      await pipeline(first, createWriteStream(file));
-      return { size: (await stat(file)).size, open: async () => createReadStream(file), dispose };
+      const name = `Artifact ${JSON.stringify(entry.path)}`;
+      const size = await writeBody(file, { body: first, size: undefined, name, durable: false });
+      return { size, open: async () => createReadStream(file), dispose };
     } catch (error) {
       await dispose();
       throw error;

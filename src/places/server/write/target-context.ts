@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import pLimit, { type LimitFunction } from 'p-limit';
-import { type ArtifactSink, openArtifactSink } from '../../../artifacts/upload.ts';
+import { openArtifactSink } from '../../../artifacts/open-sink.ts';
+import type { ArtifactSink } from '../../../artifacts/sink.ts';
 import type { Findings } from '../../../model/findings.ts';
 import { limitsOf, type TargetLimits, withColumns } from '../../../model/mlflow/limits.ts';
 import { createPointSet, type PointSet } from '../../../model/point-set.ts';

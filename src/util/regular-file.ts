@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { MlferryError } from '../../../util/errors.ts';
+import { MlferryError } from './errors.ts';
 
 /** Longest file that is read whole (bytes): a `meta.yaml`, a param, a tag. */
 const MOST_WHOLE = 64 * 2 ** 20;
