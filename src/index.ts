@@ -16,7 +16,7 @@ export type { ObjectKind, ObjectRecord } from './kinds/kind.ts';
 export { FORMAT_VERSION, KINDS } from './kinds/kinds.ts';
 export * from './kinds/wire-record.ts';
 export { type CsvOptions, type CsvResult, writeCsv } from './manage/csv.ts';
-export type { CsvLayout } from './manage/csv-layouts.ts';
+export type { CsvLayout } from './manage/csv-layout-names.ts';
 export { deleteExperiments, type ExperimentOptions } from './manage/delete-experiments.ts';
 export { type DeleteRunsOptions, deleteRuns } from './manage/delete-runs.ts';
 export { type ListedRun, type ListOptions, listExperiments, listRuns } from './manage/list-runs.ts';

@@ -4,7 +4,6 @@ import type { Io } from './io.ts';
 import { addTransferOptions } from './options.ts';
 import { addTlsOptions } from './place-options.ts';
 import { requirePlace } from './require-place.ts';
-import { runCopy } from './run-copy.ts';
 
 /** `mlferry backup FROM ARCHIVE`. */
 export function addBackupCommand(program: Command, io: Io): void {
@@ -13,8 +12,9 @@ export function addBackupCommand(program: Command, io: Io): void {
     .description('write experiments and runs to an archive')
     .argument('<from>', 'place to read')
     .argument('<archive>', 'file to write: *.tar, *.tar.gz, *.tgz or *.tar.zst')
-    .action((from: string, archive: string, values: unknown) => {
+    .action(async (from: string, archive: string, values: unknown) => {
       requirePlace(archive, archivePlace);
+      const { runCopy } = await import('./run-copy.ts');
       return runCopy(from, archive, values, io);
     })
     .addHelpText(

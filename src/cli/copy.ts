@@ -2,7 +2,6 @@ import type { Command } from 'commander';
 import type { Io } from './io.ts';
 import { addTransferOptions } from './options.ts';
 import { addTlsOptions } from './place-options.ts';
-import { runCopy } from './run-copy.ts';
 
 /** `mlferry copy FROM TO`: any place to any place. */
 export function addCopyCommand(program: Command, io: Io): void {
@@ -11,7 +10,10 @@ export function addCopyCommand(program: Command, io: Io): void {
     .description('copy experiments and runs from one place to another; again sends only what is new')
     .argument('<from>', 'place to read')
     .argument('<to>', 'place to write')
-    .action((from: string, to: string, values: unknown) => runCopy(from, to, values, io))
+    .action(async (from: string, to: string, values: unknown) => {
+      const { runCopy } = await import('./run-copy.ts');
+      return runCopy(from, to, values, io);
+    })
     .addHelpText(
       'after',
       `

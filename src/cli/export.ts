@@ -4,7 +4,6 @@ import type { Io } from './io.ts';
 import { addTransferOptions } from './options.ts';
 import { addTlsOptions } from './place-options.ts';
 import { requirePlace } from './require-place.ts';
-import { runCopy } from './run-copy.ts';
 
 /** `mlferry export FROM [STREAM]`. */
 export function addExportCommand(program: Command, io: Io): void {
@@ -13,8 +12,9 @@ export function addExportCommand(program: Command, io: Io): void {
     .description('write experiments and runs as NDJSON lines')
     .argument('<from>', 'place to read')
     .argument('[stream]', 'file to write: *.ndjson, *.ndjson.gz, *.ndjson.zst, or - for stdout', '-')
-    .action((from: string, stream: string, values: unknown) => {
+    .action(async (from: string, stream: string, values: unknown) => {
       requirePlace(stream, streamPlace);
+      const { runCopy } = await import('./run-copy.ts');
       return runCopy(from, stream, values, io);
     })
     .addHelpText(

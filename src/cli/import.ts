@@ -4,7 +4,6 @@ import type { Io } from './io.ts';
 import { addTransferOptions } from './options.ts';
 import { addTlsOptions } from './place-options.ts';
 import { requirePlace } from './require-place.ts';
-import { runCopy } from './run-copy.ts';
 
 /** `mlferry import STREAM TO`. */
 export function addImportCommand(program: Command, io: Io): void {
@@ -15,8 +14,9 @@ export function addImportCommand(program: Command, io: Io): void {
     )
     .argument('<stream>', 'stream to read: *.ndjson, *.ndjson.gz, *.ndjson.zst, or - for stdin')
     .argument('<to>', 'place to write')
-    .action((stream: string, to: string, values: unknown) => {
+    .action(async (stream: string, to: string, values: unknown) => {
       requirePlace(stream, streamPlace);
+      const { runCopy } = await import('./run-copy.ts');
       return runCopy(stream, to, values, io);
     })
     .addHelpText(

@@ -1,14 +1,6 @@
 import type { Command } from 'commander';
-import { z } from 'zod';
-import { forgetJob, type JobSummary, listJobs, showJob } from '../job/jobs.ts';
-import { formatCount, formatTable } from './format.ts';
 import type { Io } from './io.ts';
-import { addStateDirOption, defaultStateDir } from './state-dir.ts';
-
-const jobsOptions = z.object({ stateDir: z.string().optional(), json: z.boolean().default(false) });
-
-/** Of the names in `jobs show`, in characters. */
-const WIDTH = 16;
+import { addStateDirOption } from './state-dir.ts';
 
 /** `mlferry jobs list|show|forget`. */
 export function addJobsCommand(program: Command, io: Io): void {
@@ -26,73 +18,21 @@ Examples
     );
   const add = (usage: string, description: string) =>
     addStateDirOption(jobs.command(usage).description(description)).option('--json', 'print JSON');
-  const print = (text: string) => void io.stdout.write(text);
 
   add('list', 'all jobs, the latest first').action(async (values: unknown) => {
-    const { stateDir, json } = optionsOf(values, io);
-    const all = await listJobs(stateDir);
-    print(json ? `${JSON.stringify(all)}\n` : listText(all));
+    const { runJobsList } = await import('./run-jobs.ts');
+    return runJobsList(values, io);
   });
   add('show <job>', 'one job, by its id or the beginning of it').action(
     async (id: string, values: unknown) => {
-      const { stateDir, json } = optionsOf(values, io);
-      const job = await showJob(stateDir, id);
-      print(json ? `${JSON.stringify(job)}\n` : showText(job));
+      const { runJobsShow } = await import('./run-jobs.ts');
+      return runJobsShow(id, values, io);
     },
   );
   add('forget <job>', "remove a job's journal and lock; what it copied stays").action(
     async (id: string, values: unknown) => {
-      const { stateDir, json } = optionsOf(values, io);
-      const job = await forgetJob(stateDir, id);
-      if (json) print(`${JSON.stringify(job)}\n`);
-      else io.stderr.write(`Forgotten: job ${job.job_id}\n`);
+      const { runJobsForget } = await import('./run-jobs.ts');
+      return runJobsForget(id, values, io);
     },
   );
-}
-
-function optionsOf(values: unknown, io: Io): { stateDir: string; json: boolean } {
-  const { stateDir, json } = jobsOptions.parse(values);
-  return { stateDir: stateDir ?? defaultStateDir(io.environment), json };
-}
-
-function listText(jobs: readonly JobSummary[]): string {
-  if (jobs.length === 0) return 'No jobs.\n';
-  const rows = jobs.map(({ job_id, state, started, runs_done, from, to }) => [
-    job_id,
-    state,
-    timeText(started),
-    formatCount(runs_done),
-    from ?? '',
-    to ?? '',
-  ]);
-  return formatTable([['job', 'state', 'started', 'runs', 'from', 'to'], ...rows]);
-}
-
-function showText(job: JobSummary): string {
-  const { holder, options = {} } = job;
-  const rows: string[][] = [
-    ['job', job.job_id],
-    ['state', job.state],
-    ['from', job.from ?? ''],
-    ['to', job.to ?? ''],
-    ['started', timeText(job.started)],
-    ['ended', timeText(job.ended)],
-    ['exit status', job.exit_status?.toString() ?? ''],
-    ['step', job.step],
-    ['runs written', formatCount(job.runs_done)],
-    ['runs in doubt', formatCount(job.runs_open)],
-    [
-      'process',
-      holder === undefined ? '' : `${holder.pid} on ${holder.host} since ${timeText(holder.started)}`,
-    ],
-    ['mlferry', job.tool_version ?? ''],
-    ['directory', job.directory],
-    ...Object.entries(options).map(([name, value]) => [name, JSON.stringify(value)]),
-  ];
-  const told = rows.filter(([, value]) => value !== '');
-  return told.map(([name = '', value]) => `${name.padEnd(WIDTH)}${value}\n`).join('');
-}
-
-function timeText(time: number | undefined): string {
-  return time === undefined ? '' : new Date(time).toISOString();
 }

@@ -1,14 +1,8 @@
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import type { Command } from 'commander';
-import { z } from 'zod';
-import type { ChoiceOptions } from '../manage/manage-job.ts';
 import type { View } from '../model/selection.ts';
-import { MlferryError } from '../util/errors.ts';
-import type { Io } from './io.ts';
 import { parseTime } from './parse-time.ts';
-import { addPaceOptions, addTlsOptions, placeShape, placesOf } from './place-options.ts';
-import { addSelectionOptions, selectionOf, selectionShape } from './selection-options.ts';
+import { addPaceOptions, addTlsOptions } from './place-options.ts';
+import { addSelectionOptions } from './selection-options.ts';
 
 /** Options of every command that reads or changes a place by itself. */
 export function addPlaceOptions(command: Command): Command {
@@ -35,80 +29,4 @@ export function addChangeOptions(command: Command): Command {
     )
     .option('--json', 'print the report as one JSON object on stdout')
     .option('-q, --quiet', 'print errors only');
-}
-
-const changeShape = {
-  dryRun: z.boolean().default(false),
-  yes: z.boolean().default(false),
-  undoFile: z.string().optional(),
-  json: z.boolean().default(false),
-  quiet: z.boolean().default(false),
-};
-
-const changeSchema = z.object(changeShape);
-/** The values of {@link addChangeOptions}. */
-export type ChangeValues = z.infer<typeof changeSchema>;
-
-const placeSchema = z.object(placeShape);
-
-const choiceSchema = z.object({
-  ...selectionShape,
-  createdBefore: z.number().optional(),
-  deletedAfter: z.number().optional(),
-});
-
-/** The values of {@link addChangeOptions}, checked. */
-export function changeValues(values: unknown): ChangeValues {
-  return parsed(changeSchema, values);
-}
-
-/** The values of {@link addPlaceOptions} as the library takes them. */
-export function placeOf(values: unknown, io: Io) {
-  const { tls, ...options } = placesOf(parsed(placeSchema, values));
-  return { ...options, tls: tls.to, environment: io.environment, signal: io.signal };
-}
-
-/** The values of {@link addChoiceOptions} (and `--deleted-after`) as the library takes them. */
-export function choiceOf(
-  values: unknown,
-): Pick<ChoiceOptions, 'selection' | 'createdBefore' | 'deletedAfter'> {
-  const { createdBefore, deletedAfter, ...selection } = parsed(choiceSchema, values);
-  return { selection: selectionOf(selection), createdBefore, deletedAfter };
-}
-
-/** The same, for commands that change: everything has to be meant. Throws USAGE when nothing says which runs. */
-export function deliberateChoice(values: unknown): ReturnType<typeof choiceOf> {
-  const choice = choiceOf(values);
-  const { experiments = [], runs = [], filter, experiment_filter } = choice.selection ?? {};
-  const conditions = [filter, experiment_filter, choice.createdBefore, choice.deletedAfter];
-  if (experiments.length + runs.length > 0 || conditions.some((condition) => condition !== undefined))
-    return choice;
-  throw new MlferryError('USAGE', 'Nothing says which runs', {
-    hint: "Name them with --run, --experiment, --filter or a time; -e '*' means all experiments.",
-  });
-}
-
-/** A new undo file in `$XDG_STATE_HOME/mlferry/undo`, or `~/.local/state/mlferry/undo`. */
-export function undoPath(given: string | undefined, action: string, environment: Io['environment']): string {
-  if (given !== undefined) return given;
-  const state = environment.XDG_STATE_HOME || join(environment.HOME || homedir(), '.local', 'state');
-  const time = new Date().toISOString().replace(/[-:]/g, '').replace('.', '-');
-  return join(state, 'mlferry', 'undo', `${time}-${process.pid}-${action}.ndjson`);
-}
-
-/** `KEY=VALUE` arguments as tags. Throws USAGE for one without a key or a `=`. */
-export function tagsOf(pairs: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const at = pair.indexOf('=');
-      if (at < 1) throw new MlferryError('USAGE', `"${pair}" is not of the form KEY=VALUE`);
-      return [pair.slice(0, at), pair.slice(at + 1)];
-    }),
-  );
-}
-
-function parsed<T>(schema: z.ZodType<T>, values: unknown): T {
-  const result = schema.safeParse(values);
-  if (!result.success) throw new MlferryError('USAGE', z.prettifyError(result.error));
-  return result.data;
 }

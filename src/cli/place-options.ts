@@ -1,7 +1,4 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { z } from 'zod';
-import type { TwoPlaceOptions } from '../job/job-options.ts';
-import type { TlsOptions } from '../places/place.ts';
 import { positiveInteger } from './selection-options.ts';
 
 /** The value of an option that measures something. */
@@ -42,44 +39,4 @@ export function addArtifactsDirOption(command: Command): Command {
 /** For commands that read a stream. */
 export function addAllowEditedOption(command: Command): Command {
   return command.option('--allow-edited', 'accept a stream whose lines were edited');
-}
-
-/** The values of all options above. */
-export const placeShape = {
-  concurrency: z.number().default(8),
-  maxRequestsPerSecond: z.number().optional(),
-  tempDir: z.string().optional(),
-  artifactsDir: z.string().optional(),
-  allowEdited: z.boolean().default(false),
-  fromCa: z.string().optional(),
-  fromClientCert: z.string().optional(),
-  fromInsecure: z.boolean().optional(),
-  toCa: z.string().optional(),
-  toClientCert: z.string().optional(),
-  toInsecure: z.boolean().optional(),
-};
-const placeValues = z.object(placeShape);
-
-/** What they say of the places of a command. */
-export function placesOf(values: z.infer<typeof placeValues>) {
-  const { concurrency, maxRequestsPerSecond, tempDir, artifactsDir, allowEdited } = values;
-  return {
-    concurrency,
-    maxRequestsPerSecond,
-    tempDir,
-    artifactsDir,
-    allowEdited,
-    tls: {
-      from: tlsOptions(values.fromCa, values.fromClientCert, values.fromInsecure),
-      to: tlsOptions(values.toCa, values.toClientCert, values.toInsecure),
-    },
-  } satisfies TwoPlaceOptions;
-}
-
-function tlsOptions(caFile?: string, clientCertFile?: string, insecure?: boolean): TlsOptions {
-  return {
-    ...(caFile === undefined ? {} : { caFile }),
-    ...(clientCertFile === undefined ? {} : { clientCertFile }),
-    ...(insecure === undefined ? {} : { insecure }),
-  };
 }

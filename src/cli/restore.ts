@@ -4,7 +4,6 @@ import type { Io } from './io.ts';
 import { addTransferOptions } from './options.ts';
 import { addTlsOptions } from './place-options.ts';
 import { requirePlace } from './require-place.ts';
-import { runCopy } from './run-copy.ts';
 
 /** `mlferry restore ARCHIVE TO`. */
 export function addRestoreCommand(program: Command, io: Io): void {
@@ -15,8 +14,9 @@ export function addRestoreCommand(program: Command, io: Io): void {
     )
     .argument('<archive>', 'archive to read')
     .argument('<to>', 'place to write')
-    .action((archive: string, to: string, values: unknown) => {
+    .action(async (archive: string, to: string, values: unknown) => {
       requirePlace(archive, archivePlace);
+      const { runCopy } = await import('./run-copy.ts');
       return runCopy(archive, to, values, io);
     })
     .addHelpText(

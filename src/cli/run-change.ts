@@ -5,9 +5,9 @@ import type { Action, ManageOptions, ManageReport } from '../manage/manage-job.t
 import { MlferryError } from '../util/errors.ts';
 import { formatCount } from './format.ts';
 import type { Io } from './io.ts';
-import { changeValues, placeOf, undoPath } from './manage-options.ts';
 import { formatManageReport, formatPlan } from './manage-text.ts';
-import { warnOfCredentials } from './run-copy.ts';
+import { changeValues, placeOf, undoPath } from './manage-values.ts';
+import { warnOfCredentials } from './warn-of-credentials.ts';
 
 /**
  * What every changing command does: shows the plan, asks on a terminal (`--yes`: does not), prints the report, sets the exit

@@ -3,16 +3,16 @@ import type { CopyResult } from '../copy/copy.ts';
 import { copyBetween } from '../copy/copy-between.ts';
 import { KINDS } from '../kinds/kinds.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
-import { redact } from '../util/redact.ts';
 import { explainSelection } from './explain-selection.ts';
 import { formatCount } from './format.ts';
 import type { Io } from './io.ts';
-import { parseOptions } from './options.ts';
+import { parseOptions } from './parse-options.ts';
 import { progressLine } from './progress-line.ts';
 import { formatReport } from './report-text.ts';
 import { stateDirFor } from './state-dir.ts';
 import { formatVerification } from './verify-text.ts';
 import { verifyWithProgress } from './verify-with-progress.ts';
+import { warnOfCredentials } from './warn-of-credentials.ts';
 
 /** What every copying command does: copy, show progress and report, write the id map, set the exit status. */
 export async function runCopy(from: string, to: string, values: unknown, io: Io): Promise<void> {
@@ -63,16 +63,6 @@ export async function runCopy(from: string, to: string, values: unknown, io: Io)
       io.stderr.write(formatVerification(verification, { quiet, losses: false }));
   }
   io.exit(exit_status);
-}
-
-/** Says on stderr which locations carry credentials. */
-export function warnOfCredentials(locations: readonly string[], io: Io): void {
-  for (const location of locations) {
-    if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*@/i.test(location)) continue;
-    io.stderr.write(
-      `warning: credentials in ${redact(location)} can be seen by others on this machine; use MLFERRY_FROM_… and MLFERRY_TO_… variables\n`,
-    );
-  }
 }
 
 /** One line an object: `{"kind","source_id","target_id"}`. */

@@ -1,19 +1,13 @@
 import type { Command } from 'commander';
-import { z } from 'zod';
-import { deleteRuns } from '../manage/delete-runs.ts';
-import { renameRun } from '../manage/rename-run.ts';
-import { restoreRuns } from '../manage/restore-runs.ts';
-import { tagRuns } from '../manage/tag-runs.ts';
-import { undo } from '../manage/undo.ts';
 import { namesOfPlacesThatCan } from '../places/registry.ts';
 import type { Io } from './io.ts';
-import { addChangeOptions, addChoiceOptions, deliberateChoice, tagsOf } from './manage-options.ts';
+import { addChangeOptions, addChoiceOptions } from './manage-options.ts';
 import { parseTime } from './parse-time.ts';
-import { runChange } from './run-change.ts';
 import { addRunsCsvCommand } from './runs-csv.ts';
 import { addRunsListCommand } from './runs-list.ts';
 
-const cascadeOption = z.object({ cascade: z.boolean(), fromUndo: z.string().optional() });
+/** What the commands that change runs do, loaded when one is run. */
+const actions = () => import('./run-runs.ts');
 
 /** `mlferry runs …`: the runs of a place, read and changed in place. */
 export function addRunsCommand(program: Command, io: Io): void {
@@ -42,12 +36,7 @@ function addDelete(runs: Command, io: Io): void {
     .command('delete')
     .description('delete runs softly, and the runs below them')
     .argument('<place>', namesOfPlacesThatCan('manage'))
-    .action((place: string, values: unknown) =>
-      runChange(place, values, 'delete-runs', io, (options) => {
-        const { cascade } = cascadeOption.parse(values);
-        return deleteRuns(place, { ...options, ...deliberateChoice(values), cascade });
-      }),
-    )
+    .action(async (place: string, values: unknown) => (await actions()).runsDelete(place, values, io))
     .addHelpText(
       'after',
       `
@@ -67,14 +56,7 @@ function addRestore(runs: Command, io: Io): void {
     .command('restore')
     .description('restore deleted runs, or put back what an undo file holds')
     .argument('<place>', namesOfPlacesThatCan('manage'))
-    .action((place: string, values: unknown) => {
-      const { cascade, fromUndo } = cascadeOption.parse(values);
-      if (fromUndo !== undefined)
-        return runChange(place, values, 'undo', io, (options) => undo(place, fromUndo, options));
-      return runChange(place, values, 'restore-runs', io, (options) =>
-        restoreRuns(place, { ...options, ...deliberateChoice(values), cascade }),
-      );
-    })
+    .action(async (place: string, values: unknown) => (await actions()).runsRestore(place, values, io))
     .addHelpText(
       'after',
       `
@@ -101,10 +83,8 @@ function addTag(runs: Command, io: Io): void {
     .description('set tags of runs')
     .argument('<place>', namesOfPlacesThatCan('manage'))
     .argument('<tags...>', 'KEY=VALUE')
-    .action((place: string, pairs: string[], values: unknown) =>
-      runChange(place, values, 'tag-runs', io, (options) =>
-        tagRuns(place, tagsOf(pairs), { ...options, ...deliberateChoice(values) }),
-      ),
+    .action(async (place: string, pairs: string[], values: unknown) =>
+      (await actions()).runsTag(place, pairs, values, io),
     )
     .addHelpText(
       'after',
@@ -122,11 +102,8 @@ function addUntag(runs: Command, io: Io): void {
     .description('remove tags of runs')
     .argument('<place>', namesOfPlacesThatCan('manage'))
     .argument('<keys...>', 'keys of the tags')
-    .action((place: string, keys: string[], values: unknown) =>
-      runChange(place, values, 'tag-runs', io, (options) => {
-        const tags = Object.fromEntries(keys.map((key) => [key, null]));
-        return tagRuns(place, tags, { ...options, ...deliberateChoice(values) });
-      }),
+    .action(async (place: string, keys: string[], values: unknown) =>
+      (await actions()).runsUntag(place, keys, values, io),
     )
     .addHelpText(
       'after',
@@ -145,8 +122,8 @@ function addRename(runs: Command, io: Io): void {
     .argument('<place>', namesOfPlacesThatCan('manage'))
     .argument('<run>', 'id of the run')
     .argument('<name>', 'its new name')
-    .action((place: string, run: string, name: string, values: unknown) =>
-      runChange(place, values, 'rename-run', io, (options) => renameRun(place, run, name, options), false),
+    .action(async (place: string, run: string, name: string, values: unknown) =>
+      (await actions()).runsRename(place, run, name, values, io),
     )
     .addHelpText(
       'after',

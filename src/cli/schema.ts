@@ -1,18 +1,26 @@
-import { Argument, type Command } from 'commander';
-import { jsonSchemas } from '../kinds/json-schemas.ts';
+import type { Command } from 'commander';
+import { MlferryError } from '../util/errors.ts';
 import type { Io } from './io.ts';
 
 /** `mlferry schema [KIND]`. */
 export function addSchemaCommand(program: Command, io: Io): void {
-  const schemas = jsonSchemas();
   program
     .command('schema')
     .description('print the JSON Schema of the lines of archives and streams')
-    .addArgument(
-      new Argument('[kind]', 'one kind of line, or any').choices(Object.keys(schemas)).default('record'),
+    .argument(
+      '[kind]',
+      'one kind of line (header, experiment, run, metrics, artifact, end …), or any',
+      'record',
     )
-    .action((kind: string) => {
-      io.stdout.write(`${JSON.stringify(schemas[kind], undefined, 2)}\n`);
+    .action(async (kind: string) => {
+      const { jsonSchemas } = await import('../kinds/json-schemas.ts');
+      const schemas = jsonSchemas();
+      const schema = Object.hasOwn(schemas, kind) ? schemas[kind] : undefined;
+      if (schema === undefined)
+        throw new MlferryError('USAGE', `There is no kind of line "${kind}"`, {
+          hint: `Kinds are ${Object.keys(schemas).join(', ')}.`,
+        });
+      io.stdout.write(`${JSON.stringify(schema, undefined, 2)}\n`);
     })
     .addHelpText(
       'after',

@@ -1,7 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { z } from 'zod';
-import type { Selection, View } from '../model/selection.ts';
-import { searchOf } from '../search/search-of.ts';
+import type { View } from '../model/selection.ts';
 
 /** Collects a repeatable option. */
 export const collect = (value: string, all: string[]) => [...all, value];
@@ -46,31 +44,4 @@ export function addExplainOption(command: Command): Command {
     '--explain',
     'print which part of the filter the server works out and which mlferry; do nothing else',
   );
-}
-
-/** The values that {@link addSelectionOptions} leaves, to be spread into a command's own schema. */
-export const selectionShape = {
-  experiment: z.array(z.string()),
-  run: z.array(z.string()),
-  view: z.enum(['active', 'deleted', 'all']),
-  filter: z.string().optional(),
-  experimentFilter: z.string().optional(),
-  orderBy: z.array(z.string()).default([]),
-  maxRuns: z.number().optional(),
-};
-
-/** The selection those values make. Throws EXPRESSION for a wrong filter or order. */
-export function selectionOf(values: z.infer<z.ZodObject<typeof selectionShape>>): Selection {
-  const { experiment, run, view, filter, experimentFilter, orderBy, maxRuns } = values;
-  const selection: Selection = {
-    experiments: experiment,
-    runs: run,
-    view,
-    ...(filter === undefined ? {} : { filter }),
-    ...(experimentFilter === undefined ? {} : { experiment_filter: experimentFilter }),
-    ...(orderBy.length === 0 ? {} : { order_by: orderBy }),
-    ...(maxRuns === undefined ? {} : { max_runs: maxRuns }),
-  };
-  searchOf(selection);
-  return selection;
 }

@@ -1,7 +1,5 @@
 import type { Command } from 'commander';
-import { z } from 'zod';
 import type { Io } from './io.ts';
-import { parseOptions } from './options.ts';
 import {
   addAllowEditedOption,
   addArtifactsDirOption,
@@ -9,14 +7,6 @@ import {
   addTlsOptions,
 } from './place-options.ts';
 import { addSelectionOptions, collect } from './selection-options.ts';
-import { formatVerification } from './verify-text.ts';
-import { verifyWithProgress } from './verify-with-progress.ts';
-
-const ownOptions = z.object({
-  quick: z.boolean().default(false),
-  all: z.boolean().default(false),
-  losses: z.boolean().default(false),
-});
 
 /** `mlferry verify PLACE [TARGET]`. */
 export function addVerifyCommand(program: Command, io: Io): void {
@@ -35,11 +25,8 @@ export function addVerifyCommand(program: Command, io: Io): void {
     .option('--json', 'print the report as one JSON object')
     .option('-q, --quiet', 'print what is not the same only')
     .action(async (place: string, target: string | undefined, values: unknown) => {
-      const { job, json, quiet } = parseOptions(values);
-      const { quick, all, losses } = ownOptions.parse(values);
-      const report = await verifyWithProgress(place, target, { ...job, quick, all }, quiet, io);
-      io.stdout.write(json ? `${JSON.stringify(report)}\n` : formatVerification(report, { quiet, losses }));
-      io.exit(io.signalStatus?.() ?? report.exit_status);
+      const { runVerify } = await import('./run-verify.ts');
+      return runVerify(place, target, values, io);
     })
     .addHelpText(
       'after',

@@ -3,10 +3,7 @@ import type { MetricValue } from '../model/metric-value.ts';
 import { RUN_NAME_TAG } from '../model/mlflow/tags.ts';
 import type { Point, Run } from '../model/records.ts';
 import { ownValue } from '../model/string-map.ts';
-
-/** The names of the CSV layouts. */
-export const CSV_LAYOUTS = ['databricks', 'mlflow', 'tidy'] as const;
-export type CsvLayout = (typeof CSV_LAYOUTS)[number];
+import type { CsvLayout } from './csv-layout-names.ts';
 
 /** What the wide layouts need of a run. */
 export type CsvRun = Pick<

@@ -16,9 +16,9 @@ import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
 import { splitLines } from '../util/split-lines.ts';
 import { type ChosenRun, chosenRuns, type Times } from './chosen-runs.ts';
+import type { CsvLayout } from './csv-layout-names.ts';
 import {
   type CsvKeys,
-  type CsvLayout,
   type CsvRun,
   excelSafe,
   type Guard,

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
 
-const manifest = z.object({ version: z.string() });
+/** mlferry's version, from its package.json. Read by hand: it is needed before anything large is loaded. */
+export const TOOL_VERSION = versionIn(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 
-/** mlferry's own version, from its package.json. */
-export const TOOL_VERSION: string = manifest.parse(
-  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')),
-).version;
+function versionIn(text: string): string {
+  const json: unknown = JSON.parse(text);
+  if (typeof json === 'object' && json !== null && 'version' in json && typeof json.version === 'string')
+    return json.version;
+  throw new TypeError('package.json has no version');
+}

@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { writeCsv } from '../manage/csv.ts';
+import { CSV_LAYOUTS } from '../manage/csv-layout-names.ts';
+import { systemCode } from '../util/errors.ts';
+import { redact } from '../util/redact.ts';
+import type { Io } from './io.ts';
+import { choiceOf, placeOf } from './manage-values.ts';
+import { warnOfCredentials } from './warn-of-credentials.ts';
+
+const csvOptions = z.object({
+  layout: z.enum(CSV_LAYOUTS),
+  history: z.boolean().default(false),
+  excelSafe: z.boolean().default(false),
+});
+
+/** What `mlferry runs csv` does. */
+export async function runCsv(place: string, values: unknown, io: Io): Promise<void> {
+  const options = {
+    ...csvOptions.parse(values),
+    ...choiceOf(values),
+    ...placeOf(values, io),
+    stdin: io.stdin,
+  };
+  warnOfCredentials([place], io);
+  try {
+    const { failures, repeated_keys } = await writeCsv(place, io.stdout, options);
+    if (repeated_keys.length > 0)
+      io.stderr.write(`note: in the head more than once: ${repeated_keys.join(', ')}\n`);
+    for (const { object, message, hint } of failures)
+      io.stderr.write(`${object}: ${redact(message)}. ${hint}\n`);
+    io.exit(failures.length > 0 ? 3 : 0);
+  } catch (error) {
+    // Whoever reads it had enough.
+    if (systemCode(error) !== 'EPIPE') throw error;
+  }
+}

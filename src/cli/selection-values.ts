@@ -1,0 +1,30 @@
+import { z } from 'zod';
+import type { Selection } from '../model/selection.ts';
+import { searchOf } from '../search/search-of.ts';
+
+/** The values that `addSelectionOptions` leaves, to be spread into a command's own schema. */
+export const selectionShape = {
+  experiment: z.array(z.string()),
+  run: z.array(z.string()),
+  view: z.enum(['active', 'deleted', 'all']),
+  filter: z.string().optional(),
+  experimentFilter: z.string().optional(),
+  orderBy: z.array(z.string()).default([]),
+  maxRuns: z.number().optional(),
+};
+
+/** The selection those values make. Throws EXPRESSION for a wrong filter or order. */
+export function selectionOf(values: z.infer<z.ZodObject<typeof selectionShape>>): Selection {
+  const { experiment, run, view, filter, experimentFilter, orderBy, maxRuns } = values;
+  const selection: Selection = {
+    experiments: experiment,
+    runs: run,
+    view,
+    ...(filter === undefined ? {} : { filter }),
+    ...(experimentFilter === undefined ? {} : { experiment_filter: experimentFilter }),
+    ...(orderBy.length === 0 ? {} : { order_by: orderBy }),
+    ...(maxRuns === undefined ? {} : { max_runs: maxRuns }),
+  };
+  searchOf(selection);
+  return selection;
+}
