@@ -2,6 +2,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import * as tags from '../src/model/mlflow/tags.ts';
+import * as ownFiles from '../src/model/own-files.ts';
 import { places } from '../src/places/registry.ts';
 
 /**
@@ -39,6 +41,8 @@ const NAMES: ReadonlyArray<{
     home: (kind) => [`places/${kind}/`],
     except: {},
   },
+  { what: 'a tag of MLflow', names: Object.values(tags), home: () => ['model/mlflow/'], except: {} },
+  { what: 'a file of mlferry’s own', names: Object.values(ownFiles), home: () => ['model/'], except: {} },
 ];
 
 const SRC = fileURLToPath(new URL('../src', import.meta.url));

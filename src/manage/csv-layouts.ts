@@ -1,6 +1,6 @@
 import type { Int64 } from '../model/int64.ts';
 import type { MetricValue } from '../model/metric-value.ts';
-import { RUN_NAME_TAG } from '../model/mlflow/tags.ts';
+import { RUN_NAME_TAG, SOURCE_NAME_TAG, SOURCE_TYPE_TAG, USER_TAG } from '../model/mlflow/tags.ts';
 import type { Point, Run } from '../model/records.ts';
 import { ownValue } from '../model/string-map.ts';
 import type { CsvLayout } from './csv-layout-names.ts';
@@ -39,9 +39,9 @@ const tag = (key: string) => (run: CsvRun) => ownValue(run.tags, key) ?? '';
 const DATABRICKS: WideLayout['columns'] = [
   ['Run ID', ({ run_id }) => run_id],
   ['Name', (run) => run.run_name || tag(RUN_NAME_TAG)(run)],
-  ['Source Type', tag('mlflow.source.type')],
-  ['Source Name', tag('mlflow.source.name')],
-  ['User', (run) => ownValue(run.tags, 'mlflow.user') ?? run.user_id],
+  ['Source Type', tag(SOURCE_TYPE_TAG)],
+  ['Source Name', tag(SOURCE_NAME_TAG)],
+  ['User', (run) => ownValue(run.tags, USER_TAG) ?? run.user_id],
   ['Status', ({ status }) => status],
 ];
 

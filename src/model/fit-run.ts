@@ -1,6 +1,7 @@
 import type { Loss } from './findings.ts';
 import { fits, isKeyAllowed, prefix, type TargetLimits } from './mlflow/limits.ts';
 import { RUN_NAME_TAG } from './mlflow/tags.ts';
+import { OVERSIZE_FILE } from './own-files.ts';
 import type { DatasetInput, Run } from './records.ts';
 import { ownValue, type StringMap } from './string-map.ts';
 
@@ -105,12 +106,12 @@ function valueLoss(what: string, key: string, characters: boolean): RunLoss {
     ? {
         code: 'VALUE_NOT_ALLOWED',
         key,
-        detail: `${what} holds characters that the target cannot hold; they were replaced, the full value is in mlferry/oversize.json`,
+        detail: `${what} holds characters that the target cannot hold; they were replaced, the full value is in ${OVERSIZE_FILE}`,
       }
     : {
         code: 'NAME_TOO_LONG',
         key,
-        detail: `${what} was shortened; the full value is in mlferry/oversize.json`,
+        detail: `${what} was shortened; the full value is in ${OVERSIZE_FILE}`,
       };
 }
 
@@ -129,13 +130,13 @@ function fitMap(
       losses.push({
         code: 'KEY_NOT_ALLOWED',
         key,
-        detail: `the target takes no ${what} of this key; it is in mlferry/oversize.json`,
+        detail: `the target takes no ${what} of this key; it is in ${OVERSIZE_FILE}`,
       });
     } else if (!fits(allowed, limit)) {
       losses.push({
         code: what === 'param' ? 'PARAM_TOO_LONG' : 'TAG_TOO_LONG',
         key,
-        detail: `the ${what} is longer than ${limit} characters and was shortened; the full value is in mlferry/oversize.json`,
+        detail: `the ${what} is longer than ${limit} characters and was shortened; the full value is in ${OVERSIZE_FILE}`,
       });
       sent.push([key, prefix(allowed, limit)]);
     } else {
@@ -172,8 +173,7 @@ function fitName(
     losses.push({
       code: 'VALUE_CONFLICT',
       key: RUN_NAME_TAG,
-      detail:
-        'the tag differs from the name of the run, which a server keeps equal; the tag is in mlferry/oversize.json',
+      detail: `the tag differs from the name of the run, which a server keeps equal; the tag is in ${OVERSIZE_FILE}`,
     });
   }
   return {
@@ -224,7 +224,7 @@ function fitInput(input: DatasetInput, limits: TargetLimits, losses: RunLoss[]):
   losses.push({
     code: 'DATASET_TOO_LONG',
     key: prefix(dataset.name, 100),
-    detail: `the target cannot hold ${changed.join(', ')} of the dataset as it is; the whole record is in mlferry/oversize.json`,
+    detail: `the target cannot hold ${changed.join(', ')} of the dataset as it is; the whole record is in ${OVERSIZE_FILE}`,
   });
   return fitted;
 }

@@ -1,5 +1,5 @@
 import { toDouble } from '../model/metric-value.ts';
-import { RUN_NAME_TAG } from '../model/mlflow/tags.ts';
+import { DATASET_CONTEXT_TAG, RUN_NAME_TAG } from '../model/mlflow/tags.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import { ownValue } from '../model/string-map.ts';
 import { MlferryError } from '../util/errors.ts';
@@ -8,8 +8,6 @@ import type { Subject } from './expression.ts';
 
 /** The value of a subject in one record; several where a run has several datasets, none where the key is missing. */
 export type Values = readonly (number | bigint | string)[];
-
-const DATASET_CONTEXT = 'mlflow.data.context';
 
 /** The values of a subject in a run. `aggregates`: see `evaluate`. */
 export function runValues(
@@ -26,7 +24,7 @@ export function runValues(
       return present(ownValue(run.tags, subject.key));
     case 'dataset':
       return run.dataset_inputs.flatMap(({ dataset, tags }) =>
-        present(subject.key === 'context' ? ownValue(tags, DATASET_CONTEXT) : dataset[subject.key]),
+        present(subject.key === 'context' ? ownValue(tags, DATASET_CONTEXT_TAG) : dataset[subject.key]),
       );
     case 'attribute':
       // MLflow searches names by the tag, so a run without it is not found by any name.

@@ -1,5 +1,6 @@
 import type { RunLoss } from '../model/fit-run.ts';
 import { compareInt64 } from '../model/int64.ts';
+import { REFUSED_METRICS_FILE } from '../model/own-files.ts';
 import type { PointList } from '../model/point-columns.ts';
 import type { Point } from '../model/records.ts';
 import type { MetricPoints, RunReader } from '../places/place.ts';
@@ -102,7 +103,7 @@ export async function compareSeries(
     losses.push({
       code: 'TIMESTAMP_NOT_ALLOWED',
       count: early,
-      detail: 'points with a timestamp before 1970 are refused; they are in mlferry/metrics.ndjson',
+      detail: `points with a timestamp before 1970 are refused; they are in ${REFUSED_METRICS_FILE}`,
     });
   }
   if (!rules.exact) losses.push(...changedValues(counted));

@@ -4,8 +4,8 @@ import { PointColumns, type PointList } from '../point-columns.ts';
 import type { Point } from '../records.ts';
 
 /**
- * `latest_metrics` of a run from its points: per key the one with the greatest (step, timestamp, value), NaN counting
- * as 0, as MLflow's SQL store and FileStore have it; of equals the first.
+ * `latest_metrics` of a run from its points: per key the one with the greatest (step, timestamp, value) in the order of
+ * {@link compareLatest}; of equals the first.
  */
 export async function latestPoints(
   pieces: AsyncIterable<{ readonly key: string; readonly points: PointList }>,
@@ -36,7 +36,9 @@ function latestOf({ steps, timestamps, values }: PointColumns): Point[] {
 
 /**
  * MLflow's order of "latest": step, timestamp, value; NaN counts as 0, and ±Infinity as the greatest double, which a SQL
- * store keeps instead.
+ * store keeps instead (`sanitize_metric_value`; 2.9.2, 3.1.4). A FileStore takes Python's `max` of the same three: it differs
+ * only among points of one step and time, where a NaN that stands first wins, a later one never does, and an infinity is
+ * beyond the greatest double. One order for all places, so that a run has the same digest everywhere.
  */
 export function compareLatest(a: Point, b: Point): number {
   return compareInt64(a[0], b[0]) || compareInt64(a[1], b[1]) || rank(a) - rank(b);

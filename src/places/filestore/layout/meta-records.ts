@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Int64, toInt64 } from '../../../model/int64.ts';
 import { RUN_STATUSES } from '../../../model/mlflow/statuses.ts';
+import { ENTRY_POINT_TAG, SOURCE_COMMIT_TAG, SOURCE_NAME_TAG } from '../../../model/mlflow/tags.ts';
 import type { Run } from '../../../model/records.ts';
 import { MlferryError } from '../../../util/errors.ts';
 
@@ -120,9 +121,9 @@ export function toRunMeta(value: unknown, path: string): RunMeta {
   const lifecycle_stage = stage(fields.lifecycle_stage, path);
   const deleted_time = time(fields.deleted_time, 'deleted_time', path, cutTimes);
   const legacy: ReadonlyArray<readonly [string, string | null | undefined]> = [
-    ['mlflow.source.name', fields.source_name],
-    ['mlflow.source.git.commit', fields.source_version],
-    ['mlflow.project.entryPoint', fields.entry_point_name],
+    [SOURCE_NAME_TAG, fields.source_name],
+    [SOURCE_COMMIT_TAG, fields.source_version],
+    [ENTRY_POINT_TAG, fields.entry_point_name],
   ];
   return {
     run_id,

@@ -1,5 +1,6 @@
 import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ENTRY_POINT_TAG, SOURCE_COMMIT_TAG, SOURCE_NAME_TAG } from '../../../model/mlflow/tags.ts';
 import { isAbsent, MlferryError } from '../../../util/errors.ts';
 import { syncDirectory } from '../../../util/sync-directory.ts';
 import { isDirectory, listRunDirs, META_FILE, TRASH } from '../layout/layout.ts';
@@ -21,9 +22,9 @@ export async function changeRun(
   const stage = rest.lifecycle_stage === 'deleted' && deleted_time !== undefined ? { deleted_time } : {};
   const fields = {
     ...runMetaFields({ ...rest, ...stage }),
-    source_name: legacy.get('mlflow.source.name') ?? '',
-    source_version: legacy.get('mlflow.source.git.commit') ?? '',
-    entry_point_name: legacy.get('mlflow.project.entryPoint') ?? '',
+    source_name: legacy.get(SOURCE_NAME_TAG) ?? '',
+    source_version: legacy.get(SOURCE_COMMIT_TAG) ?? '',
+    entry_point_name: legacy.get(ENTRY_POINT_TAG) ?? '',
   };
   await staging.replaceFile(path, formatMetaYaml(fields));
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { localPathProblem } from '../../../artifacts/local/names.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
 import { RUN_NAME_TAG } from '../../../model/mlflow/tags.ts';
+import { OVERSIZE_FILE } from '../../../model/own-files.ts';
 import type { DatasetInput, Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import type { Representation } from '../../representation.ts';
@@ -93,8 +94,7 @@ function representedInputs(inputs: readonly DatasetInput[], losses: RunLoss[]): 
       losses.push({
         code: 'DATASET_DIFFERS',
         key: input.dataset.name,
-        detail:
-          'the dataset is in mlferry/oversize.json: no file can hold it, or the run has another of its name',
+        detail: `the dataset is in ${OVERSIZE_FILE}: no file can hold it, or the run has another of its name`,
       });
     }
   }

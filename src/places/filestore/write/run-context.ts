@@ -1,5 +1,5 @@
-import { OVERSIZE_FILE } from '../../../artifacts/own-files.ts';
 import type { Findings } from '../../../model/findings.ts';
+import { OVERSIZE_FILE } from '../../../model/own-files.ts';
 import type { Run } from '../../../model/records.ts';
 import type { StringMap } from '../../../model/string-map.ts';
 import type { RunReader, RunTarget } from '../../place.ts';

@@ -2,7 +2,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { localPathProblem } from '../../../artifacts/local/names.ts';
 import { placeFile, sizeOfFile } from '../../../artifacts/local/put-file.ts';
-import { OVERSIZE_FILE } from '../../../artifacts/own-files.ts';
+import { OVERSIZE_FILE } from '../../../model/own-files.ts';
 import type { DatasetInput } from '../../../model/records.ts';
 import { isAbsent, systemCode } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';

@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
-import { RENAMED_DIRECTORY } from '../../../artifacts/own-files.ts';
+import { RENAMED_DIRECTORY, RENAMED_FILE } from '../../../model/own-files.ts';
+
+/** What is reported of a file that got another name. */
+export const RENAMED = `the server would alter or refuse this name; the file is below ${RENAMED_DIRECTORY}, ${RENAMED_FILE} tells which`;
 
 /** A path that every store keeps, the same in every pass. */
 export function safeName(path: string): string {

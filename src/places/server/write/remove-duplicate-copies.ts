@@ -1,6 +1,6 @@
 import { DIGEST_TAG, DUPLICATE_COPY_TAG, ORIGIN_TAG } from '../../../model/canonical.ts';
 import { isKeyAllowed } from '../../../model/mlflow/limits.ts';
-import { RUN_NAME_TAG } from '../../../model/mlflow/tags.ts';
+import { RUN_NAME_TAG, USER_TAG } from '../../../model/mlflow/tags.ts';
 import type { Run } from '../../../model/records.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { runsOfOrigin } from './find-copied-runs.ts';
@@ -9,7 +9,7 @@ import type { ExperimentState } from './target-experiments.ts';
 import { unlessMissing } from './target-routes.ts';
 
 /** Tags that a create sets by itself, and the one that a broken pass may have left on a duplicate. */
-const OWN_TAGS = new Set([ORIGIN_TAG, DUPLICATE_COPY_TAG, RUN_NAME_TAG, 'mlflow.user']);
+const OWN_TAGS = new Set([ORIGIN_TAG, DUPLICATE_COPY_TAG, RUN_NAME_TAG, USER_TAG]);
 
 /** A second copy, and the run of the source that it is a copy of. */
 interface SecondCopy {

@@ -9,7 +9,7 @@ import type { FittedTags, Representation, RepresentedRun } from '../../represent
 import { artifactProxy } from '../connect/artifact-proxy.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
-import { safeName } from './artifact-names.ts';
+import { RENAMED, safeName } from './artifact-names.ts';
 import { fitExperimentTags } from './experiment-tags.ts';
 import { inputKey } from './run-changes.ts';
 
@@ -50,8 +50,7 @@ export function serverRepresentation(client: TrackingClient): Representation {
           };
         }
         if (sink.keepsName(path)) return { path };
-        const detail =
-          'the server would alter or refuse this name; the file is below mlferry/renamed, mlferry/renamed.json tells which';
+        const detail = RENAMED;
         return { path: safeName(path), loss: { code: 'ARTIFACT_NAME', key: path, detail } };
       };
     },

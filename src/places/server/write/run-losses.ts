@@ -1,5 +1,6 @@
-import { REFUSED_METRICS_FILE } from '../../../artifacts/own-files.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
+import { REFUSED_METRICS_FILE } from '../../../model/own-files.ts';
+import { RENAMED } from './artifact-names.ts';
 import type { ArtifactsSent } from './send-artifacts.ts';
 import type { PointTally } from './sift-points.ts';
 import type { TargetContext } from './target-context.ts';
@@ -26,8 +27,7 @@ export function artifactLosses({ unreachable, notCarried, renamed }: ArtifactsSe
     losses.push({
       code: 'ARTIFACT_NAME',
       key: path,
-      detail:
-        'the server would alter or refuse this name; the file is below mlferry/renamed, mlferry/renamed.json tells which',
+      detail: RENAMED,
     });
   }
   return losses;

@@ -4,8 +4,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { writeBody } from '../../../artifacts/local/put-file.ts';
-import { RENAMED_FILE } from '../../../artifacts/own-files.ts';
 import type { ArtifactSink } from '../../../artifacts/sink.ts';
+import { OWN_DIRECTORY, RENAMED_FILE } from '../../../model/own-files.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
 import type { ArtifactEntry, RunReader } from '../../place.ts';
@@ -73,7 +73,7 @@ export async function sendArtifacts(
   const entries: ArtifactEntry[] = [];
   for await (const entry of source.artifacts()) {
     entries.push(entry);
-    if (entry.path.startsWith('mlferry/')) taken.add(entry.path);
+    if (entry.path.startsWith(OWN_DIRECTORY)) taken.add(entry.path);
   }
   const ownName = (path: string) => freeName(path, taken);
   const result = { unreachable: 0, notCarried: 0 };

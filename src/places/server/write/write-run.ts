@@ -1,11 +1,11 @@
 import { Readable } from 'node:stream';
-import { OVERSIZE_FILE, REFUSED_METRICS_FILE } from '../../../artifacts/own-files.ts';
 import { DIGEST_TAG, ORIGIN_PARENT_TAG, ORIGIN_TAG } from '../../../model/canonical.ts';
 import { fitRun, type RunLoss } from '../../../model/fit-run.ts';
 import { toJson } from '../../../model/json.ts';
 import { isKeyAllowed } from '../../../model/mlflow/limits.ts';
 import { goesOn } from '../../../model/mlflow/statuses.ts';
 import { PARENT_TAG } from '../../../model/mlflow/tags.ts';
+import { OVERSIZE_FILE, REFUSED_METRICS_FILE } from '../../../model/own-files.ts';
 import type { Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { createByteSpool } from '../../../util/byte-spool.ts';

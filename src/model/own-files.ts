@@ -1,4 +1,8 @@
 /** The artifacts that mlferry adds to a run; docs/compatibility.md describes them. */
+
+/** All of them are below this. */
+export const OWN_DIRECTORY = 'mlferry/';
+/** What a run lost to limits, in full. */
 export const OVERSIZE_FILE = 'mlferry/oversize.json';
 export const REFUSED_METRICS_FILE = 'mlferry/metrics.ndjson';
 export const RENAMED_FILE = 'mlferry/renamed.json';
