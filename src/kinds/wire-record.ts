@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { canonicalExperiment, canonicalRun } from '../model/canonical.ts';
 import { toJson } from '../model/json.ts';
-import { PointColumns } from '../model/point-columns.ts';
+import { type MetricsRecord, metricsLine } from '../model/metrics-line.ts';
+import { areRecordable, listPoints, pointsOf } from '../model/points.ts';
 import {
   type ArtifactRecord,
   artifact,
@@ -14,7 +15,6 @@ import {
 import { mapOf, sortKeys } from '../model/string-map.ts';
 import type { ObjectKind, ObjectRecord } from './kind.ts';
 import { FORMAT_VERSION, FURTHER_KINDS } from './kinds.ts';
-import { formatMetricsLine, type MetricsRecord } from './metrics-line.ts';
 
 /** What kind of place: any name, so that files from places that this version does not know can be read. */
 const placeKind = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/);
@@ -74,6 +74,8 @@ export type FileRecord = ArtifactRecord | ObjectArtifactRecord;
 /** The lines that every format version has. */
 export const fixedRecord = z.discriminatedUnion('kind', [header, experiment, run, metrics, artifact, end]);
 
+type FixedRecord = z.infer<typeof fixedRecord>;
+
 /** A line of a further kind: in memory it stands beside its kind, in files it is the record alone. */
 export interface ObjectLine {
   readonly kind: 'object';
@@ -81,9 +83,9 @@ export interface ObjectLine {
   readonly record: ObjectRecord;
 }
 
-/** Every line an archive or stream can hold. */
+/** Every line an archive or stream can hold, as it is in memory. */
 export type WireRecord =
-  | Exclude<z.infer<typeof fixedRecord>, { kind: 'metrics' }>
+  | Exclude<FixedRecord, { kind: 'metrics' }>
   | MetricsRecord
   | ObjectArtifactRecord
   | ObjectLine;
@@ -109,7 +111,7 @@ export function parseRecord(
   if (of === undefined) {
     const isFurther = kind === 'object_artifact' && version >= FIRST_WITH_OBJECTS;
     const checked = (isFurther ? objectArtifact : fixedRecord).safeParse(value);
-    return checked.success ? { record: checked.data } : { problem: firstProblem(checked.error) };
+    return checked.success ? { record: inMemory(checked.data) } : { problem: firstProblem(checked.error) };
   }
   const checked = of.schema.safeParse(value);
   return checked.success
@@ -117,18 +119,22 @@ export function parseRecord(
     : { problem: firstProblem(checked.error) };
 }
 
-/** The first problem that keeps a record from being written; none if a reader would take it back. */
-export function recordProblem(record: WireRecord): WireProblem | undefined {
-  if (record.kind === 'metrics' && record.points instanceof PointColumns) return columnsProblem(record);
-  const line = record.kind === 'metrics' ? { ...record, points: [...record.points] } : record;
-  return parseRecord(line.kind === 'object' ? line.record : line, FORMAT_VERSION).problem;
+function inMemory(line: FixedRecord | ObjectArtifactRecord): WireRecord {
+  return line.kind === 'metrics' ? { ...line, points: pointsOf(line.points) } : line;
 }
 
-/** Columns hold nothing but points: what is left to see is how many they are. */
-function columnsProblem({ run_id, points }: MetricsRecord): WireProblem | undefined {
-  if (run_id === '') return { path: 'run_id', message: 'it is empty' };
-  if (points.length > 0 && points.length <= MAX_POINTS) return undefined;
-  return { path: 'points', message: `there are ${points.length} points` };
+/** The first problem that keeps a record from being written; none if a reader would take it back. */
+export function recordProblem(record: WireRecord): WireProblem | undefined {
+  if (record.kind === 'metrics') return metricsProblem(record);
+  return parseRecord(record.kind === 'object' ? record.record : record, FORMAT_VERSION).problem;
+}
+
+/** Only a record that does not pass here becomes an array a point, to be told what is wrong. */
+function metricsProblem(record: MetricsRecord): WireProblem | undefined {
+  const { run_id, points } = record;
+  if (run_id !== '' && points.length > 0 && points.length <= MAX_POINTS && areRecordable(points))
+    return undefined;
+  return parseRecord({ ...record, points: listPoints(points) }, FORMAT_VERSION).problem;
 }
 
 function firstProblem({ issues: [issue] }: z.ZodError): WireProblem {
@@ -139,7 +145,7 @@ function firstProblem({ issues: [issue] }: z.ZodError): WireProblem {
 export function canonicalLine(record: WireRecord): string {
   if (record.kind === 'experiment') return toJson(canonicalExperiment(record));
   if (record.kind === 'run') return toJson(canonicalRun(record));
-  if (record.kind === 'metrics') return formatMetricsLine(record);
+  if (record.kind === 'metrics') return metricsLine(record).toString().slice(0, -1);
   if (record.kind === 'object') return toJson(canonicalObject(record.of.schema, record.record));
   return toJson(record);
 }

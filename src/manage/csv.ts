@@ -8,6 +8,7 @@ import { type CopyRules, type OnePlaceOptions, onePlaceOptions, withTempDir } fr
 import { createLedger, failureOf, type Ledger } from '../job/ledger.ts';
 import type { Failure } from '../model/findings.ts';
 import { toJson } from '../model/json.ts';
+import { listPoints } from '../model/points.ts';
 import { run as runRecord } from '../model/records.ts';
 import { ALL_ACTIVE } from '../model/selection.ts';
 import { openReader } from '../places/open.ts';
@@ -163,7 +164,7 @@ async function* tidyRows(
     }
     try {
       for await (const { key, points } of source.metrics())
-        for (const point of points) yield tidyRow(run, experiment.name, key, point, guard);
+        for (const point of listPoints(points)) yield tidyRow(run, experiment.name, key, point, guard);
     } catch (error) {
       const known = asMlferryError(error);
       if (endsJob(known)) throw known;

@@ -15,6 +15,13 @@ const isCanonicalText = (text: string) => {
   return integer >= MIN && integer <= MAX && !Number.isSafeInteger(Number(integer));
 };
 
+/** Whether an {@link Int64} has its one spelling. */
+export function isInt64(integer: Int64): boolean {
+  return typeof integer === 'number'
+    ? Number.isSafeInteger(integer) && !Object.is(integer, -0)
+    : isCanonicalText(integer);
+}
+
 /** zod schema of {@link Int64}. */
 export const int64 = z.union([
   z.int().refine((integer) => !Object.is(integer, -0), '-0 is no spelling of an integer'),

@@ -1,5 +1,4 @@
-import { toDouble } from './metric-value.ts';
-import type { Point } from './records.ts';
+import type { Int64 } from './int64.ts';
 
 /**
  * A set of points in 24 bytes a place. Two points are the same when a SQL store takes them for the same: NaN equals
@@ -7,9 +6,9 @@ import type { Point } from './records.ts';
  */
 export interface PointSet {
   readonly size: number;
-  has(point: Point): boolean;
+  has(step: Int64, timestamp: Int64, value: number): boolean;
   /** False when it was there already. */
-  add(point: Point): boolean;
+  add(step: Int64, timestamp: Int64, value: number): boolean;
 }
 
 const WORDS = 6;
@@ -48,8 +47,8 @@ export function createPointSet(): PointSet {
   }
 
   /** The text of a point with an integer beyond 2^53; else the probe is set. */
-  function load([step, timestamp, value]: Point): string | undefined {
-    const double = comparable(toDouble(value));
+  function load(step: Int64, timestamp: Int64, value: number): string | undefined {
+    const double = comparable(value);
     if (typeof step === 'string' || typeof timestamp === 'string') return `${step} ${timestamp} ${double}`;
     probe[0] = step;
     probe[1] = timestamp;
@@ -61,12 +60,12 @@ export function createPointSet(): PointSet {
     get size() {
       return used + large.size;
     },
-    has(point) {
-      const text = load(point);
+    has(step, timestamp, value) {
+      const text = load(step, timestamp, value);
       return text === undefined ? !Number.isNaN(doubles[slot() * 3]) : large.has(text);
     },
-    add(point) {
-      const text = load(point);
+    add(step, timestamp, value) {
+      const text = load(step, timestamp, value);
       if (text !== undefined) {
         const before = large.size;
         return large.add(text).size > before;

@@ -79,7 +79,7 @@ export type Run = z.infer<typeof run>;
 /** Most points in one `metrics` record. */
 export const MAX_POINTS = 1000;
 
-/** Points of one metric key of the run above it; a key may have several records, one after another. */
+/** A line with points of one metric key of the run above it; a key may have several records, one after another. */
 export const metrics = z.strictObject({
   kind: z.literal('metrics'),
   run_id: runId.meta({ references: 'run' }),

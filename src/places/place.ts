@@ -2,7 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { ObjectKind, ObjectRecord } from '../kinds/kind.ts';
 import type { Findings } from '../model/findings.ts';
 import type { RunLoss } from '../model/fit-run.ts';
-import type { PointList } from '../model/point-columns.ts';
+import type { Points } from '../model/points.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import type { Selection } from '../model/selection.ts';
 import type { Representation } from './representation.ts';
@@ -23,10 +23,10 @@ export interface PlaceInfo {
   readonly server_version?: string;
 }
 
-/** Points of one key, at most 1000; a key may come in several pieces, one after another. */
+/** Points of one key as columns, at most 1000; a key may come in several pieces, one after another. */
 export interface MetricPoints {
   readonly key: string;
-  readonly points: PointList;
+  readonly points: Points;
 }
 
 /** A file of a run or another object. `path` is relative to its artifact root, with `/`; `size` in bytes where the source tells it. */

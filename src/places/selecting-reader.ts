@@ -1,7 +1,7 @@
 import type { Findings } from '../model/findings.ts';
 import type { Experiment } from '../model/records.ts';
 import type { Selection } from '../model/selection.ts';
-import { addPoint, type HistoryAggregates, needsHistory } from '../search/aggregates.ts';
+import { addPoints, type HistoryAggregates, needsHistory } from '../search/aggregates.ts';
 import { createBestRuns } from '../search/best-runs.ts';
 import { evaluate, evaluateExperiment } from '../search/evaluate.ts';
 import type { Expression } from '../search/expression.ts';
@@ -208,7 +208,8 @@ async function judgeHistories({ source, recheck }: Candidate, findings: Findings
   try {
     for await (const { key, points } of source.metrics([...keys])) {
       if (!keys.has(key)) continue;
-      for (const point of points) histories.set(key, addPoint(histories.get(key), point));
+      const history = addPoints(histories.get(key), points);
+      if (history !== undefined) histories.set(key, history);
     }
     return evaluate(recheck, source.run, (key) => histories.get(key));
   } catch (error) {

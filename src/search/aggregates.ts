@@ -1,5 +1,5 @@
 import { compareInt64 } from '../model/int64.ts';
-import { toDouble } from '../model/metric-value.ts';
+import { forEachPoint, type Points, pointAt } from '../model/points.ts';
 import type { Point } from '../model/records.ts';
 import type { Aggregate, Expression } from './expression.ts';
 
@@ -14,17 +14,21 @@ export interface HistoryAggregates {
   readonly count: number;
 }
 
-/** The aggregates of the points read so far and one more; `known` is undefined before the first. */
-export function addPoint(known: HistoryAggregates | undefined, point: Point): HistoryAggregates {
-  const value = toDouble(point[2]);
-  if (known === undefined) return { min: value, max: value, first: point, count: 1 };
-  const isEarlier = (compareInt64(point[0], known.first[0]) || compareInt64(point[1], known.first[1])) < 0;
-  return {
-    min: leastOf(known.min, value, Math.min),
-    max: leastOf(known.max, value, Math.max),
-    first: isEarlier ? point : known.first,
-    count: known.count + 1,
-  };
+/** The aggregates of the points read so far and more of them; undefined before the first. */
+export function addPoints(
+  known: HistoryAggregates | undefined,
+  points: Points,
+): HistoryAggregates | undefined {
+  if (points.length === 0) return known;
+  const start = known ?? { min: Number.NaN, max: Number.NaN, first: pointAt(points, 0), count: 0 };
+  let { min, max, first } = start;
+  forEachPoint(points, (step, timestamp, value, index) => {
+    min = leastOf(min, value, Math.min);
+    max = leastOf(max, value, Math.max);
+    const isEarlier = (compareInt64(step, first[0]) || compareInt64(timestamp, first[1])) < 0;
+    if (isEarlier) first = pointAt(points, index);
+  });
+  return { min, max, first, count: start.count + points.length };
 }
 
 function leastOf(a: number, b: number, choose: (a: number, b: number) => number): number {

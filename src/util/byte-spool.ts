@@ -10,8 +10,6 @@ export interface ByteSpool {
   length(): number;
   /** Throws NO_SPACE on a full disk. */
   append(bytes: Uint8Array): Promise<void>;
-  /** Appends a text in UTF-8 without a buffer of its own. Throws NO_SPACE. */
-  appendText(text: string): Promise<void>;
   /** The bytes from `start` to `end` (exclusive), in pieces that are valid until more is appended. */
   read(start: number, end: number): AsyncGenerator<Uint8Array>;
   /** Removes the temporary file. */
@@ -59,13 +57,6 @@ export function createByteSpool(tempDir: string, memoryLimit = MEMORY_LIMIT): By
       if (bytes.length > memoryLimit) return flush(bytes);
       tail.set(bytes, tailLength);
       tailLength += bytes.length;
-    },
-    appendText: async (text) => {
-      const size = Buffer.byteLength(text);
-      if (size > room()) await makeRoom(size);
-      if (size > memoryLimit) return flush(Buffer.from(text));
-      tail.write(text, tailLength);
-      tailLength += size;
     },
     read: async function* (start, end) {
       if (file !== undefined && start < flushed) yield* readRange(file, start, Math.min(end, flushed), path);

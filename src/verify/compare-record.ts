@@ -1,4 +1,5 @@
 import { compareInt64 } from '../model/int64.ts';
+import { toDouble } from '../model/metric-value.ts';
 import type { DatasetInput, Point, Run } from '../model/records.ts';
 import { ownValue } from '../model/string-map.ts';
 import type { PointRules } from '../places/representation.ts';
@@ -94,7 +95,7 @@ export function latestDifferences(
 function isSameLatest(a: Point, b: Point, exact: boolean): boolean {
   if (a[0] !== b[0] || a[1] !== b[1]) return false;
   const tie = (a[2] === 'NaN') !== (b[2] === 'NaN');
-  return tie || Object.is(comparedValue(a[2], exact), comparedValue(b[2], exact));
+  return tie || Object.is(comparedValue(toDouble(a[2]), exact), comparedValue(toDouble(b[2]), exact));
 }
 
 function pointText(point: Point | undefined): string | undefined {

@@ -1,8 +1,7 @@
 import type { RunLoss } from '../model/fit-run.ts';
 import { compareInt64 } from '../model/int64.ts';
 import { REFUSED_METRICS_FILE } from '../model/own-files.ts';
-import type { PointList } from '../model/point-columns.ts';
-import type { Point } from '../model/records.ts';
+import { buildPoints, filterPoints, forEachPoint, type Points } from '../model/points.ts';
 import type { MetricPoints, RunReader } from '../places/place.ts';
 import type { PointRules } from '../places/representation.ts';
 import {
@@ -71,14 +70,14 @@ export async function compareSeries(
       const problem = a === key ? rules.problemOf(key) : undefined;
       const balance = createPointBalance(rules.exact);
       let count = 0;
-      const wanted = async function* (series: AsyncIterable<PointList>) {
+      const wanted = async function* (series: AsyncIterable<Points>) {
         for await (const piece of series) {
           count += piece.length;
           onPoints(piece.length);
           if (problem !== undefined) continue;
           if (rules.negativeTimestamps) yield piece;
           else {
-            const taken = [...piece].filter(([, timestamp]) => compareInt64(timestamp, 0) >= 0);
+            const taken = filterPoints(piece, (_, timestamp) => compareInt64(timestamp, 0) >= 0);
             early += piece.length - taken.length;
             yield taken;
           }
@@ -128,7 +127,7 @@ function createCursor(pieces: AsyncIterable<MetricPoints>) {
   return {
     key: async () => (await pull())?.key,
     /** The points of this key, if it is the next. */
-    async *take(key: string): AsyncGenerator<PointList> {
+    async *take(key: string): AsyncGenerator<Points> {
       for (let next = await pull(); next?.key === key; next = await pull()) {
         piece = undefined;
         yield next.points;
@@ -140,8 +139,8 @@ function createCursor(pieces: AsyncIterable<MetricPoints>) {
 
 /** Puts into `balance` what the one series has and the other lacks. */
 async function balanceOf(
-  source: AsyncGenerator<PointList>,
-  target: AsyncGenerator<PointList>,
+  source: AsyncGenerator<Points>,
+  target: AsyncGenerator<Points>,
   exact: boolean,
   balance: PointBalance,
   counted: { source: Counted; target: Counted },
@@ -149,57 +148,62 @@ async function balanceOf(
   const a = createQueue(source, counted.source);
   const b = createQueue(target, counted.target);
   for (;;) {
-    await a.fill();
-    await b.fill();
-    let left = a.next();
-    let right = b.next();
-    if (left === undefined && right === undefined) return;
-    while (left !== undefined && right !== undefined) {
-      if (!same(left, right, exact)) {
-        balance.add(left, 1);
-        balance.add(right, -1);
+    if (a.left() === 0) await a.fill();
+    if (b.left() === 0) await b.fill();
+    if (a.left() + b.left() === 0) return;
+    const common = Math.min(a.left(), b.left());
+    // Of the rest the one side that has more is taken alone, once the other has ended.
+    const own = common > 0 ? 0 : Math.max(a.left(), b.left());
+    const more = common > 0 ? undefined : a.left() > 0 ? a : b;
+    for (let index = 0; index < common; index++) {
+      const [x, y] = [a.at + index, b.at + index];
+      if (!same(a.points, x, b.points, y, exact)) {
+        addTo(balance, a.points, x, 1);
+        addTo(balance, b.points, y, -1);
       }
-      a.advance();
-      b.advance();
-      left = a.next();
-      right = b.next();
     }
-    for (; b.ended() && left !== undefined; left = a.next()) {
-      balance.add(left, 1);
-      a.advance();
-    }
-    for (; a.ended() && right !== undefined; right = b.next()) {
-      balance.add(right, -1);
-      b.advance();
-    }
+    for (let index = 0; more !== undefined && index < own; index++)
+      addTo(balance, more.points, more.at + index, more === a ? 1 : -1);
+    a.at += more === a ? own : common;
+    b.at += more === b ? own : common;
   }
 }
 
-function createQueue(pieces: AsyncGenerator<PointList>, counted: Counted) {
-  let points: readonly Point[] = [];
-  let at = 0;
-  let done = false;
-  return {
-    async fill() {
-      while (at >= points.length && !done) {
+const NONE: Points = buildPoints();
+
+function createQueue(pieces: AsyncGenerator<Points>, counted: Counted) {
+  let ended = false;
+  const queue = {
+    points: NONE,
+    /** The next point. */
+    at: 0,
+    left: () => queue.points.length - queue.at,
+    async fill(): Promise<void> {
+      while (queue.left() === 0 && !ended) {
         const result = await pieces.next();
-        points = result.done === true ? [] : [...result.value];
-        done = result.done === true;
-        at = 0;
-        for (const [, , value] of points) {
-          if (value === 'Infinity' || value === '-Infinity') counted.infinities++;
+        ended = result.done === true;
+        queue.points = result.done === true ? NONE : result.value;
+        queue.at = 0;
+        for (const value of queue.points.values) {
+          if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) counted.infinities++;
           else if (Object.is(value, -0)) counted.zeros++;
         }
       }
     },
-    next: () => points[at],
-    advance: () => void at++,
-    ended: () => done,
   };
+  return queue;
 }
 
-function same(a: Point, b: Point, exact: boolean): boolean {
-  return a[0] === b[0] && a[1] === b[1] && Object.is(comparedValue(a[2], exact), comparedValue(b[2], exact));
+function addTo(balance: PointBalance, { steps, timestamps, values }: Points, at: number, side: 1 | -1): void {
+  balance.add(steps[at] ?? 0, timestamps[at] ?? 0, values[at] ?? 0, side);
+}
+
+function same(a: Points, x: number, b: Points, y: number, exact: boolean): boolean {
+  return (
+    a.steps[x] === b.steps[y] &&
+    a.timestamps[x] === b.timestamps[y] &&
+    Object.is(comparedValue(a.values[x] ?? 0, exact), comparedValue(b.values[y] ?? 0, exact))
+  );
 }
 
 /** Of points that the source has several times a merging store has one: what it has at all is not missing. */
@@ -211,7 +215,10 @@ async function forgiveDuplicates(
   let duplicates = 0;
   for await (const { key, points } of target.metrics()) {
     const balance = open.get(key);
-    if (balance !== undefined) for (const point of points) duplicates += balance.forgive(point);
+    if (balance === undefined) continue;
+    forEachPoint(points, (step, timestamp, value) => {
+      duplicates += balance.forgive(step, timestamp, value);
+    });
   }
   if (duplicates === 0) return [];
   return [

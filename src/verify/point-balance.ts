@@ -1,4 +1,4 @@
-import { compareInt64 } from '../model/int64.ts';
+import { compareInt64, type Int64 } from '../model/int64.ts';
 import { fromDouble, type MetricValue, toDouble } from '../model/metric-value.ts';
 import { comparable, hash } from '../model/point-set.ts';
 import type { Point } from '../model/records.ts';
@@ -16,16 +16,16 @@ export interface PointBalance {
   /** How many points only the source has, and only the target. */
   count(): { source: number; target: number };
   /** Of the source (`1`) or the target (`-1`); one of each cancel each other out. */
-  add(point: Point, side: 1 | -1): void;
+  add(step: Int64, timestamp: Int64, value: number, side: 1 | -1): void;
   /** Takes all points of this kind that only the source has away; their number. */
-  forgive(point: Point): number;
+  forgive(step: Int64, timestamp: Int64, value: number): number;
   /** The earliest difference by step, then time. */
   first(): FirstDifference | undefined;
 }
 
 /** Value of a point to be compared: as it is, or as a SQL store compares it (see point-set.ts). */
-export function comparedValue(value: MetricValue, exact: boolean): number {
-  return exact ? toDouble(value) : comparable(toDouble(value));
+export function comparedValue(value: number, exact: boolean): number {
+  return exact ? value : comparable(value);
 }
 
 const FREE = Number.NaN;
@@ -75,7 +75,7 @@ export function createPointBalance(exact: boolean): PointBalance {
   }
 
   /** The text of a point with an integer beyond 2^53; else the probe is set. */
-  function load([step, timestamp, value]: Point): string | undefined {
+  function load(step: Int64, timestamp: Int64, value: number): string | undefined {
     const double = comparedValue(value, exact);
     if (typeof step === 'string' || typeof timestamp === 'string')
       return `${step} ${timestamp} ${Object.is(double, -0) ? '-0' : double}`;
@@ -101,10 +101,10 @@ export function createPointBalance(exact: boolean): PointBalance {
       for (const { count } of open()) sum[count > 0 ? 'source' : 'target'] += Math.abs(count);
       return sum;
     },
-    add(point, side) {
-      const text = load(point);
+    add(step, timestamp, value, side) {
+      const text = load(step, timestamp, value);
       if (text !== undefined) {
-        const entry = large.get(text) ?? { point, count: 0 };
+        const entry = large.get(text) ?? { point: [step, timestamp, fromDouble(value)], count: 0 };
         entry.count += side;
         if (entry.count === 0) large.delete(text);
         else large.set(text, entry);
@@ -118,8 +118,8 @@ export function createPointBalance(exact: boolean): PointBalance {
       counts[index] = (counts[index] ?? 0) + side;
       if (used > capacity * 0.7) grow();
     },
-    forgive(point) {
-      const text = load(point);
+    forgive(step, timestamp, value) {
+      const text = load(step, timestamp, value);
       const index = text === undefined ? slot() : 0;
       const count = text === undefined ? (counts[index] ?? 0) : (large.get(text)?.count ?? 0);
       if (count <= 0) return 0;

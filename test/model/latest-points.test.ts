@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { latestPoints } from '../../src/model/mlflow/latest-points.ts';
+import { pointsOf } from '../../src/model/points.ts';
 import type { Point } from '../../src/model/records.ts';
 
 it.each<[string, Point[], Point]>([
@@ -70,7 +71,7 @@ it.each<[string, Point[], Point]>([
   ],
 ])('takes %s', async (_name, points, latest) => {
   const pieces = async function* () {
-    for (const point of points) yield { key: '__proto__', points: [point] };
+    for (const point of points) yield { key: '__proto__', points: pointsOf([point]) };
   };
   expect(Object.entries(await latestPoints(pieces()))).toEqual([['__proto__', latest]]);
 });

@@ -3,6 +3,7 @@ import { Readable, Writable } from 'node:stream';
 import { runDigest } from '../../src/model/canonical.ts';
 import type { Failure, Loss } from '../../src/model/findings.ts';
 import { latestPoints } from '../../src/model/mlflow/latest-points.ts';
+import { listPoints, pointsOf } from '../../src/model/points.ts';
 import type { Experiment, Point, Run } from '../../src/model/records.ts';
 import { ALL_ACTIVE, type Selection } from '../../src/model/selection.ts';
 import type { PlaceOptions, Reader, RunReader, Writer, WriterOptions } from '../../src/places/place.ts';
@@ -62,7 +63,7 @@ export async function makeRun(
 }
 
 async function* readable(metrics: MemoryRun['metrics']) {
-  for (const [key, points] of metrics) yield { key, points: [...points] };
+  for (const [key, points] of metrics) yield { key, points: pointsOf(points) };
 }
 
 /** A {@link RunReader} of a run in memory. */
@@ -71,7 +72,8 @@ export function memoryRunReader({ run, metrics, artifacts }: MemoryRun): RunRead
     run,
     metrics: async function* () {
       for (const [key, points] of metrics) {
-        for (let i = 0; i < points.length; i += 1000) yield { key, points: points.slice(i, i + 1000) };
+        for (let i = 0; i < points.length; i += 1000)
+          yield { key, points: pointsOf(points.slice(i, i + 1000)) };
       }
     },
     artifacts: async function* () {
@@ -155,7 +157,7 @@ export async function readWorkspace(
 async function readRun(source: RunReader): Promise<MemoryRun> {
   const metrics = new Map<string, Point[]>();
   for await (const { key, points } of source.metrics())
-    metrics.set(key, [...(metrics.get(key) ?? []), ...points]);
+    metrics.set(key, [...(metrics.get(key) ?? []), ...listPoints(points)]);
   const artifacts: [string, Buffer][] = [];
   for await (const entry of source.artifacts()) {
     const body = await source.open(entry);

@@ -1,4 +1,5 @@
 import { canonicalLine } from '../../src/kinds/wire-record.ts';
+import { pointsOf } from '../../src/model/points.ts';
 import { sha256, type Workspace } from './memory-workspace.ts';
 
 /** A workspace as lines that are equal exactly when everything in it is equal, -0 and `__proto__` included. */
@@ -8,7 +9,7 @@ export function workspaceText(workspace: Workspace): string[] {
     ...runs.flatMap(({ run, metrics, artifacts }) => [
       canonicalLine(run),
       ...metrics.map(([key, points]) =>
-        canonicalLine({ kind: 'metrics', run_id: run.run_id, key, points: [...points] }),
+        canonicalLine({ kind: 'metrics', run_id: run.run_id, key, points: pointsOf(points) }),
       ),
       ...artifacts.map(([path, bytes]) =>
         canonicalLine({

@@ -7,7 +7,7 @@ import { createLedger } from '../../src/job/ledger.ts';
 import type { Experiment, Run } from '../../src/model/records.ts';
 import type { Selection } from '../../src/model/selection.ts';
 import { openReader } from '../../src/places/open.ts';
-import { addPoint, type HistoryAggregates } from '../../src/search/aggregates.ts';
+import { addPoints, type HistoryAggregates } from '../../src/search/aggregates.ts';
 
 /** All records of a place as its backup in an archive has them. */
 export interface Records {
@@ -44,7 +44,8 @@ export async function readRecords(archive: string, directory: string): Promise<R
       runs.push(one.run);
       for await (const { key, points } of one.metrics()) {
         const name = `${one.run.run_id} ${key}`;
-        for (const point of points) histories.set(name, addPoint(histories.get(name), point));
+        const history = addPoints(histories.get(name), points);
+        if (history !== undefined) histories.set(name, history);
       }
     }
   }

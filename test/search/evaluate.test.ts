@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { pointsOf } from '../../src/model/points.ts';
 import type { DatasetInput, Run } from '../../src/model/records.ts';
-import { addPoint, type HistoryAggregates, needsHistory } from '../../src/search/aggregates.ts';
+import { addPoints, type HistoryAggregates, needsHistory } from '../../src/search/aggregates.ts';
 import { compareRuns } from '../../src/search/compare-runs.ts';
 import { evaluate, evaluateExperiment } from '../../src/search/evaluate.ts';
 import type { Expression } from '../../src/search/expression.ts';
@@ -95,8 +96,10 @@ test.for<[text: string, fits: boolean]>([
 
 function aggregatesOf(metrics: MemoryRun['metrics']) {
   const all = new Map<string, HistoryAggregates>();
-  for (const [key, points] of metrics)
-    for (const point of points) all.set(key, addPoint(all.get(key), point));
+  for (const [key, points] of metrics) {
+    const history = addPoints(undefined, pointsOf(points));
+    if (history !== undefined) all.set(key, history);
+  }
   return (key: string) => all.get(key);
 }
 

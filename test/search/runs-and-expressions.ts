@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { fromDouble } from '../../src/model/metric-value.ts';
+import { pointsOf } from '../../src/model/points.ts';
 import type { Point } from '../../src/model/records.ts';
-import { addPoint, type HistoryAggregates } from '../../src/search/aggregates.ts';
+import { addPoints, type HistoryAggregates } from '../../src/search/aggregates.ts';
 import { evaluate } from '../../src/search/evaluate.ts';
 import type { Expression } from '../../src/search/expression.ts';
 import { parseSearch } from '../../src/search/parse-search.ts';
@@ -115,7 +116,9 @@ export function parsed(text: string): Expression {
 /** Whether a run fits, its histories included. */
 export function fits(expression: Expression, { run, metrics }: MemoryRun): boolean {
   const histories = new Map<string, HistoryAggregates>();
-  for (const [key, points] of metrics)
-    for (const point of points) histories.set(key, addPoint(histories.get(key), point));
+  for (const [key, points] of metrics) {
+    const history = addPoints(histories.get(key), pointsOf(points));
+    if (history !== undefined) histories.set(key, history);
+  }
   return evaluate(expression, run, (key) => histories.get(key));
 }

@@ -1,6 +1,6 @@
 import { compareInt64 } from '../int64.ts';
-import { fromDouble, toDouble } from '../metric-value.ts';
-import { PointColumns, type PointList } from '../point-columns.ts';
+import { toDouble } from '../metric-value.ts';
+import { type Points, pointAt } from '../points.ts';
 import type { Point } from '../records.ts';
 
 /**
@@ -8,30 +8,33 @@ import type { Point } from '../records.ts';
  * {@link compareLatest}; of equals the first.
  */
 export async function latestPoints(
-  pieces: AsyncIterable<{ readonly key: string; readonly points: PointList }>,
+  pieces: AsyncIterable<{ readonly key: string; readonly points: Points }>,
 ): Promise<Record<string, Point>> {
   const latest = new Map<string, Point>();
   for await (const { key, points } of pieces) {
-    for (const point of points instanceof PointColumns ? latestOf(points) : points) {
-      const known = latest.get(key);
-      if (known === undefined || compareLatest(point, known) > 0) latest.set(key, point);
-    }
+    const found = latestOf(points, latest.get(key));
+    if (found !== undefined) latest.set(key, found);
   }
   return Object.fromEntries([...latest].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** The latest point of columns, none of no points. */
-function latestOf({ steps, timestamps, values }: PointColumns): Point[] {
-  if (values.length === 0) return [];
-  let best = 0;
-  for (let at = 1; at < values.length; at++) {
+/** The latest of `known` and these points, in MLflow's order; of equals the first. */
+export function latestOf(points: Points, known: Point | undefined): Point | undefined {
+  if (points.length === 0) return known;
+  const { steps, timestamps, values } = points;
+  const [step, timestamp, value] = known ?? pointAt(points, 0);
+  const best = { index: known === undefined ? 0 : -1, step, timestamp, rank: rank(toDouble(value)) };
+  for (let index = best.index + 1; index < points.length; index++) {
+    const [step, timestamp, value] = [steps[index] ?? 0, timestamps[index] ?? 0, values[index] ?? 0];
     const order =
-      (steps[at] ?? 0) - (steps[best] ?? 0) ||
-      (timestamps[at] ?? 0) - (timestamps[best] ?? 0) ||
-      rankOf(values[at] ?? 0) - rankOf(values[best] ?? 0);
-    if (order > 0) best = at;
+      compareInt64(step, best.step) || compareInt64(timestamp, best.timestamp) || rank(value) - best.rank;
+    if (order <= 0) continue;
+    best.index = index;
+    best.step = step;
+    best.timestamp = timestamp;
+    best.rank = rank(value);
   }
-  return [[steps[best] ?? 0, timestamps[best] ?? 0, fromDouble(values[best] ?? 0)]];
+  return best.index === -1 ? known : pointAt(points, best.index);
 }
 
 /**
@@ -41,12 +44,10 @@ function latestOf({ steps, timestamps, values }: PointColumns): Point[] {
  * beyond the greatest double. One order for all places, so that a run has the same digest everywhere.
  */
 export function compareLatest(a: Point, b: Point): number {
-  return compareInt64(a[0], b[0]) || compareInt64(a[1], b[1]) || rank(a) - rank(b);
+  return compareInt64(a[0], b[0]) || compareInt64(a[1], b[1]) || rank(toDouble(a[2])) - rank(toDouble(b[2]));
 }
 
-const rank = ([, , value]: Point) => rankOf(toDouble(value));
-
-function rankOf(value: number): number {
+function rank(value: number): number {
   if (Number.isNaN(value)) return 0;
   return Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, value));
 }

@@ -64,12 +64,7 @@ export async function checkArchive(input: Input, where: string, tempDir: string)
         ? undefined
         : `has the artifact ${JSON.stringify(path)} with another size than its bytes`;
     };
-    const index = await indexRecords(
-      decodeRecords(lines, where, undefined, 'counted'),
-      where,
-      checkBlob,
-      budget,
-    );
+    const index = await indexRecords(decodeRecords(lines, where), where, checkBlob, budget);
     if (!index.vouched)
       throw new MlferryError('CORRUPT', `The end record of ${where} does not fit its lines`);
     const [stray] = unused;

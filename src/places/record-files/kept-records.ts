@@ -59,7 +59,7 @@ export async function readKeptLines<Commit extends ReadLine<CommitLine>>(
   let kept: Omit<KeptLines<Commit>, 'records'> | undefined;
   let bytes = 0;
   try {
-    for await (const { record, line } of decodeRecords(lines, 'The partial file', undefined, 'counted')) {
+    for await (const { record, line } of decodeRecords(lines, 'The partial file')) {
       if (records.length >= limit) break;
       tally.lines(line);
       tally.record(record);

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { FORMAT_VERSION } from '../../kinds/kinds.ts';
 import { canonicalLine, type Header, type WireRecord } from '../../kinds/wire-record.ts';
+import { metricsLine } from '../../model/metrics-line.ts';
 import type { WriterOptions } from '../place.ts';
 
 /** A record as it stands in the file, with its line end. */
-export const lineOf = (record: WireRecord) => Buffer.from(`${canonicalLine(record)}\n`);
+export const lineOf = (record: WireRecord): Buffer =>
+  record.kind === 'metrics' ? metricsLine(record) : Buffer.from(`${canonicalLine(record)}\n`);
 
 /** What two commands must have in common for one to go on with the other's file. */
 export function jobKey(header: Uint8Array, carriesBodies: boolean, { parts }: WriterOptions): string {

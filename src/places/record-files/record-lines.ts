@@ -2,8 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import ndjson from 'ndjson';
 import { z } from 'zod';
 import { FORMAT_VERSION, KINDS } from '../../kinds/kinds.ts';
-import { scanMetricsLine } from '../../kinds/metrics-line.ts';
 import { parseRecord, type WireProblem, type WireRecord } from '../../kinds/wire-record.ts';
+import { scanMetricsLine } from '../../model/metrics-line.ts';
 import { MlferryError } from '../../util/errors.ts';
 import { splitLines } from '../../util/split-lines.ts';
 
@@ -31,31 +31,27 @@ const anyRecord = z.looseObject({ kind: z.string() });
 
 /**
  * The records of a byte stream, each checked by its schema, not yet by what came before it (see record-index.ts).
- * `where` names the stream in errors; with `from` it begins in the middle of one. `counted` points are checked, and only their number is told. Throws CORRUPT, TRUNCATED, and
+ * `where` names the stream in errors; with `from` it begins in the middle of one. Throws CORRUPT, TRUNCATED, and
  * FORMAT for a newer version, naming the line.
  */
 export async function* decodeRecords(
   chunks: AsyncIterable<Uint8Array>,
   where: string,
   from: { number: number; offset: number } = { number: 1, offset: 0 },
-  points: 'read' | 'counted' = 'read',
 ): AsyncGenerator<RecordLine> {
   const parse = lineParser();
   let { number, offset } = from;
   let version = FORMAT_VERSION;
-  for await (const line of splitLines(chunks, where)) {
+  const judge = (line: Uint8Array): WireRecord => {
     const at = `${where}, line ${number}`;
-    const scanned = scanMetricsLine(line, points === 'read');
-    if (scanned !== undefined && number > 1) {
-      yield { record: scanned, line, number, offset };
-      number += 1;
-      offset += line.length;
-      continue;
-    }
     const value = parse(line, at);
     if (number === 1) version = knownVersion(value, where);
     const { record, problem } = parseRecord(value, version);
     if (problem !== undefined) throw new MlferryError('CORRUPT', `${at} ${problemText(value, problem)}`);
+    return record;
+  };
+  for await (const line of splitLines(chunks, where)) {
+    const record = (number > 1 && scanMetricsLine(line)) || judge(line);
     yield { record, line, number, offset };
     number += 1;
     offset += line.length;

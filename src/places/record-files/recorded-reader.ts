@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream';
 import { describeObject, FURTHER_KINDS } from '../../kinds/kinds.ts';
 import { idOf } from '../../kinds/marks.ts';
-import type { MetricsRecord } from '../../kinds/metrics-line.ts';
 import type { WireRecord } from '../../kinds/wire-record.ts';
 import { compareInt64 } from '../../model/int64.ts';
+import type { MetricsRecord } from '../../model/metrics-line.ts';
 import { latestPoints } from '../../model/mlflow/latest-points.ts';
 import type { Experiment, Run } from '../../model/records.ts';
 import { globMatcher, type Selection, selectsExperiment, selectsRun } from '../../model/selection.ts';

@@ -1,5 +1,5 @@
 import { artifactPathProblem } from '../../artifacts/artifact-path.ts';
-import type { MetricsRecord } from '../../kinds/metrics-line.ts';
+import type { MetricsRecord } from '../../model/metrics-line.ts';
 import { type ArtifactRecord, MAX_POINTS } from '../../model/records.ts';
 
 /** A reason why a record cannot follow the run above it; `hostile` when its path could reach out of the run. */

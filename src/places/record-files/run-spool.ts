@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { canonicalLine, type FileRecord, recordProblem, type WireRecord } from '../../kinds/wire-record.ts';
+import { type FileRecord, recordProblem, type WireRecord } from '../../kinds/wire-record.ts';
+import { slicePoints } from '../../model/points.ts';
 import { MAX_POINTS } from '../../model/records.ts';
 import { type ByteSpool, createByteSpool } from '../../util/byte-spool.ts';
 import { asMlferryError, MlferryError } from '../../util/errors.ts';
 import { MAX_LINE_BYTES } from '../../util/split-lines.ts';
 import type { ArtifactEntry, ArtifactOwner, RunReader, WriterOptions } from '../place.ts';
+import { lineOf } from './record-header.ts';
 import { watchRun } from './run-check.ts';
 
 /** Bytes of an artifact that were taken over: their number and sha256 (hex). */
@@ -63,10 +65,9 @@ export async function spoolObject(
     const kind = record.kind === 'object' ? record.of.words.one : record.kind;
     if (problem !== undefined)
       throw refuse(`has a ${kind} that cannot be written: ${problem.path}: ${problem.message}`);
-    const line = `${canonicalLine(record)}\n`;
-    if (line.length > MAX_LINE_BYTES / 3 && Buffer.byteLength(line) > MAX_LINE_BYTES)
-      throw refuse(`has a ${kind} of more than ${MAX_LINE_BYTES} bytes`);
-    if (!options.dryRun) await lines.appendText(line);
+    const line = lineOf(record);
+    if (line.length > MAX_LINE_BYTES) throw refuse(`has a ${kind} of more than ${MAX_LINE_BYTES} bytes`);
+    if (!options.dryRun) await lines.append(line);
   };
   let points = 0;
   let artifacts = 0;
@@ -82,7 +83,7 @@ export async function spoolObject(
           kind: 'metrics' as const,
           run_id,
           key: piece.key,
-          points: piece.points.slice(start, start + MAX_POINTS),
+          points: slicePoints(piece.points, start, start + MAX_POINTS),
         };
         const problem = watch.metrics(record);
         if (problem !== undefined) throw refuse(problem.reason);

@@ -17,10 +17,7 @@ export async function openStreamReader(place: StreamLocation, options: PlaceOpti
   const where = place.path ?? 'The standard input';
   const input = await openInput(sourceOf(place, options), options);
   try {
-    const index = await indexRecords(
-      decodeRecords(input.read(0, input.size), where, undefined, 'counted'),
-      where,
-    );
+    const index = await indexRecords(decodeRecords(input.read(0, input.size), where), where);
     if (!index.vouched) acceptEdited(where, options);
     const { artifactsDir } = options;
     const store = {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { pack } from 'tar-stream';
-import { canonicalLine, fixedRecord } from '../../../src/kinds/wire-record.ts';
+import { FORMAT_VERSION } from '../../../src/kinds/kinds.ts';
+import { canonicalLine, parseRecord } from '../../../src/kinds/wire-record.ts';
 import { indexLine } from '../../../src/places/archive/entry-names.ts';
 import { entryHeader } from '../../../src/places/archive/tar-header.ts';
 import { createTally } from '../../../src/places/record-files/record-tally.ts';
@@ -48,8 +49,8 @@ export function endLineOf(lines: readonly Buffer[]): Buffer {
   const tally = createTally();
   for (const line of lines) {
     tally.lines(line);
-    const record = fixedRecord.safeParse(parsed(line));
-    if (record.success) tally.record(record.data);
+    const { record } = parseRecord(parsed(line), FORMAT_VERSION);
+    if (record !== undefined) tally.record(record);
   }
   return Buffer.from(`${canonicalLine(tally.end())}\n`);
 }

@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { pointsOf } from '../../../src/model/points.ts';
 import { ALL_ACTIVE } from '../../../src/model/selection.ts';
 import { openReader, openWriter } from '../../../src/places/open.ts';
 import type { RunReader } from '../../../src/places/place.ts';
@@ -32,7 +33,7 @@ async function source(): Promise<RunReader> {
           1.7e12 + i + j,
           Math.sin(i + j),
         ]);
-        yield { key: 'loss', points: piece };
+        yield { key: 'loss', points: pointsOf(piece) };
       }
     },
     artifacts: async function* () {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pointsOf } from '../../../src/model/points.ts';
 import { openArchiveReader } from '../../../src/places/archive/reader.ts';
 import { openArchiveWriter } from '../../../src/places/archive/writer.ts';
 import { anyWorkspace } from '../arbitraries.ts';
@@ -153,7 +154,7 @@ describe('archive', () => {
         {
           run: of.run,
           metrics: async function* () {
-            yield { key: 'm', points: [[0, 0, 0]] };
+            yield { key: 'm', points: pointsOf([[0, 0, 0]]) };
             if (fail) throw new Error('the source broke');
           },
           artifacts: async function* () {},

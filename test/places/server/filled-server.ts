@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Failure, Loss } from '../../../src/model/findings.ts';
+import { listPoints } from '../../../src/model/points.ts';
 import type { Experiment, Point, Run } from '../../../src/model/records.ts';
 import type { Selection } from '../../../src/model/selection.ts';
 import type { Reader, RunReader } from '../../../src/places/place.ts';
@@ -55,7 +56,7 @@ export async function readAll(
     for (const source of sources) {
       const points = new Map<string, Point[]>();
       for await (const piece of source.metrics())
-        points.set(piece.key, [...(points.get(piece.key) ?? []), ...piece.points]);
+        points.set(piece.key, [...(points.get(piece.key) ?? []), ...listPoints(piece.points)]);
       const files: Array<[string, number | undefined, string]> = [];
       for await (const artifact of source.artifacts()) {
         const body = await source.open(artifact);

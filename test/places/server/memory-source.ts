@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { runDigest } from '../../../src/model/canonical.ts';
 import type { Failure, Loss } from '../../../src/model/findings.ts';
+import { pointsOf } from '../../../src/model/points.ts';
 import type { Experiment, Point, Run } from '../../../src/model/records.ts';
 import type { RunReader, RunTarget, TargetExperiment, WriterOptions } from '../../../src/places/place.ts';
 import { RECORD_TRAITS } from '../../../src/places/record-files/traits.ts';
@@ -41,7 +42,8 @@ export function memoryRun({ run, metrics = [], artifacts = [], sizes = true }: M
     run: record,
     async *metrics() {
       for (const [key, points] of metrics) {
-        for (let at = 0; at < points.length; at += 1000) yield { key, points: points.slice(at, at + 1000) };
+        for (let at = 0; at < points.length; at += 1000)
+          yield { key, points: pointsOf(points.slice(at, at + 1000)) };
       }
     },
     async *artifacts() {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { listPoints } from '../../../src/model/points.ts';
 import type { Point } from '../../../src/model/records.ts';
 import { ALL_ACTIVE } from '../../../src/model/selection.ts';
 import type { Reader, RunReader } from '../../../src/places/place.ts';
@@ -52,7 +53,7 @@ async function metricsOf(run: RunReader): Promise<ReadonlyMap<string, Point[]>> 
     expect(points.length).toBeLessThanOrEqual(1000);
     expect(key >= last).toBe(true);
     last = key;
-    found.set(key, [...(found.get(key) ?? []), ...points]);
+    found.set(key, [...(found.get(key) ?? []), ...listPoints(points)]);
   }
   return found;
 }

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { listPoints, pointsOf } from '../../../src/model/points.ts';
 import type { Point } from '../../../src/model/records.ts';
 import { createPointStore, type PointSequence } from '../../../src/places/server/read/point-store.ts';
 import { placeOptions } from './place-options.ts';
@@ -11,7 +12,7 @@ async function all(sequence: PointSequence): Promise<Point[]> {
   const points: Point[] = [];
   for await (const piece of sequence.pieces()) {
     expect(piece.length).toBeLessThanOrEqual(1000);
-    points.push(...piece);
+    points.push(...listPoints(piece));
   }
   return points;
 }
@@ -24,7 +25,8 @@ describe('createPointStore', () => {
     const sequences = [0, 1, 2].map((n) => ({ n, sequence: store.sequence([n * 100_000 + 7, 0, 0]) }));
     await Promise.all(
       sequences.map(async ({ n, sequence }) => {
-        for (let part = 0; part < 4; part++) await sequence.append(series(n * 100_000 + part * 2500, 2500));
+        for (let part = 0; part < 4; part++)
+          await sequence.append(pointsOf(series(n * 100_000 + part * 2500, 2500)));
       }),
     );
     expect(budget.free).toBe(0);
@@ -44,10 +46,10 @@ describe('createPointStore', () => {
     const budget = { free: 100 };
     const store = createPointStore(options.tempDir, budget);
     const sequence = store.sequence([12, 1_700_000_000_002, 2 / 7]);
-    await sequence.append(series(0, 10));
+    await sequence.append(pointsOf(series(0, 10)));
     expect(sequence.hasLatest).toBe(false);
     const mark = sequence.mark();
-    await sequence.append(series(10, 10));
+    await sequence.append(pointsOf(series(10, 10)));
     expect(sequence.hasLatest).toBe(true);
     sequence.cutBack(mark);
     expect(await all(sequence)).toEqual(series(0, 10));

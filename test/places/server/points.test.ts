@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { fromServerJson } from '../../../src/model/json.ts';
+import { fromDouble } from '../../../src/model/metric-value.ts';
+import { listPoints, pointsOf } from '../../../src/model/points.ts';
 import type { Point } from '../../../src/model/records.ts';
-import { compareByTime, isSamePoint, parseMetric } from '../../../src/places/server/read/points.ts';
+import {
+  includesPoint,
+  isSamePoint,
+  parseMetric,
+  sortedByTime,
+} from '../../../src/places/server/read/points.ts';
 
 describe('parseMetric', () => {
   it.each<[string, Point]>([
@@ -11,7 +18,8 @@ describe('parseMetric', () => {
     ['{"value": 9007199254740993}', [0, 0, 9_007_199_254_740_992]],
     ['{"value": 1e308}', [0, 0, 1e308]],
   ])('%s', (text, point) => {
-    expect(parseMetric(fromServerJson(text)).point).toEqual(point);
+    const { step, timestamp, value } = parseMetric(fromServerJson(text));
+    expect([step, timestamp, fromDouble(value)]).toEqual(point);
   });
 
   it.each([
@@ -26,7 +34,7 @@ describe('parseMetric', () => {
   });
 });
 
-describe('compareByTime', () => {
+describe('sortedByTime', () => {
   it('orders by timestamp, step, value, with NaN as 0', () => {
     const ordered: Point[] = [
       [5, -1, 0],
@@ -39,14 +47,38 @@ describe('compareByTime', () => {
       ['9223372036854775807', 0, 0],
       [0, 1, 0],
     ];
-    expect(ordered.toReversed().sort(compareByTime)).toEqual(ordered);
+    expect(listPoints(sortedByTime(pointsOf(ordered.toReversed())))).toEqual(ordered);
   });
 });
 
 describe('isSamePoint', () => {
   it('takes 0 and -0 for the same, NaN too', () => {
-    expect(isSamePoint([1, 2, 0], [1, 2, -0])).toBe(true);
-    expect(isSamePoint([1, 2, 'NaN'], [1, 2, 'NaN'])).toBe(true);
-    expect(isSamePoint([1, 2, 0], [1, 2, 'NaN'])).toBe(false);
+    for (const [a, b, same] of [
+      [0, -0, true],
+      ['NaN', 'NaN', true],
+      [0, 'NaN', false],
+      ['Infinity', '-Infinity', false],
+      ['Infinity', 'Infinity', true],
+    ] as const) {
+      expect(isSamePoint([1, 2, a], [1, 2, b])).toBe(same);
+      expect(
+        includesPoint(
+          pointsOf([
+            [0, 2, b],
+            [1, 2, b],
+          ]),
+          [1, 2, a],
+        ),
+      ).toBe(same);
+      expect(
+        includesPoint(
+          pointsOf([
+            [0, 2, b],
+            [1, 3, b],
+          ]),
+          [1, 2, a],
+        ),
+      ).toBe(false);
+    }
   });
 });

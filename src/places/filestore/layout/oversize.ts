@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { toJson } from '../../../model/json.ts';
-import type { PointList } from '../../../model/point-columns.ts';
+import type { Points } from '../../../model/points.ts';
+import { pointsToJson } from '../../../model/points-json.ts';
 import type { DatasetInput } from '../../../model/records.ts';
 
 /**
@@ -12,7 +13,7 @@ export interface OversizeFile {
   name(field: 'run_name' | 'user_id', value: string): void;
   value(kind: 'params' | 'tags', key: string, value: string): void;
   input(input: DatasetInput): void;
-  points(key: string, points: PointList): Promise<void>;
+  points(key: string, points: Points): Promise<void>;
   /** Completes the file; its size in bytes. */
   close(): Promise<number>;
   /** Closes the file when an error left it open. */
@@ -53,7 +54,7 @@ export function createOversizeFile(path: string | undefined): OversizeFile {
       const start = metric === undefined ? '{"metrics":{' : metric === key ? ',' : '],';
       const head = metric === key ? '' : `${toJson(key)}:[`;
       metric = key;
-      await write(start + head + [...points].map(toJson).join(','));
+      await write(start + head + Buffer.from(pointsToJson(points)).toString('latin1', 1).slice(0, -1));
     },
     async close() {
       const rest = {

@@ -2,31 +2,33 @@ import { closeSync, fstatSync, fsync, ftruncateSync, mkdirSync, openSync, writeF
 import { open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import type { PointList } from '../../../model/point-columns.ts';
-import type { Point } from '../../../model/records.ts';
-
+import type { Int64 } from '../../../model/int64.ts';
+import { buildPoints, filterPoints, type Points, slicePoints } from '../../../model/points.ts';
 import { isAbsent } from '../../../util/errors.ts';
-import { formatMetricLine, formatMetricLines, readMetricFile } from '../layout/metric-file.ts';
+import { readMetricFile } from '../layout/metric-file.ts';
+import { formatMetricLines, type MetricChunk } from '../layout/metric-lines.ts';
 
 /** Appends points to metric files, of which one is open at a time. */
 export interface MetricWriter {
-  append(key: string, points: PointList): Promise<void>;
+  append(key: string, points: Points): Promise<void>;
   close(): Promise<void>;
 }
 
-const BUFFER_CHARS = 64 * 1024;
+const BUFFER_BYTES = 256 * 1024;
+
 const sync = promisify(fsync);
 
 /** A writer of the metric files below `directory`. */
 export function createMetricWriter(directory: string): MetricWriter {
   let current: { key: string; file: number; start: number } | undefined;
   const made = new Set<string>();
-  let text = '';
+  let waiting: Buffer[] = [];
+  let waitingBytes = 0;
 
   const flush = () => {
-    if (current === undefined || text === '') return;
+    if (current === undefined || waitingBytes === 0) return;
     try {
-      writeFileSync(current.file, text);
+      writeFileSync(current.file, Buffer.concat(waiting));
     } catch (error) {
       // A torn line would make the whole run unreadable for MLflow.
       try {
@@ -36,7 +38,8 @@ export function createMetricWriter(directory: string): MetricWriter {
       }
       throw error;
     } finally {
-      text = '';
+      waiting = [];
+      waitingBytes = 0;
     }
   };
   const close = async () => {
@@ -61,8 +64,10 @@ export function createMetricWriter(directory: string): MetricWriter {
         const file = openSync(path, 'a');
         current = { key, file, start: fstatSync(file).size };
       }
-      text += formatMetricLines(points);
-      if (text.length >= BUFFER_CHARS) flush();
+      const lines = formatMetricLines(points);
+      waiting.push(lines);
+      waitingBytes += lines.length;
+      if (waitingBytes >= BUFFER_BYTES) flush();
     },
     close,
   };
@@ -74,13 +79,9 @@ export function createMetricWriter(directory: string): MetricWriter {
  */
 export interface KnownPoints {
   /** Those of the next points of the source that are not in the file. */
-  missing(points: PointList): Promise<Point[]>;
+  missing(points: Points): Promise<Points>;
   close(): Promise<void>;
 }
-
-const textOf = (point: Point) => formatMetricLine(point);
-
-const same = (a: Point, b: Point) => a[0] === b[0] && a[1] === b[1] && Object.is(a[2], b[2]);
 
 /**
  * Compares a series with the file of its copy. As long as both run alike nothing is kept in memory; from the first
@@ -88,25 +89,25 @@ const same = (a: Point, b: Point) => a[0] === b[0] && a[1] === b[1] && Object.is
  */
 export function createKnownPoints(path: string): KnownPoints {
   const file = readMetricFile(path, 'drop');
-  let chunk: readonly Point[] = [];
+  let chunk: Points = buildPoints();
   let next = 0;
   let ended = false;
   let rest: Map<string, number> | undefined;
 
-  const pull = async (): Promise<Point | undefined> => {
+  /** Whether there is a next point in the file. */
+  const pull = async (): Promise<boolean> => {
     while (next >= chunk.length && !ended) {
-      const result = await nextChunk(file);
-      if (result === undefined) ended = true;
-      chunk = result === undefined ? [] : [...result];
+      const found = await nextChunk(file);
+      ended = found === undefined;
+      chunk = found ?? buildPoints();
       next = 0;
     }
-    return chunk[next];
+    return next < chunk.length;
   };
   const countRest = async () => {
     const counts = new Map<string, number>();
-    for (let point = await pull(); point !== undefined; point = await pull()) {
-      next += 1;
-      const text = textOf(point);
+    for (; await pull(); next += 1) {
+      const text = textOf(chunk.steps[next], chunk.timestamps[next], chunk.values[next]);
       counts.set(text, (counts.get(text) ?? 0) + 1);
     }
     return counts;
@@ -114,22 +115,22 @@ export function createKnownPoints(path: string): KnownPoints {
 
   return {
     async missing(points) {
-      const missing: Point[] = [];
-      for (const point of points) {
-        if (rest === undefined) {
-          const known = next < chunk.length ? chunk[next] : await pull();
-          if (known !== undefined && same(known, point)) {
-            next += 1;
-            continue;
-          }
-          rest = await countRest();
-        }
-        const text = textOf(point);
-        const count = rest.get(text) ?? 0;
-        if (count === 0) missing.push(point);
-        else rest.set(text, count - 1);
+      let alike = 0;
+      while (rest === undefined && alike < points.length) {
+        const known = next < chunk.length || (await pull());
+        if (known && same(points, alike, chunk, next)) {
+          next += 1;
+          alike += 1;
+        } else rest = await countRest();
       }
-      return missing;
+      const counts = rest;
+      if (counts === undefined) return buildPoints();
+      return filterPoints(slicePoints(points, alike, points.length), (step, timestamp, value) => {
+        const text = textOf(step, timestamp, value);
+        const count = counts.get(text) ?? 0;
+        if (count > 0) counts.set(text, count - 1);
+        return count === 0;
+      });
     },
     async close() {
       await file.return(undefined);
@@ -137,7 +138,14 @@ export function createKnownPoints(path: string): KnownPoints {
   };
 }
 
-async function nextChunk(file: AsyncGenerator<{ points: PointList }>): Promise<PointList | undefined> {
+/** One text for each point as it stands in a file. */
+const textOf = (step: Int64 | undefined, timestamp: Int64 | undefined, value: number | undefined) =>
+  `${timestamp} ${Object.is(value, -0) ? '-0' : value} ${step}`;
+
+const same = (a: Points, x: number, b: Points, y: number) =>
+  a.steps[x] === b.steps[y] && a.timestamps[x] === b.timestamps[y] && Object.is(a.values[x], b.values[y]);
+
+async function nextChunk(file: AsyncGenerator<MetricChunk>): Promise<Points | undefined> {
   try {
     const result = await file.next();
     return result.done === true ? undefined : result.value.points;

@@ -1,4 +1,5 @@
-import type { Point, Run } from '../../../model/records.ts';
+import { buildPoints, forEachPoint, type Points, type PointsBuilder } from '../../../model/points.ts';
+import type { Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { type ErrorCode, MlferryError } from '../../../util/errors.ts';
 import { bytesOf } from '../connect/body.ts';
@@ -8,7 +9,7 @@ import { routes } from '../connect/routes.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { PAGE_POINTS, readHistory } from './history.ts';
 import type { PointSequence, PointStore } from './point-store.ts';
-import { compareByTime, parseMetric } from './points.ts';
+import { parseMetric, sortedByTime } from './points.ts';
 import { splitJsonList } from './split-json.ts';
 
 /** Histories of one key, by run. */
@@ -49,16 +50,20 @@ export function createBulkHistory(client: TrackingClient): BulkHistory {
   let maxRuns = MAX_RUNS;
   let maxUrl = isAtLeast(client.server, '3.5') ? LONG_URL : SHORT_URL;
 
-  async function ask(key: string, runs: readonly Run[]): Promise<Array<[run_id: string, points: Point[]]>> {
+  async function ask(
+    key: string,
+    runs: readonly Run[],
+  ): Promise<Array<[run_id: string, points: PointsBuilder]>> {
     const query = { metric_key: key, max_results: PAGE_POINTS, run_id: runs.map(({ run_id }) => run_id) };
     return client.stream(routes.bulkHistory, query, async (body) => {
-      const blocks: Array<[run_id: string, points: Point[]]> = [];
+      const blocks: Array<[run_id: string, points: PointsBuilder]> = [];
       await splitJsonList(bytesOf(body), async (items) => {
         for (const item of items) {
-          const { run_id = '', point } = parseMetric(item);
-          const block = blocks.at(-1);
-          if (block?.[0] === run_id) block[1].push(point);
-          else blocks.push([run_id, [point]]);
+          const { run_id = '', step, timestamp, value } = parseMetric(item);
+          const last = blocks.at(-1);
+          const block = last?.[0] === run_id ? last[1] : buildPoints();
+          if (block !== last?.[1]) blocks.push([run_id, block]);
+          block.push(step, timestamp, value);
         }
       });
       return blocks;
@@ -106,9 +111,9 @@ export function createBulkHistory(client: TrackingClient): BulkHistory {
           throw new MlferryError('BUG', `Run ${run.run_id} has no metric ${JSON.stringify(key)}`);
         return store.sequence(latest);
       };
-      const keep = async (run: Run, points: Point[]) => {
+      const keep = async (run: Run, points: Points) => {
         const sequence = start(run);
-        await sequence.append(points.sort(compareByTime));
+        await sequence.append(sortedByTime(points));
         usual.set(run.run_id, Math.max(points.length, usual.get(run.run_id) ?? 0));
         histories.set(run.run_id, sequence);
       };
@@ -135,7 +140,7 @@ export function createBulkHistory(client: TrackingClient): BulkHistory {
           waiting = waiting.slice(1);
           continue;
         }
-        let blocks: Array<[run_id: string, points: Point[]]>;
+        let blocks: Array<[run_id: string, points: PointsBuilder]>;
         try {
           blocks = await ask(key, batch);
         } catch (error) {
@@ -171,15 +176,19 @@ export function createBulkHistory(client: TrackingClient): BulkHistory {
  * The runs of an answer whose points are all there: every run when the answer is not full; else those before the last
  * one, provided that the answer really goes run by run in ascending order.
  */
-function wholeBlocks(blocks: ReadonlyArray<[run_id: string, points: Point[]]>): ReadonlyMap<string, Point[]> {
+function wholeBlocks(
+  blocks: ReadonlyArray<[run_id: string, points: PointsBuilder]>,
+): ReadonlyMap<string, Points> {
   const total = blocks.reduce((sum, [, points]) => sum + points.length, 0);
-  const byRun = new Map<string, Point[]>();
+  const byRun = new Map<string, PointsBuilder>();
   let ordered = true;
   let before = '';
   for (const [run_id, points] of blocks) {
     if (run_id <= before) ordered = false;
     before = run_id;
-    byRun.set(run_id, [...(byRun.get(run_id) ?? []), ...points]);
+    const known = byRun.get(run_id);
+    if (known === undefined) byRun.set(run_id, buildPoints(points));
+    else forEachPoint(points, known.push);
   }
   if (total < PAGE_POINTS) return byRun;
   if (!ordered) return new Map();

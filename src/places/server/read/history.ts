@@ -1,11 +1,17 @@
 import { z } from 'zod';
-import type { Point } from '../../../model/records.ts';
+import {
+  buildPoints,
+  forEachPoint,
+  type Points,
+  type PointsBuilder,
+  slicePoints,
+} from '../../../model/points.ts';
 import { bytesOf } from '../connect/body.ts';
 import { pageTokens } from '../connect/page-tokens.ts';
 import { routes } from '../connect/routes.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import type { PointSequence } from './point-store.ts';
-import { compareByTime, parseMetric } from './points.ts';
+import { parseMetric, sortedByTime } from './points.ts';
 import { splitJsonList } from './split-json.ts';
 
 /** Points asked for in one request: what MLflow's own client sends, and the most that get-history-bulk answers. */
@@ -26,10 +32,10 @@ export async function readHistory(
   sequence: Pick<PointSequence, 'append' | 'mark' | 'cutBack'>,
 ): Promise<void> {
   /** The first points, until it is known whether there are few enough to sort. */
-  let head: Point[] | undefined = [];
-  const add = async (points: Point[]) => {
+  let head: PointsBuilder | undefined = buildPoints();
+  const add = async (points: Points) => {
     if (head !== undefined && head.length + points.length <= PAGE_POINTS) {
-      for (const point of points) head.push(point);
+      forEachPoint(points, head.push);
       return;
     }
     if (head !== undefined) await sequence.append(head);
@@ -40,18 +46,23 @@ export async function readHistory(
   let page_token: string | undefined;
   do {
     let news = false;
-    const before = { head: head === undefined ? undefined : [...head], mark: sequence.mark() };
+    const before = { head, length: head?.length ?? 0, mark: sequence.mark() };
     const query = { run_id, metric_key, max_results: PAGE_POINTS, page_token };
     page_token = await client.stream(routes.history, query, async (body) => {
-      head = before.head === undefined ? undefined : [...before.head];
+      head = before.head && buildPoints(slicePoints(before.head, 0, before.length));
       sequence.cutBack(before.mark);
       const rest = await splitJsonList(bytesOf(body), (items) => {
         news ||= items.length > 0;
-        return add(items.map((item) => parseMetric(item).point));
+        const points = buildPoints();
+        for (const item of items) {
+          const { step, timestamp, value } = parseMetric(item);
+          points.push(step, timestamp, value);
+        }
+        return add(points);
       });
       return frame.parse(rest).next_page_token || undefined;
     });
     page_token = follow(page_token, news);
   } while (page_token !== undefined);
-  if (head !== undefined) await sequence.append(head.sort(compareByTime));
+  if (head !== undefined) await sequence.append(sortedByTime(head));
 }

@@ -1,10 +1,11 @@
 import pLimit from 'p-limit';
-import { toJson } from '../../../model/json.ts';
+import { type Points, pointsOf, slicePoints } from '../../../model/points.ts';
+import { pointsToJson, scanPoints } from '../../../model/points-json.ts';
 import { MAX_POINTS, metrics, type Point } from '../../../model/records.ts';
 import { createByteSpool } from '../../../util/byte-spool.ts';
-import { isSamePoint } from './points.ts';
+import { includesPoint } from './points.ts';
 
-/** Points that may be held in memory; shared by the stores of one reader. About 80 bytes each. */
+/** Points that may be held in memory; shared by the stores of one reader. About 40 bytes each. */
 export interface PointBudget {
   free: number;
 }
@@ -15,13 +16,13 @@ export interface PointSequence {
   readonly count: number;
   /** Whether the point that the run showed as the latest is among them: a history without it is not whole. */
   readonly hasLatest: boolean;
-  append(points: readonly Point[]): Promise<void>;
+  append(points: Points): Promise<void>;
   /** Forgets all points after the first `count`; used when an answer broke off and is asked for again. */
   cutBack(mark: number): void;
   /** How many pieces there are now, for {@link cutBack}. */
   mark(): number;
   /** The points in pieces of at most 1000. */
-  pieces(): AsyncGenerator<readonly Point[]>;
+  pieces(): AsyncGenerator<Points>;
   /** Gives the memory back; the sequence is empty then. */
   drop(): void;
 }
@@ -35,7 +36,7 @@ export interface PointStore {
 }
 
 type Piece =
-  | { readonly points: readonly Point[] }
+  | { readonly points: Points }
   | { readonly count: number; readonly start: number; readonly end: number };
 
 const pointList = metrics.shape.points;
@@ -47,8 +48,8 @@ export function createPointStore(tempDir: string, budget: PointBudget): PointSto
   const alone = pLimit(1);
   const sequences = new Set<PointSequence>();
 
-  async function spooled(points: readonly Point[]): Promise<Piece> {
-    const bytes = Buffer.from(toJson(points));
+  async function spooled(points: Points): Promise<Piece> {
+    const bytes = Buffer.from(pointsToJson(points));
     return alone(async () => {
       const start = spool.length();
       await spool.append(bytes);
@@ -56,14 +57,17 @@ export function createPointStore(tempDir: string, budget: PointBudget): PointSto
     });
   }
 
-  async function load({ start, end }: { start: number; end: number }): Promise<readonly Point[]> {
-    const text = await alone(async () => {
+  async function load({ start, end }: { start: number; end: number }): Promise<Points> {
+    const bytes = await alone(async () => {
       const chunks: Uint8Array[] = [];
       // The spool's bytes are valid only until more is appended, hence the copies.
       for await (const chunk of spool.read(start, end)) chunks.push(Uint8Array.from(chunk));
-      return Buffer.concat(chunks).toString('utf8');
+      return Buffer.concat(chunks);
     });
-    return pointList.parse(JSON.parse(text));
+    return (
+      scanPoints(bytes, 0, MAX_POINTS)?.points ??
+      pointsOf(pointList.parse(JSON.parse(bytes.toString('utf8'))))
+    );
   }
 
   function sequence(latest: Point): PointSequence {
@@ -82,9 +86,9 @@ export function createPointStore(tempDir: string, budget: PointBudget): PointSto
         return hasLatest;
       },
       append: async (points) => {
-        hasLatest ||= points.some((point) => isSamePoint(point, latest));
+        hasLatest ||= includesPoint(points, latest);
         for (let from = 0; from < points.length; from += MAX_POINTS) {
-          const part = points.slice(from, from + MAX_POINTS);
+          const part = slicePoints(points, from, from + MAX_POINTS);
           const inMemory = budget.free >= part.length;
           if (inMemory) budget.free -= part.length;
           pieces.push(inMemory ? { points: part } : await spooled(part));

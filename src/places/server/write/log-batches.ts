@@ -1,5 +1,6 @@
 import type { Int64 } from '../../../model/int64.ts';
 import type { MetricValue } from '../../../model/metric-value.ts';
+import { listPoints } from '../../../model/points.ts';
 import type { StringMap } from '../../../model/string-map.ts';
 import type { MetricPoints } from '../../place.ts';
 
@@ -96,7 +97,7 @@ export async function* logBatches(
 
   for await (const { key, points: piece } of points) {
     const bytes = Buffer.byteLength(key) + METRIC_BYTES;
-    for (const [step, timestamp, value] of piece) {
+    for (const [step, timestamp, value] of listPoints(piece)) {
       while (
         size() >= limits.total ||
         batch.metrics.length >= limits.metrics ||

@@ -1,6 +1,7 @@
 import { DIGEST_TAG } from '../../../model/canonical.ts';
+import { toDouble } from '../../../model/metric-value.ts';
 import type { PointSet } from '../../../model/point-set.ts';
-import type { Point, Run } from '../../../model/records.ts';
+import type { Run } from '../../../model/records.ts';
 import { ownValue, type StringMap } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { pause, retryDelay } from '../../../util/retry.ts';
@@ -135,8 +136,7 @@ async function missing(
   const rest: Metric[] = [];
   for (const [key, own] of Map.groupBy(metrics, ({ key }) => key)) {
     const there = await context.pointsOf(run_id, key);
-    const point = ({ step, timestamp, value }: Metric): Point => [step, timestamp, value];
-    rest.push(...own.filter((metric) => !there.has(point(metric))));
+    rest.push(...own.filter(({ step, timestamp, value }) => !there.has(step, timestamp, toDouble(value))));
   }
   return rest;
 }

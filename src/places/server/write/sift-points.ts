@@ -1,8 +1,9 @@
 import { compareInt64 } from '../../../model/int64.ts';
 import { fromDouble, toDouble } from '../../../model/metric-value.ts';
-import { compareLatest } from '../../../model/mlflow/latest-points.ts';
+import { latestOf } from '../../../model/mlflow/latest-points.ts';
 import { isKeyAllowed, type TargetLimits } from '../../../model/mlflow/limits.ts';
 import { comparable, createPointSet, type PointSet } from '../../../model/point-set.ts';
+import { buildPoints, filterPoints, type Points, pointAt } from '../../../model/points.ts';
 import type { Point } from '../../../model/records.ts';
 import type { MetricPoints } from '../../place.ts';
 
@@ -83,14 +84,17 @@ export async function* siftPoints(
       await sieve.spill(piece);
       continue;
     }
-    const wanted: Point[] = [];
-    const refused: Point[] = [];
-    for (const point of piece.points) {
-      if (compareInt64(point[1], 0) < 0) refused.push(point);
-      else if (present !== undefined && !present.add(point)) continue;
-      else if (sent !== undefined && !sent.add(point)) tally.duplicates++;
-      else wanted.push(point);
-    }
+    const refused = buildPoints();
+    const wanted = filterPoints(piece.points, (step, timestamp, value) => {
+      if (compareInt64(timestamp, 0) < 0) {
+        refused.push(step, timestamp, value);
+        return false;
+      }
+      if (present !== undefined) return present.add(step, timestamp, value);
+      const isNew = sent === undefined || sent.add(step, timestamp, value);
+      if (!isNew) tally.duplicates++;
+      return isNew;
+    });
     if (refused.length > 0) {
       tally.negativeTimestamps += refused.length;
       await sieve.spill({ key, points: refused });
@@ -101,19 +105,17 @@ export async function* siftPoints(
   }
 }
 
-function count(key: string, points: readonly Point[], tally: PointTally): void {
-  let latest = tally.latest.get(key);
-  for (const point of points) {
-    const value = point[2];
-    if (value === 'Infinity' || value === '-Infinity') {
+function count(key: string, points: Points, tally: PointTally): void {
+  for (const [index, value] of points.values.entries()) {
+    if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) {
       tally.infinities++;
-      tally.infinity ??= { key, point };
+      tally.infinity ??= { key, point: pointAt(points, index) };
     } else if (Object.is(value, -0)) {
       tally.negativeZeros++;
-      tally.negativeZero ??= { key, point };
+      tally.negativeZero ??= { key, point: pointAt(points, index) };
     }
-    if (latest === undefined || compareLatest(point, latest) > 0) latest = point;
   }
+  const latest = latestOf(points, tally.latest.get(key));
   if (latest !== undefined) tally.latest.set(key, latest);
 }
 

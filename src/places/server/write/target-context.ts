@@ -3,9 +3,10 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import { openArtifactSink } from '../../../artifacts/open-sink.ts';
 import type { ArtifactSink } from '../../../artifacts/sink.ts';
 import type { Findings } from '../../../model/findings.ts';
+import { toDouble } from '../../../model/metric-value.ts';
 import { limitsOf, type TargetLimits, withColumns } from '../../../model/mlflow/limits.ts';
 import { createPointSet, type PointSet } from '../../../model/point-set.ts';
-import type { Point } from '../../../model/records.ts';
+import { forEachPoint } from '../../../model/points.ts';
 import type { WriterOptions } from '../../place.ts';
 import { artifactProxy } from '../connect/artifact-proxy.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
@@ -55,9 +56,13 @@ export function targetContext(client: TrackingClient, options: WriterOptions): T
   const localRoots = new Map<string, Promise<boolean>>();
   let limits = limitsOf(client.server.version);
 
-  async function eachPoint(run_id: string, key: string, use: (point: Point) => void): Promise<void> {
+  async function eachPoint(
+    run_id: string,
+    key: string,
+    use: Parameters<typeof forEachPoint>[1],
+  ): Promise<void> {
     await readHistory(client, run_id, key, {
-      append: async (points) => points.forEach(use),
+      append: async (points) => forEachPoint(points, use),
       // A page that comes twice changes nothing here.
       mark: () => 0,
       cutBack: () => undefined,
@@ -66,8 +71,8 @@ export function targetContext(client: TrackingClient, options: WriterOptions): T
 
   async function readsBack(run_id: string, { key, point }: KeyPoint): Promise<boolean> {
     let found = false;
-    await eachPoint(run_id, key, ([step, timestamp, value]) => {
-      found ||= step === point[0] && timestamp === point[1] && Object.is(value, point[2]);
+    await eachPoint(run_id, key, (step, timestamp, value) => {
+      found ||= step === point[0] && timestamp === point[1] && Object.is(value, toDouble(point[2]));
     });
     return found;
   }
@@ -104,7 +109,7 @@ export function targetContext(client: TrackingClient, options: WriterOptions): T
     },
     async pointsOf(run_id, key) {
       const points = createPointSet();
-      await eachPoint(run_id, key, (point) => points.add(point));
+      await eachPoint(run_id, key, points.add);
       return points;
     },
     async keeps(kind, run_id, sample) {
