@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { DIGEST_TAG, ORIGIN_PARENT_TAG, ORIGIN_TAG } from '../../../model/canonical.ts';
 import { fitRun, type RunLoss } from '../../../model/fit-run.ts';
 import { toJson } from '../../../model/json.ts';
+import { metricsLine } from '../../../model/metrics-line.ts';
 import { isKeyAllowed } from '../../../model/mlflow/limits.ts';
 import { goesOn } from '../../../model/mlflow/statuses.ts';
 import { PARENT_TAG } from '../../../model/mlflow/tags.ts';
@@ -134,9 +135,7 @@ export async function writeRun(
         points: complete ? nothing() : source.metrics(),
         beforeChange,
         spill: (piece) =>
-          refused.append(
-            Buffer.from(`${toJson({ kind: 'metrics', run_id: source.run.run_id, ...piece })}\n`),
-          ),
+          refused.append(metricsLine({ kind: 'metrics', run_id: source.run.run_id, ...piece })),
         async beforeLast() {
           if (refused.length() === 0) return;
           await ownFile(REFUSED_METRICS_FILE, refused.length(), () =>
