@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto';
 import type { Parts } from '../job/parts.ts';
+import { withLinks } from '../kinds/model-links.ts';
 import type { Run } from '../model/records.ts';
 import type { RunReader } from '../places/place.ts';
 
-/** A source run reduced to the parts that are carried; `onRead` hears of points and bytes as they flow. */
-export function carriedRun(
+/** A source run with all its links to models, reduced to the parts that are carried; `onRead` hears of points and bytes as they flow. */
+export async function carriedRun(
   source: RunReader,
   parts: Parts,
   onRead: (points: number, bytes: number) => void,
-): RunReader {
-  const run: Run = parts.metrics ? source.run : { ...source.run, latest_metrics: {} };
+): Promise<RunReader> {
+  const links = await source.modelLinks?.();
+  const whole = links === undefined ? source.run : withLinks(source.run, links);
+  const run: Run = parts.metrics ? whole : { ...whole, latest_metrics: {} };
   return {
     run,
     async *metrics() {

@@ -1,11 +1,14 @@
 import { isChosen } from '../kinds/is-chosen.ts';
-import type { ObjectKind } from '../kinds/kind.ts';
+import type { ObjectKind, ObjectRecord } from '../kinds/kind.ts';
 import { FURTHER_KINDS } from '../kinds/kinds.ts';
-import { idOf, nameOf } from '../kinds/marks.ts';
-import { allReferencesOf, remapObject } from '../kinds/remap-object.ts';
+import { idOf, nameOf, parentIdOf } from '../kinds/marks.ts';
+import { remapModelFiles } from '../kinds/model-files.ts';
+import { objectDigest } from '../kinds/object-digest.ts';
+import { allReferencesOf, boundTo, remapObject } from '../kinds/remap-object.ts';
 import type { ObjectReader } from '../places/place.ts';
 import { MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
+import { partDigest } from './carried-run.ts';
 import type { Pass } from './pass.ts';
 
 /**
@@ -17,11 +20,28 @@ export async function copyObjects(pass: Pass): Promise<void> {
   for (const of of FURTHER_KINDS) {
     const source = pass.reader.objects?.get(of.kind);
     if (source === undefined) continue;
-    const scope = { selection: pass.options.selection, experiments: pass.experiments };
+    const scope = {
+      selection: pass.options.selection,
+      experiments: pass.experiments,
+      isChosen: (kind: string, id: string) => isSeen(pass, kind, id),
+      isHeld: (kind: string, id: string) => pass.ids.of(kind).has(id),
+    };
     try {
-      await mapConcurrent(chosen(pass, source.read(scope)), pass.options.concurrency, (object) =>
-        copyObject(pass, object),
-      );
+      // What names another object of its kind goes after those, which are there by then.
+      const postponed: ObjectReader[] = [];
+      const { concurrency } = pass.options;
+      /** The last object of each parent, where those of one go one after another. */
+      const last = new Map<string, Promise<void>>();
+      await mapConcurrent(chosen(pass, source.read(scope)), concurrency, async (object) => {
+        const parent = of.ordered === true ? parentIdOf(of, object.record) : undefined;
+        if (parent !== undefined) {
+          const done = (last.get(parent) ?? Promise.resolve()).then(() => copyObject(pass, object));
+          last.set(parent, done);
+          await done;
+        } else if (namesOwnKind(pass, object)) postponed.push(object);
+        else await copyObject(pass, object);
+      });
+      await mapConcurrent(postponed, concurrency, (object) => copyObject(pass, object));
     } catch (error) {
       pass.kindFailed(of, error);
     }
@@ -29,17 +49,31 @@ export async function copyObjects(pass: Pass): Promise<void> {
   }
 }
 
-/** The objects that belong to the selection. */
-async function* chosen(pass: Pass, objects: AsyncIterable<ObjectReader>): AsyncGenerator<ObjectReader> {
-  const { ids, seen } = pass;
-  const isSeen = (kind: string, id: string) => ids.of(kind).has(id) || seen.of(kind).has(id);
-  for await (const object of objects)
-    if (isChosen(object.of, object.record, pass.options.selection, isSeen)) yield object;
+function namesOwnKind({ ids, writer }: Pass, { of, record }: ObjectReader): boolean {
+  if (writer.traits.keepsIds) return false;
+  return allReferencesOf(of, record).some(({ kind, id }) => kind === of.kind && !ids.of(kind).has(id));
 }
 
-async function copyObject(pass: Pass, source: ObjectReader): Promise<void> {
-  const { of, record } = source;
+function isSeen({ ids, seen }: Pass, kind: string, id: string): boolean {
+  return ids.of(kind).has(id) || seen.of(kind).has(id);
+}
+
+/** The objects that belong to the selection. */
+async function* chosen(pass: Pass, objects: AsyncIterable<ObjectReader>): AsyncGenerator<ObjectReader> {
+  for await (const object of objects)
+    if (
+      object.belongs === true ||
+      pass.named.of(object.of.kind).has(idOf(object.of, object.record)) ||
+      isChosen(object.of, object.record, pass.options.selection, (kind, id) => isSeen(pass, kind, id))
+    )
+      yield object;
+}
+
+async function copyObject(pass: Pass, whole: ObjectReader): Promise<void> {
   const { signal, ledger, journal, parts } = pass.options;
+  const { of } = whole;
+  const record = parts.metrics ? whole.record : withoutMetrics(whole.record);
+  const source = { ...whole, record };
   if (signal.aborted) throw new MlferryError('INTERRUPTED', 'Interrupted');
   const id = idOf(of, record);
   const counts = pass.objectCounts(of);
@@ -56,20 +90,36 @@ async function copyObject(pass: Pass, source: ObjectReader): Promise<void> {
     const notes = keepsIds ? undefined : journal;
     const inDoubt = notes?.isInDoubt(ref) ?? false;
     await notes?.intent(ref);
+    const bound = keepsIds ? { record, left: [] } : boundTo(of, record, pass.ids);
+    const from = { id, artifact_uri: rootOf(record) };
+    let own = from;
     const carried = parts.artifacts ? source : { ...source, artifacts: nothing };
-    const written = await write(carried, {
+    const written = await write(keepsIds ? carried : remapModelFiles(carried, from, () => own, pass.ids), {
       origin: `${pass.reader.info.fingerprint}/${id}`,
+      digest: partDigest(objectDigest(of, bound.record), parts),
       inDoubt,
-      remap: (own) => (keepsIds ? record : remapObject(of, record, own, pass.ids)),
+      remap(target) {
+        if (keepsIds) return record;
+        own = { artifact_uri: '', ...target };
+        return remapObject(of, record, own, pass.ids);
+      },
     });
     await notes?.done(ref, written.id);
     counts[written.outcome] += 1;
     pass.counts.sent.artifacts += written.artifacts;
     pass.counts.sent.artifact_bytes += written.bytes;
     pass.ids.of(of.kind).set(id, written.id);
+    if (bound.left.length > 0) {
+      ledger.loss({
+        code: 'REFERENCE_MISSING',
+        of: ref,
+        count: bound.left.length,
+        detail: `what belongs to objects that are not on the target is left out: ${listed(bound.left.map((other) => `${other.kind} ${other.id}`))}`,
+      });
+    }
     const kept = keepsIds
       ? []
-      : allReferencesOf(of, record).filter((other) => !pass.ids.of(other.kind).has(other.id));
+      : allReferencesOf(of, bound.record).filter((other) => !pass.ids.of(other.kind).has(other.id));
     if (kept.length > 0) {
       ledger.loss({
         code: 'REFERENCE_KEPT',
@@ -84,10 +134,17 @@ async function copyObject(pass: Pass, source: ObjectReader): Promise<void> {
   }
 }
 
+/** Values that were measured of a model are left behind with those of the runs. */
+function withoutMetrics(record: ObjectRecord): ObjectRecord {
+  return Array.isArray(record.metrics) ? { ...record, metrics: [] } : record;
+}
+
+const rootOf = ({ artifact_uri }: ObjectRecord) => (typeof artifact_uri === 'string' ? artifact_uri : '');
+
 async function* nothing(): AsyncGenerator<never> {}
 
 function reportNotHeld(pass: Pass, of: ObjectKind): void {
-  const { not_held } = pass.objectCounts(of);
+  const not_held = pass.objects.get(of.counted)?.not_held ?? 0;
   if (not_held === 0) return;
   pass.options.ledger.loss({
     code: 'KIND_NOT_HELD',

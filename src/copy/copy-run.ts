@@ -1,3 +1,4 @@
+import { hasLinks, linkedModels, linksOf, MODEL, modelsIn } from '../kinds/model-links.ts';
 import { type RunIds, referenceKept, remapRun, runReferences, unresolvedTags } from '../kinds/remap.ts';
 import { runDigest } from '../model/canonical.ts';
 import { MlferryError } from '../util/errors.ts';
@@ -12,20 +13,25 @@ export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: 
   const { writer, flow } = pass;
   const { signal, ledger, parts, journal } = pass.options;
   if (signal.aborted) throw new MlferryError('INTERRUPTED', 'Interrupted');
-  const carried = carriedRun(source, parts, (points, bytes) => {
-    flow.points += points;
-    flow.bytes += bytes;
-    pass.progress();
-  });
-  const { run } = carried;
-  const { run_id, artifact_uri } = run;
-  const ref = { kind: run.kind, id: run_id };
+  const { run_id, artifact_uri } = source.run;
+  const ref = { kind: source.run.kind, id: run_id };
   const { experiment_id } = experiment;
   const { keepsIds } = writer.traits;
-  const references = runReferences(run);
-  const tags = keepsIds ? new Map<string, string>() : unresolvedTags(run, references.tags, runIds);
   const digest = partDigest(runDigest(source.run), parts);
   try {
+    const carried = await carriedRun(source, parts, (points, bytes) => {
+      flow.points += points;
+      flow.bytes += bytes;
+      pass.progress();
+    });
+    const { run } = carried;
+    const references = runReferences(run);
+    const tags = keepsIds ? new Map<string, string>() : unresolvedTags(run, references.tags, runIds);
+    for (const [key, value] of keepsIds ? [] : Object.entries(run.tags))
+      if (modelsIn(value).length > 0) tags.set(key, value);
+    const links = linksOf(run);
+    for (const id of linkedModels(links)) pass.named.of(MODEL).set(id, id);
+    const isOpen = !keepsIds && (tags.size > 0 || hasLinks(links));
     let own = { run_id, experiment_id, artifact_uri };
     // An archive keeps its own account of what it holds.
     const notes = keepsIds ? undefined : journal;
@@ -34,7 +40,7 @@ export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: 
     const written = await writer.run(carried, {
       experiment,
       origin: `${pass.reader.info.fingerprint}/${run_id}`,
-      digest: tags.size === 0 ? digest : undefined,
+      digest: isOpen ? undefined : digest,
       inDoubt,
       remap(ids) {
         if (keepsIds) return run;
@@ -46,12 +52,13 @@ export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: 
     pass.wrote(run, experiment, written);
     const kept = keepsIds ? [] : references.inputs.filter((id) => !runIds.has(id));
     if (kept.length > 0) ledger.loss(referenceKept(experiment.name, run_id, 'dataset input', kept));
-    if (tags.size > 0) {
+    if (isOpen) {
       pass.open.push({
         source: { run_id, artifact_uri },
         own: { ...own, run_id: written.run_id },
         experiment_name: experiment.name,
         tags,
+        links,
         digest,
       });
     }
@@ -65,6 +72,6 @@ export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: 
       });
     }
   } catch (error) {
-    pass.runFailed(run, error);
+    pass.runFailed(source.run, error);
   }
 }

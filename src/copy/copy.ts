@@ -1,5 +1,6 @@
 import { exitStatus } from '../job/ledger.ts';
 import type { Ids } from '../kinds/id-map.ts';
+import { MODEL } from '../kinds/model-links.ts';
 import { runReferences } from '../kinds/remap.ts';
 import type { Reader, Writer } from '../places/place.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
@@ -86,7 +87,7 @@ async function secondPass(pass: Pass): Promise<void> {
   const { writer, open, ids, failed, deletedRuns, deletedExperiments } = pass;
   if (writer.traits.keepsIds) return;
   await pass.options.journal?.step('second_pass');
-  const { tags, losses } = await secondPassOf(open, ids.of('run'), writer, failed);
+  const { runs, losses } = await secondPassOf(open, ids.of('run'), ids.of(MODEL), writer, failed);
   for (const loss of losses) pass.options.ledger.loss(loss);
-  await writer.secondPass({ tags, deleted_runs: deletedRuns, deleted_experiments: [...deletedExperiments] });
+  await writer.secondPass({ runs, deleted_runs: deletedRuns, deleted_experiments: [...deletedExperiments] });
 }

@@ -51,11 +51,13 @@ export interface Pass {
   readonly ids: IdMap;
   /** Objects of the further kinds that were read, by their source ids. */
   readonly seen: IdMap;
+  /** Objects of the further kinds that selected runs name, by their source ids: they go along. */
+  readonly named: IdMap;
   /** Selected experiments. */
   readonly experiments: Experiment[];
   /** What the second pass has to do. */
   readonly open: OpenReferences[];
-  /** Source ids of runs and experiments that failed. */
+  /** Source ids of what failed. */
   readonly failed: Set<string>;
   readonly deletedRuns: Array<{ run_id: string; experiment_id: string; deleted_time?: number | string }>;
   readonly deletedExperiments: Set<string>;
@@ -117,6 +119,7 @@ export function startPass(reader: Reader, writer: Writer, options: CopyOptions):
     },
     ids,
     seen: createIdMap(),
+    named: createIdMap(),
     experiments: [],
     open: [],
     failed,
@@ -151,7 +154,10 @@ export function startPass(reader: Reader, writer: Writer, options: CopyOptions):
       failed.add(id);
       list({ kind: 'experiment', id, name }, error, `experiment "${name}"`);
     },
-    objectFailed: list,
+    objectFailed(of, error) {
+      list(of, error);
+      failed.add(of.id);
+    },
     kindFailed: ({ kind, words }, error) => list({ kind, id: '' }, error, words.many),
   };
 }

@@ -1,3 +1,13 @@
+import type { KindIds } from '../kinds/id-map.ts';
+import {
+  hasLinks,
+  linksMissing,
+  linksOf,
+  type ModelLinks,
+  modelsIn,
+  remapLinks,
+  remapModelsIn,
+} from '../kinds/model-links.ts';
 import {
   type OwnIds,
   type RunIds,
@@ -18,12 +28,14 @@ export interface OpenReferences {
   readonly experiment_name: string;
   /** Key → value at the source. */
   readonly tags: ReadonlyMap<string, string>;
+  /** To logged models. */
+  readonly links?: ModelLinks;
   /** To be set now that the run is complete; undefined when it already is. */
   readonly digest: string | undefined;
 }
 
 /**
- * The tags to set in the second pass. Runs outside the selection are looked up on the target; a parent that is not there
+ * The tags to set and the models to link in the second pass. Runs outside the selection are looked up on the target; a parent that is not there
  * stays under `mlferry.origin_parent` and is a loss, like any other reference to a run that is not there.
  *
  * `failed`: ids of what failed in this pass. A failed run is not looked up, another copy of it would be found; and a run
@@ -32,21 +44,25 @@ export interface OpenReferences {
 export async function secondPassOf(
   open: readonly OpenReferences[],
   runIds: RunIds,
+  modelIds: Pick<KindIds, 'get'>,
   writer: Pick<Writer, 'findRuns'>,
   failed: ReadonlySet<string>,
-): Promise<{ tags: SecondPass['tags']; losses: Loss[] }> {
+): Promise<{ runs: SecondPass['runs']; losses: Loss[] }> {
   const named = ({ tags }: OpenReferences) => [...tags].flatMap(([key, value]) => references(key, value));
   const wanted = open.flatMap(named).filter((id) => !failed.has(id));
   const ids = await withOthers(runIds, wanted, writer);
-  const tags: Array<SecondPass['tags'][number]> = [];
+  const runs: Array<SecondPass['runs'][number]> = [];
   const losses: Loss[] = [];
   for (const run of open) {
     const { source, own, experiment_name, tags: openTags, digest } = run;
     const set: Array<[string, string | null]> = [];
     for (const [key, value] of openTags) {
       if (key !== PARENT_TAG) {
-        set.push([key, remapTag(key, value, source, own, ids) ?? value]);
-        const kept = references(key, value).filter((id) => id !== source.run_id && !ids.has(id));
+        set.push([key, remapModelsIn(remapTag(key, value, source, own, ids) ?? value, modelIds)]);
+        const kept = [
+          ...references(key, value).filter((id) => id !== source.run_id && !ids.has(id)),
+          ...modelsIn(value).filter((id) => modelIds.get(id) === undefined),
+        ];
         if (kept.length > 0) losses.push(referenceKept(experiment_name, source.run_id, key, kept));
         continue;
       }
@@ -62,13 +78,24 @@ export async function secondPassOf(
         });
       }
     }
-    const mayCome = failed.size > 0 && named(run).some((id) => id !== source.run_id && !ids.has(id));
+    const { links, missing } = remapLinks(run.links ?? linksOf({}), modelIds);
+    if (missing.length > 0) losses.push(linksMissing(source, experiment_name, missing));
+    const mayCome =
+      failed.size > 0 &&
+      (named(run).some((id) => id !== source.run_id && !ids.has(id)) ||
+        [...missing, ...[...openTags.values()].flatMap(modelsIn)].some((id) => failed.has(id)));
     if (digest !== undefined && !mayCome) set.push([DIGEST_TAG, digest]);
-    if (set.length > 0) {
-      tags.push({ run_id: own.run_id, experiment_id: own.experiment_id, tags: Object.fromEntries(set) });
+    if (set.length > 0 || hasLinks(links)) {
+      const { run_id, experiment_id } = own;
+      runs.push({
+        run_id,
+        experiment_id,
+        tags: Object.fromEntries(set),
+        ...(hasLinks(links) ? { links } : {}),
+      });
     }
   }
-  return { tags, losses };
+  return { runs, losses };
 }
 
 /** The id map, and those of the wanted runs that it does not have but the target does: copied with another selection. */

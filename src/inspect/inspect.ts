@@ -1,5 +1,6 @@
 import { type JobOptions, placeOptions, withTempDir } from '../job/job-options.ts';
 import { createLedger, failureOf, type Ledger } from '../job/ledger.ts';
+import { isChosen } from '../kinds/is-chosen.ts';
 import { FURTHER_KINDS } from '../kinds/kinds.ts';
 import type { Failure, Loss } from '../model/findings.ts';
 import type { Experiment } from '../model/records.ts';
@@ -64,10 +65,12 @@ export async function inspect(location: string, options: JobOptions = {}): Promi
       const total = zero();
       const experiments: Array<Summary['experiments'][number]> = [];
       const read: Experiment[] = [];
+      const runs = new Set<string>();
       for await (const experiment of reader.experiments(selection)) {
         read.push(experiment);
         const counts = zero();
         const countRun = async (source: RunReader) => {
+          runs.add(source.run.run_id);
           try {
             await addRun(source, [counts, total], metrics, artifacts);
           } catch (error) {
@@ -81,7 +84,11 @@ export async function inspect(location: string, options: JobOptions = {}): Promi
         const { experiment_id, name, lifecycle_stage } = experiment;
         experiments.push({ experiment_id, name, lifecycle_stage, ...counts });
       }
-      const scope = { selection, experiments: read };
+      const isRead = (kind: string, id: string) =>
+        kind === 'run'
+          ? runs.has(id)
+          : read.some(({ experiment_id }) => kind === 'experiment' && experiment_id === id);
+      const scope = { selection, experiments: read, isChosen: isRead, isHeld: isRead };
       const objects = await countObjects(reader, scope, artifacts, ledger);
       return {
         place: reader.info,
@@ -112,7 +119,7 @@ async function* prefetched(reader: Reader, experiment: Experiment, selection: Se
   yield* ready();
 }
 
-/** Objects of the further kinds; with a choice of runs none are counted, for they belong to no single run. */
+/** Objects of the further kinds that belong to the selection. */
 async function countObjects(
   reader: Reader,
   scope: ObjectScope,
@@ -122,9 +129,11 @@ async function countObjects(
   const found: Record<string, ObjectAmount> = {};
   for (const of of FURTHER_KINDS) {
     const source = reader.objects?.get(of.kind);
-    if (source === undefined || !wantsWholeExperiments(scope.selection)) continue;
+    if (source === undefined) continue;
     try {
       for await (const object of source.read(scope)) {
+        if (object.belongs !== true && !isChosen(of, object.record, scope.selection, scope.isChosen))
+          continue;
         const amount = found[of.counted] ?? {
           count: 0,
           ...(artifacts && of.artifacts ? { artifacts: 0, artifact_bytes: 0 } : {}),

@@ -15,9 +15,10 @@ export function isChosen(
   isSeen: (kind: string, id: string) => boolean,
 ): boolean {
   const parent = parentIdOf(of, record);
-  if (of.within !== undefined && parent !== undefined && of.within !== 'experiment')
+  const byParent = of.chosenBy !== 'references';
+  if (byParent && of.within !== undefined && parent !== undefined && of.within !== 'experiment')
     return isSeen(of.within, parent);
   const whole = wantsWholeExperiments(selection);
-  if (whole && (of.within !== undefined || selection.experiments.length === 0)) return true;
+  if (whole && (of.within === 'experiment' || selection.experiments.length === 0)) return true;
   return allReferencesOf(of, record).some(({ kind, id }) => kind !== of.within && isSeen(kind, id));
 }

@@ -23,6 +23,10 @@ export interface ObjectKind {
   readonly name: string;
   /** The kind of object it lives in, where it does. Its own schema refers to it. */
   readonly within?: string;
+  /** Which of them belong to a choice of runs: those that live in a chosen object (default), or those that name one. */
+  readonly chosenBy?: 'parent' | 'references';
+  /** Whether the objects of one parent are written one after another, as they are read. */
+  readonly ordered?: boolean;
   /** Whether it has files of its own. */
   readonly artifacts: boolean;
   /** Finds ids of this kind in texts (tags, URIs); its first group is the id. */

@@ -5,13 +5,17 @@ import type { ObjectKind, ObjectRecord } from './kind.ts';
 /**
  * Marks in the schemas (zod metadata), by which ids are found and remapped:
  * `identifies: kind` — the object's own id; `references: kind` — the id of another object; `mentions: true` — texts that
- * may name objects by URI; `placed: true` — what the place itself decides, so that a copy has another.
+ * may name objects by URI; `placed: true` — what the place itself decides, so that a copy has another; `located: true` —
+ * a URI of files that may be those of a run or logged model; `bound: true`, with
+ * `references` in an element of a list — the element cannot be without the object it names.
  */
 const markSchema = z.object({
   identifies: z.string().optional(),
   references: z.string().optional(),
   mentions: z.boolean().optional(),
   placed: z.boolean().optional(),
+  bound: z.boolean().optional(),
+  located: z.boolean().optional(),
 });
 
 /** One marked field. In `path`, `*` stands for every element of a list. */
@@ -40,10 +44,16 @@ function* findMarks(schema: unknown, path: readonly string[]): Generator<Mark> {
   }
 }
 
-/** The id of an object. */
+/** The id of an object; of one with several fields that identify it they are joined by `/`. */
 export function idOf(of: ObjectKind, record: ObjectRecord): string {
-  const own = marksOf(of.schema).find(({ identifies }) => identifies === of.kind);
-  return textAt(of, record, own?.path[0]);
+  return idFields(of)
+    .map((field) => textAt(of, record, field))
+    .join('/');
+}
+
+function idFields(of: ObjectKind): (string | undefined)[] {
+  const fields = marksOf(of.schema).flatMap(({ identifies, path }) => (identifies === of.kind ? path : []));
+  return fields.length === 0 ? [undefined] : fields;
 }
 
 /** The name of an object, for people. */
@@ -97,15 +107,45 @@ export function mentionsOf(of: ObjectKind, record: ObjectRecord): string[] {
   return texts;
 }
 
+/** A record without the elements of lists that are bound to objects which are not there, and which those are. */
+export function withoutUnbound(
+  of: ObjectKind,
+  record: ObjectRecord,
+  has: (kind: string, id: string) => boolean,
+): { readonly record: ObjectRecord; readonly left: readonly Reference[] } {
+  const left: Reference[] = [];
+  let rest: Record<string, unknown> = record;
+  for (const { references: kind, bound, path } of marksOf(of.schema)) {
+    const [field, star, inner] = path;
+    if (kind === undefined || bound !== true || star !== '*' || field === undefined || inner === undefined)
+      continue;
+    const items: unknown = rest[field];
+    if (!Array.isArray(items)) continue;
+    const kept = items.filter((item) => {
+      const id: unknown = bindings.safeParse(item).data?.[inner];
+      if (typeof id !== 'string' || has(kind, id)) return true;
+      left.push({ kind, id });
+      return false;
+    });
+    rest = { ...rest, [field]: kept };
+  }
+  return { record: left.length === 0 ? record : of.schema.parse(rest), left };
+}
+
+const bindings = z.record(z.string(), z.unknown());
+
 /** A record with its marked ids and texts replaced. */
 export function remapMarks(
   of: ObjectKind,
   record: ObjectRecord,
-  by: { id(kind: string, id: string): string; text(text: string): string },
+  by: { id(kind: string, id: string): string; text(text: string): string; location(uri: string): string },
 ): ObjectRecord {
   let mapped: unknown = record;
-  for (const { identifies, references, mentions, path } of marksOf(of.schema)) {
-    const kind = identifies ?? references;
+  // What identifies an object only together with another field is no id by itself.
+  const joined = idFields(of).length > 1;
+  for (const { identifies, references, mentions, located, path } of marksOf(of.schema)) {
+    const kind = joined ? references : (identifies ?? references);
+    if (located === true) mapped = replaceAt(mapped, path, by.location);
     if (kind !== undefined) mapped = replaceAt(mapped, path, (id) => by.id(kind, id));
     else if (mentions === true) mapped = replaceAt(mapped, path, by.text);
   }

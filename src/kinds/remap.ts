@@ -142,6 +142,6 @@ export function referenceKept(
     run_id,
     key,
     count: which.length,
-    detail: `it names runs that are not on the target and keeps their source ids: ${which.slice(0, 3).join(', ')}${which.length > 3 ? ', …' : ''}`,
+    detail: `it names what is not on the target and keeps the source ids: ${which.slice(0, 3).join(', ')}${which.length > 3 ? ', …' : ''}`,
   };
 }

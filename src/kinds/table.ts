@@ -1,5 +1,8 @@
+import { loggedModel } from '../model/logged-model.ts';
 import { experiment, run } from '../model/records.ts';
+import { modelVersion, registeredModel } from '../model/registered-model.ts';
 import type { ObjectKind } from './kind.ts';
+import { MODEL_URI } from './model-links.ts';
 
 /**
  * Every kind of object that mlferry carries, in the order in which they are copied and stand in files: what an object
@@ -26,5 +29,37 @@ export const KINDS: readonly ObjectKind[] = [
     within: 'experiment',
     artifacts: true,
     mention: /\bruns:\/+([\w-]+)/g,
+  },
+  {
+    kind: 'logged_model',
+    words: { one: 'logged model', many: 'logged models' },
+    counted: 'logged_models',
+    since: 2,
+    schema: loggedModel,
+    name: 'name',
+    within: 'experiment',
+    artifacts: true,
+    mention: MODEL_URI,
+  },
+  {
+    kind: 'registered_model',
+    words: { one: 'registered model', many: 'registered models' },
+    counted: 'registered_models',
+    since: 2,
+    schema: registeredModel,
+    name: 'name',
+    artifacts: false,
+  },
+  {
+    kind: 'model_version',
+    words: { one: 'model version', many: 'model versions' },
+    counted: 'model_versions',
+    since: 2,
+    schema: modelVersion,
+    name: 'name',
+    within: 'registered_model',
+    chosenBy: 'references',
+    ordered: true,
+    artifacts: true,
   },
 ];

@@ -146,8 +146,16 @@ export function canonicalLine(record: WireRecord): string {
   if (record.kind === 'experiment') return toJson(canonicalExperiment(record));
   if (record.kind === 'run') return toJson(canonicalRun(record));
   if (record.kind === 'metrics') return metricsLine(record).toString().slice(0, -1);
-  if (record.kind === 'object') return toJson(canonicalObject(record.of.schema, record.record));
+  if (record.kind === 'object') return toJson(canonicalRecord(record.of, record.record));
   return toJson(record);
+}
+
+/** A record of a further kind in its one form: fields in the order of the schema, maps with sorted keys. */
+export function canonicalRecord(
+  { schema }: ObjectKind,
+  record: ObjectRecord,
+): Readonly<Record<string, unknown>> {
+  return z.record(z.string(), z.unknown()).parse(canonicalObject(schema, record));
 }
 
 /** A value with its fields in the order of the schema, maps with sorted keys, and nothing undefined. */

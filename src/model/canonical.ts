@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import { compareInt64 } from './int64.ts';
 import { toJson } from './json.ts';
-import type { DatasetInput, Experiment, Run } from './records.ts';
+import type { DatasetInput, Experiment, ModelOutput, Run } from './records.ts';
 import { sortKeys } from './string-map.ts';
 
 const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
@@ -53,17 +54,25 @@ export function canonicalRun(r: Run): Run {
     dataset_inputs: r.dataset_inputs
       .map(canonicalInput)
       .sort((a, b) => byText(a.dataset.name, b.dataset.name) || byText(a.dataset.digest, b.dataset.digest)),
+    ...(r.model_inputs === undefined
+      ? {}
+      : { model_inputs: r.model_inputs.toSorted((a, b) => byText(a.model_id, b.model_id)) }),
+    ...(r.model_outputs === undefined ? {} : { model_outputs: r.model_outputs.toSorted(byModel) }),
     latest_metrics: sortKeys(r.latest_metrics),
   };
+}
+
+function byModel(a: ModelOutput, b: ModelOutput): number {
+  return byText(a.model_id, b.model_id) || compareInt64(a.step, b.step);
 }
 
 /**
  * sha256 (hex) of what a run holds, in the ids of its source: the same for the same run read from a server, an
  * archive or a directory. Left out is what only describes the place it stands in (`artifact_uri`, `experiment_id`,
- * `deleted_time`) and mlferry's own bookkeeping tags.
+ * `deleted_time`), `model_inputs`, which no listing of a server tells, and mlferry's own bookkeeping tags.
  */
 export function runDigest(record: Run): string {
-  const { artifact_uri, experiment_id, deleted_time, ...rest } = canonicalRun({
+  const { artifact_uri, experiment_id, deleted_time, model_inputs, ...rest } = canonicalRun({
     ...record,
     tags: withoutBookkeeping(record.tags),
   });
@@ -89,7 +98,15 @@ export const EARLIER_ORIGINS_TAG = 'mlferry.earlier_origins';
  */
 export const DELETED_TIME_TAG = 'mlferry.deleted_time';
 
-const BOOKKEEPING: ReadonlySet<string> = new Set([ORIGIN_TAG, DIGEST_TAG, DELETED_TIME_TAG]);
+/** When the source of a copy was created, in ms since the epoch as decimal text, where the place sets that time itself. */
+export const CREATION_TIME_TAG = 'mlferry.creation_time';
+
+const BOOKKEEPING: ReadonlySet<string> = new Set([
+  ORIGIN_TAG,
+  DIGEST_TAG,
+  DELETED_TIME_TAG,
+  CREATION_TIME_TAG,
+]);
 
 /** The tags without mlferry's own marks of an earlier copy or deletion. */
 export function withoutBookkeeping(tags: Run['tags']): Run['tags'] {
@@ -99,6 +116,11 @@ export function withoutBookkeeping(tags: Run['tags']): Run['tags'] {
 /** The source run_id in a value of {@link ORIGIN_TAG}: all after the last slash. */
 export function originRunId(origin: string): string {
   return origin.slice(origin.lastIndexOf('/') + 1);
+}
+
+/** The source id in the {@link ORIGIN_TAG} of an object of any kind: all after the first slash. */
+export function originId(origin: string): string {
+  return origin.slice(origin.indexOf('/') + 1);
 }
 
 /**

@@ -33,7 +33,10 @@ export type LossCode =
   | 'NOT_VOUCHED'
   | 'FILTERED_HERE'
   | 'NEGATIVE_ZERO'
-  | 'KIND_NOT_HELD';
+  | 'KIND_NOT_HELD'
+  | 'REFERENCE_MISSING'
+  | 'MODEL_TIMES'
+  | 'MODEL_STATUS';
 
 /** An object that a finding is about. */
 export interface FoundObject {

@@ -53,6 +53,19 @@ export const datasetInput = z.strictObject({
 });
 export type DatasetInput = z.infer<typeof datasetInput>;
 
+/** A logged model (MLflow 3) that a run read. */
+export const modelInput = z.strictObject({
+  model_id: z.string().min(1).meta({ references: 'logged_model' }),
+});
+export type ModelInput = z.infer<typeof modelInput>;
+
+/** A logged model that a run made, and at which step. */
+export const modelOutput = z.strictObject({
+  model_id: z.string().min(1).meta({ references: 'logged_model' }),
+  step: int64,
+});
+export type ModelOutput = z.infer<typeof modelOutput>;
+
 /**
  * A run without its series and bytes. `latest_metrics` is MLflow's: per key the point with the greatest
  * (step, timestamp, value), NaN counting as 0. `end_time` is null while the run has not ended.
@@ -72,6 +85,9 @@ export const run = z.strictObject({
   params: stringMap,
   tags: stringMap.meta({ mentions: true }),
   dataset_inputs: z.array(datasetInput),
+  /** Absent where there are none. */
+  model_inputs: z.array(modelInput).min(1).optional(),
+  model_outputs: z.array(modelOutput).min(1).optional(),
   latest_metrics: mapOf(point),
 });
 export type Run = z.infer<typeof run>;

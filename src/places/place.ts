@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { ObjectKind, ObjectRecord } from '../kinds/kind.ts';
+import type { ModelLinks } from '../kinds/model-links.ts';
 import type { Findings } from '../model/findings.ts';
 import type { RunLoss } from '../model/fit-run.ts';
 import type { Points } from '../model/points.ts';
@@ -55,10 +56,14 @@ export interface RunReader extends ArtifactOwner {
    * needed; others may come too.
    */
   metrics(keys?: readonly string[]): AsyncIterable<MetricPoints>;
+  /** The run's links to logged models, where `run` does not tell all: no listing of a server tells what a run read. */
+  modelLinks?(): Promise<ModelLinks>;
 }
 
 /** One object of a further kind at its source. */
 export interface ObjectReader extends ArtifactOwner {
+  /** The place knows that it belongs to the selection: something that lives in it does. */
+  readonly belongs?: boolean;
   readonly of: ObjectKind;
   readonly record: ObjectRecord;
 }
@@ -68,6 +73,10 @@ export interface ObjectScope {
   readonly selection: Selection;
   /** Selected experiments, as the reader gave them. */
   readonly experiments: readonly Experiment[];
+  /** Whether an object of an earlier kind belongs to the selection. */
+  isChosen(kind: string, id: string): boolean;
+  /** Whether an object of an earlier kind is on the target, so that its files need not come along with another one. */
+  isHeld(kind: string, id: string): boolean;
 }
 
 /** How a place gives the objects of one further kind. */
@@ -166,14 +175,22 @@ export interface WrittenRun {
   readonly origin_parent?: string;
 }
 
+/** What the target gave an object of a further kind: its id there, and the root of its files where it has one. */
+export interface OwnObject {
+  readonly id: string;
+  readonly artifact_uri?: string;
+}
+
 /** What the engine knows of an object of a further kind when it hands it to a writer. */
 export interface ObjectTarget {
   /** Value of the tag `mlferry.origin`: `<fingerprint>/<source id>`. */
   readonly origin: string;
+  /** objectDigest of the source's record, for the tag `mlferry.digest`, to be set last: then the copy is complete. */
+  readonly digest: string;
   /** An earlier process of this job may have created the copy without learning of it. */
   readonly inDoubt: boolean;
-  /** The record in the target's ids; a writer calls it once it knows the object's own. */
-  remap(own: { readonly id: string }): ObjectRecord;
+  /** The record in the target's ids; a writer calls it once it knows the object's own, before it asks for files. */
+  remap(own: OwnObject): ObjectRecord;
 }
 
 /** What became of an object of a further kind; `id` is the target's. */
@@ -187,13 +204,14 @@ export interface WrittenObject {
 /** Writes an object whole, or completes the copy that is there. Returns only when the target holds it. */
 export type ObjectWriter = (source: ObjectReader, target: ObjectTarget) => Promise<WrittenObject>;
 
-/** The second pass: what can only be done when every run is on the target. */
+/** The second pass: what can only be done when every object is on the target. */
 export interface SecondPass {
-  /** Tags to set (`null` removes), per target run. */
-  readonly tags: ReadonlyArray<{
+  /** Links to logged models to make, then tags to set (`null` removes), per target run. */
+  readonly runs: ReadonlyArray<{
     run_id: string;
     experiment_id: string;
     tags: Readonly<Record<string, string | null>>;
+    links?: ModelLinks;
   }>;
   /** Runs to delete softly, then experiments. `deleted_time` is kept by places that can. */
   readonly deleted_runs: ReadonlyArray<{

@@ -11,4 +11,6 @@ export interface CheckFrame {
   readonly signal: AbortSignal;
   readonly book: Verdictbook;
   readonly progress: ProgressCounter;
+  /** Ids of the runs that were checked. */
+  readonly runs: Set<string>;
 }

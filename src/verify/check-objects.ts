@@ -17,13 +17,16 @@ export async function checkObjects(
 ): Promise<void> {
   const { selection, book, signal } = frame;
   const chosen = new Set(experiments.map(({ experiment_id }) => `experiment ${experiment_id}`));
+  const isSeen = (kind: string, id: string) =>
+    chosen.has(`${kind} ${id}`) || (kind === 'run' && frame.runs.has(id));
+  const scope = { selection, experiments, isChosen: isSeen, isHeld: isSeen };
   for (const of of FURTHER_KINDS) {
     const source = reader.objects?.get(of.kind);
     if (source === undefined) continue;
     try {
-      for await (const object of source.read({ selection, experiments })) {
+      for await (const object of source.read(scope)) {
         signal.throwIfAborted();
-        if (!isChosen(of, object.record, selection, (kind, id) => chosen.has(`${kind} ${id}`))) continue;
+        if (object.belongs !== true && !isChosen(of, object.record, selection, isSeen)) continue;
         chosen.add(`${of.kind} ${idOf(of, object.record)}`);
         await checkObject(object, frame);
       }

@@ -48,6 +48,7 @@ async function checkRun(source: RunReader, experiment: Experiment, frame: CheckF
   const { run_id: id, run_name: name } = source.run;
   const item = { kind: 'run' as const, id, name, experiment_name: experiment.name, differences: [] };
   signal.throwIfAborted();
+  frame.runs.add(id);
   progress.runSeen();
   try {
     const points = parts.metrics ? await readSeries(source, frame) : 0;

@@ -3,8 +3,10 @@ import { isChosen } from '../kinds/is-chosen.ts';
 import type { ObjectKind, ObjectRecord } from '../kinds/kind.ts';
 import { FURTHER_KINDS } from '../kinds/kinds.ts';
 import { idOf, marksOf, nameOf } from '../kinds/marks.ts';
-import { remapObject } from '../kinds/remap-object.ts';
-import { ORIGIN_TAG, originRunId, withoutBookkeeping } from '../model/canonical.ts';
+import { remapModelFiles } from '../kinds/model-files.ts';
+import { boundTo, remapObject } from '../kinds/remap-object.ts';
+import { canonicalRecord } from '../kinds/wire-record.ts';
+import { ORIGIN_TAG, originId, withoutBookkeeping } from '../model/canonical.ts';
 import { toJson } from '../model/json.ts';
 import type { Experiment } from '../model/records.ts';
 import { ALL_ACTIVE } from '../model/selection.ts';
@@ -20,9 +22,36 @@ import { type Difference, differenceOf, mapDifferences } from './difference.ts';
 /** What the comparison of experiments and runs knows of their copies. */
 export interface ComparedIds {
   readonly ids: IdMap;
+  /** Source ids of what belongs to the selection. */
+  readonly chosen: IdMap;
+  /** Objects of the further kinds that selected runs name, by their source ids. */
+  readonly named: IdMap;
   /** Selected experiments of the source, and where they are on the target. */
   readonly sources: readonly Experiment[];
   readonly targets: readonly Experiment[];
+}
+
+/** The target's objects of the further kinds by kind and by the id of their source. */
+export type Copies = ReadonlyMap<string, ReadonlyMap<string, ObjectReader>>;
+
+/** Finds the copies of the further kinds in the target's experiments, and notes their ids in `known`. */
+export async function findCopies(
+  source: Reader,
+  target: Reader,
+  known: ComparedIds,
+  frame: ComparisonFrame,
+): Promise<Copies> {
+  const all = new Map<string, ReadonlyMap<string, ObjectReader>>();
+  for (const of of FURTHER_KINDS) {
+    const to = target.objects?.get(of.kind);
+    if (to === undefined || source.objects?.has(of.kind) !== true) continue;
+    await orListed(of, frame, async () => {
+      const copies = await copiesOf(of, to, source, target, known.targets);
+      for (const [id, copy] of copies) known.ids.of(of.kind).set(id, idOf(of, copy.record));
+      all.set(of.kind, copies);
+    });
+  }
+  return all;
 }
 
 /** Compares the objects of the further kinds, kind after kind. A kind that the target cannot hold is an expected loss. */
@@ -30,19 +59,27 @@ export async function compareObjects(
   source: Reader,
   target: Reader,
   known: ComparedIds,
+  all: Copies,
   frame: ComparisonFrame,
 ): Promise<void> {
   for (const of of FURTHER_KINDS) {
     const from = source.objects?.get(of.kind);
-    if (from === undefined) continue;
-    try {
-      await compareKind(of, from, source, target, known, frame);
-    } catch (error) {
-      const problem = asMlferryError(error);
-      if (endsJob(problem)) throw problem;
-      const reason = `${problem.message} (${problem.code})`;
-      frame.book.add({ kind: of.kind, symbol: '!', id: '', name: of.words.many, differences: [], reason });
-    }
+    const copies = all.get(of.kind);
+    const unreadable = copies === undefined && target.objects?.has(of.kind) === true;
+    if (from === undefined || unreadable) continue;
+    await orListed(of, frame, () => compareKind(of, from, source, target, known, copies, frame));
+  }
+}
+
+/** What keeps a whole kind from being read is listed once. */
+async function orListed(of: ObjectKind, { book }: ComparisonFrame, task: () => Promise<void>): Promise<void> {
+  try {
+    await task();
+  } catch (error) {
+    const problem = asMlferryError(error);
+    if (endsJob(problem)) throw problem;
+    const reason = `${problem.message} (${problem.code})`;
+    book.add({ kind: of.kind, symbol: '!', id: '', name: of.words.many, differences: [], reason });
   }
 }
 
@@ -52,22 +89,24 @@ async function compareKind(
   source: Reader,
   target: Reader,
   known: ComparedIds,
+  copies: ReadonlyMap<string, ObjectReader> | undefined,
   frame: ComparisonFrame,
 ): Promise<void> {
   const { selection, book, expected, signal } = frame;
   const to = target.objects?.get(of.kind);
-  const copies = to === undefined ? undefined : await copiesOf(of, to, source, target, known.targets);
-  for (const [id, copy] of copies ?? []) known.ids.of(of.kind).set(id, idOf(of, copy.record));
   const seen = new Set<string>();
-  const isSeen = (kind: string, id: string) => known.ids.of(kind).has(id);
+  const isSeen = (kind: string, id: string) => known.chosen.of(kind).has(id);
+  const isHeld = (kind: string, id: string) => known.ids.of(kind).has(id);
+  const scope = { selection, experiments: known.sources, isChosen: isSeen, isHeld };
   let left = 0;
-  for await (const object of from.read({ selection, experiments: known.sources })) {
+  for await (const object of from.read(scope)) {
     signal.throwIfAborted();
-    if (!isChosen(of, object.record, selection, isSeen)) continue;
     const id = idOf(of, object.record);
+    const belongs = object.belongs === true || known.named.of(of.kind).has(id);
+    if (!belongs && !isChosen(of, object.record, selection, isSeen)) continue;
     seen.add(id);
+    known.chosen.of(of.kind).set(id, id);
     if (to === undefined) {
-      known.ids.of(of.kind).set(id, id);
       left += 1;
       continue;
     }
@@ -98,11 +137,17 @@ async function copiesOf(
   experiments: readonly Experiment[],
 ): Promise<Map<string, ObjectReader>> {
   const copies = new Map<string, ObjectReader>();
-  for await (const object of to.read({ selection: { ...ALL_ACTIVE, view: 'all' }, experiments })) {
+  const all = () => true;
+  const scope = {
+    selection: { ...ALL_ACTIVE, view: 'all' as const },
+    experiments,
+    isChosen: all,
+    isHeld: all,
+  };
+  for await (const object of to.read(scope)) {
     const origin = ownValue(tagsOf(object.record), ORIGIN_TAG);
     if (target.representation === undefined) copies.set(idOf(of, object.record), object);
-    else if (origin?.startsWith(`${source.info.fingerprint}/`) === true)
-      copies.set(originRunId(origin), object);
+    else if (origin?.startsWith(`${source.info.fingerprint}/`) === true) copies.set(originId(origin), object);
   }
   return copies;
 }
@@ -125,12 +170,23 @@ async function comparePair(
   const target_id = idOf(of, copy.record);
   try {
     const keepsIds = target.representation === undefined;
+    const bound = keepsIds ? { left: [] } : boundTo(of, record, ids);
+    if (bound.left.length > 0) {
+      const detail = 'what belongs to objects that are not on the target is left out';
+      expected.loss({ code: 'REFERENCE_MISSING', of: item, count: bound.left.length, detail });
+    }
     const wanted = keepsIds ? record : remapObject(of, record, { id: target_id }, ids);
     const fitted = to.represent?.(wanted, copy.record) ?? { record: wanted, losses: [] };
-    const differences = recordDifferences(of, fitted.record, copy.record, keepsIds);
+    const differences = recordDifferences(of, fitted.record, copy.record, keepsIds).filter(
+      ({ field }) => parts.metrics || field !== 'metrics',
+    );
     for (const loss of fitted.losses) expected.loss({ ...loss, of: item });
     if (parts.artifacts && of.artifacts) {
-      const found = await compareArtifacts(source, copy, {
+      const root = ({ artifact_uri }: ObjectRecord) => (typeof artifact_uri === 'string' ? artifact_uri : '');
+      const from = { id: item.id, artifact_uri: root(record) };
+      const own = { id: target_id, artifact_uri: root(copy.record) };
+      const files = keepsIds ? source : remapModelFiles(source, from, () => own, ids);
+      const found = await compareArtifacts(files, copy, {
         placement: (path) => ({ path }),
         quick: parts.quick,
         ownFiles: !keepsIds,
@@ -155,10 +211,11 @@ async function comparePair(
 /** The fields in which a record is not the expected one; what a place sets itself counts only where records are kept. */
 function recordDifferences(
   of: ObjectKind,
-  expected: ObjectRecord,
-  present: ObjectRecord,
+  wanted: ObjectRecord,
+  found: ObjectRecord,
   keepsIds: boolean,
 ): Difference[] {
+  const [expected, present] = [canonicalRecord(of, wanted), canonicalRecord(of, found)];
   const placed = new Set(marksOf(of.schema).flatMap(({ placed: is, path }) => (is === true ? path : [])));
   const fields = new Set([...Object.keys(expected), ...Object.keys(present)]);
   return [...fields].flatMap((field) => {

@@ -1,5 +1,6 @@
 import { renamed } from '../job/rename.ts';
 import { createIdMap } from '../kinds/id-map.ts';
+import { MODEL } from '../kinds/model-links.ts';
 import { runReferences } from '../kinds/remap.ts';
 import { ORIGIN_TAG } from '../model/canonical.ts';
 import type { Experiment, Run } from '../model/records.ts';
@@ -10,7 +11,7 @@ import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError, type MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
 import { compareExperiment } from './compare-experiment.ts';
-import { type ComparedIds, compareObjects } from './compare-objects.ts';
+import { type ComparedIds, compareObjects, findCopies } from './compare-objects.ts';
 import { compareRun, type RunFrame } from './compare-run.ts';
 import type { ComparisonFrame } from './comparison-frame.ts';
 import { OF_OBJECT } from './damage.ts';
@@ -51,31 +52,39 @@ export async function compareRuns(source: Reader, target: Reader, frame: Compari
     : experiments.filter(({ ids, readable }) => ids.size > 0 || !readable);
   const index = createTargetIndex(target, source);
   await indexTarget(index, counted, references, target, frame);
+  const known = idsOf(counted, index);
+  const copies = await findCopies(source, target, known, frame);
   progress.experiments(counted.length);
   for (const mapped of counted) {
     progress.experiment(mapped.source.name);
     if (mapped.readable) {
       addExperiment(mapped, counted, target, frame);
-      await orListed(frame, mapped, () => compareExperimentRuns(source, target, mapped, index, frame));
+      await orListed(frame, mapped, () => compareExperimentRuns(source, target, mapped, index, known, frame));
     }
     progress.experimentDone();
   }
   book.runs.others += index.others();
   await listUnmatched(source, index, frame);
-  await compareObjects(source, target, idsOf(counted, index), frame);
+  await compareObjects(source, target, known, copies, frame);
 }
 
 /** What is known of the copies of experiments and runs. */
 function idsOf(experiments: readonly Mapped[], { runIds }: TargetIndex): ComparedIds {
   const ids = createIdMap();
+  const chosen = createIdMap();
+  for (const { source } of experiments)
+    chosen.of('experiment').set(source.experiment_id, source.experiment_id);
   for (const { source, target } of experiments)
     if (target !== undefined) ids.of('experiment').set(source.experiment_id, target.experiment_id);
   for (const id of experiments.flatMap((mapped) => [...mapped.ids])) {
+    chosen.of('run').set(id, id);
     const copy = runIds.get(id);
     if (copy !== undefined) ids.of('run').set(id, copy);
   }
   return {
     ids,
+    chosen,
+    named: createIdMap(),
     sources: experiments.map(({ source }) => source),
     targets: [...new Set(experiments.flatMap(({ target }) => target ?? []))],
   };
@@ -152,6 +161,7 @@ async function compareExperimentRuns(
   target: Reader,
   { source: experiment, name, target: found, ids }: Mapped,
   index: TargetIndex,
+  known: ComparedIds,
   frame: ComparisonFrame,
 ): Promise<void> {
   const { selection, parts, concurrency } = frame;
@@ -170,7 +180,7 @@ async function compareExperimentRuns(
       target.prefetch?.(both.flatMap((pair) => pair.target ?? []));
     }
     await mapConcurrent(chunk, concurrency, (pair) =>
-      comparePair(pair, source, target, experiment, name, index, frame),
+      comparePair(pair, source, target, experiment, name, index, known, frame),
     );
   }
 }
@@ -184,6 +194,7 @@ async function comparePair(
   experiment: Experiment,
   name: string,
   index: TargetIndex,
+  known: ComparedIds,
   frame: ComparisonFrame,
 ): Promise<void> {
   const { book, parts, expected, signal, progress } = frame;
@@ -202,6 +213,8 @@ async function comparePair(
   try {
     const runFrame: RunFrame = {
       runIds: index.runIds,
+      modelIds: known.ids.of(MODEL),
+      named: known.named.of(MODEL),
       kept: isKept(run, copy, target),
       inDeletedExperiment: frame.into === undefined && experiment.lifecycle_stage === 'deleted',
       representation: target.representation,

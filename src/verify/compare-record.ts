@@ -26,8 +26,15 @@ export function recordDifferences(expected: Run, present: Run, kept: boolean): D
     ...mapDifferences('params.', expected.params, present.params),
     ...mapDifferences('tags.', expected.tags, present.tags),
     ...inputDifferences(expected.dataset_inputs, present.dataset_inputs),
+    ...mapDifferences('model_inputs.', inputsOf(expected), inputsOf(present)),
+    ...mapDifferences('model_outputs.', outputsOf(expected), outputsOf(present)),
   ];
 }
+
+const inputsOf = ({ model_inputs = [] }: Run) =>
+  Object.fromEntries(model_inputs.map(({ model_id }) => [model_id, 'linked']));
+const outputsOf = ({ model_outputs = [] }: Run) =>
+  Object.fromEntries(model_outputs.map(({ model_id, step }) => [model_id, `step ${step}`]));
 
 /** Inputs belong together by name and digest; those left over on both sides in their order, so that a changed name shows. */
 function inputDifferences(expected: readonly DatasetInput[], present: readonly DatasetInput[]): Difference[] {

@@ -1,3 +1,5 @@
+import type { KindIds } from '../kinds/id-map.ts';
+import { linkedModels, linksOf, withLinks } from '../kinds/model-links.ts';
 import type { RunLoss } from '../model/fit-run.ts';
 import type { Run } from '../model/records.ts';
 import type { RunReader } from '../places/place.ts';
@@ -20,6 +22,8 @@ export interface ComparedParts {
 /** Everything that a run's comparison needs. */
 export interface RunFrame extends CopyFrame {
   readonly parts: ComparedParts;
+  /** Takes the models that the run names, by their source ids. */
+  readonly named: KindIds;
   readonly sourceTraits: PlaceTraits;
   readonly targetTraits: PlaceTraits;
   /** Whether the target's reader cannot see an artifact of this path. */
@@ -43,8 +47,10 @@ export async function compareRun(
   frame: RunFrame,
 ): Promise<RunComparison> {
   const { parts, kept, representation } = frame;
-  const held = closest(expectedRun(source.run, target.run, frame), target.run, kept);
-  const differences = recordDifferences(held.run, target.run, kept);
+  const [run, present] = await Promise.all([withAllLinks(source), withAllLinks(target)]);
+  for (const id of linkedModels(linksOf(run))) frame.named.set(id, id);
+  const held = closest(expectedRun(run, present, frame), present, kept);
+  const differences = recordDifferences(held.run, present, kept);
   const losses = [...held.losses];
   let spills = held.spills;
   let spillsPoints = false;
@@ -83,6 +89,12 @@ export async function compareRun(
       differences.push(...needed.filter((kind) => !found.own.has(kind)).map(missingOwnFile));
   }
   return { differences, losses, points, files, bytes };
+}
+
+/** A run's record with all its links to models, for which a server is asked by themselves. */
+async function withAllLinks({ run, modelLinks }: RunReader): Promise<Run> {
+  const links = await modelLinks?.();
+  return links === undefined ? run : withLinks(run, links);
 }
 
 /** Of several right forms the one that is nearest to what is there. */

@@ -1,3 +1,5 @@
+import type { KindIds } from '../kinds/id-map.ts';
+import { linksMissing, linksOf, remapLinks, remapModelsIn, withLinks } from '../kinds/model-links.ts';
 import { type RunIds, referenceKept, references, remapRun, remapTag, runReferences } from '../kinds/remap.ts';
 import { DELETED_TIME_TAG, DIGEST_TAG, ORIGIN_PARENT_TAG, ORIGIN_TAG } from '../model/canonical.ts';
 import type { RunLoss } from '../model/fit-run.ts';
@@ -10,6 +12,8 @@ import type { Representation, RepresentedRun } from '../places/representation.ts
 export interface CopyFrame {
   /** Source id → target id of all runs that are on the target. */
   readonly runIds: RunIds;
+  /** Source id → target id of the logged models that are on the target. */
+  readonly modelIds: Pick<KindIds, 'get'>;
   /** The record is the source's own, ids included: an archive, a stream, or the very run that was archived. */
   readonly kept: boolean;
   /** The experiment is deleted at the source, so all its runs are deleted on the target. */
@@ -25,7 +29,7 @@ export interface CopyFrame {
 export function expectedRun(
   source: Run,
   present: Run,
-  { runIds, kept, inDeletedExperiment, representation }: CopyFrame,
+  { runIds, modelIds, kept, inDeletedExperiment, representation }: CopyFrame,
 ): readonly [RepresentedRun, ...RepresentedRun[]] {
   if (kept) return [{ run: source, losses: [], spills: false }];
   const own = {
@@ -35,9 +39,14 @@ export function expectedRun(
   };
   const remapped = remapRun(source, own, runIds);
   const losses: RunLoss[] = [];
+  const { links, missing } = remapLinks(linksOf(remapped), modelIds);
+  if (missing.length > 0) losses.push(linksMissing(source, '', missing));
+  const tags = withOpenReferences(source, remapped.tags, present, own, runIds, losses);
   const wanted: Run = {
-    ...remapped,
-    tags: withOpenReferences(source, remapped.tags, present, own, runIds, losses),
+    ...withLinks(remapped, links),
+    tags: Object.fromEntries(
+      Object.entries(tags).map(([key, value]) => [key, remapModelsIn(value, modelIds)]),
+    ),
     dataset_inputs: withKeptSources(source, remapped, present, own),
     ...(inDeletedExperiment && representation !== undefined ? { lifecycle_stage: 'deleted' as const } : {}),
   };

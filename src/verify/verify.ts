@@ -90,7 +90,7 @@ export async function verify(
     let target: Reader | undefined;
     try {
       if (to === undefined) {
-        await orStopped(checkPlace(source, { ...shared, concurrency, signal }));
+        await orStopped(checkPlace(source, { ...shared, concurrency, signal, runs: new Set() }));
         return end(source.info, undefined);
       }
       const hidden = new Set<string>();

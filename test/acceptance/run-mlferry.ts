@@ -74,6 +74,7 @@ const reportSchema = z.object({
     failed: count,
     left_out: count,
   }),
+  objects: z.record(z.string(), z.record(z.string(), count)).optional(),
   sent: z.object({ points: count, artifacts: count, artifact_bytes: count }),
   loss_counts: z.record(z.string(), count),
   losses: z.array(

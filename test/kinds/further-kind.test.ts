@@ -29,7 +29,7 @@ vi.mock('../../src/kinds/table.ts', async (original) => {
 const RUN = '1'.repeat(32);
 const OTHER = '2'.repeat(32);
 const noteKind = (): ObjectKind => {
-  const [of] = FURTHER_KINDS;
+  const of = FURTHER_KINDS.at(-1);
   if (of === undefined) throw new Error('the table is not the one of this test');
   return of;
 };
@@ -70,7 +70,7 @@ async function write(path: string, notes: readonly ObjectReader[]) {
   await writer.run(memoryRunReader(run), { experiment, origin: 'f/1', digest: 'd', remap: () => run.run });
   const writeNote = writer.objects?.get('note');
   for (const note of notes)
-    await writeNote?.(note, { origin: 'f/n', inDoubt: false, remap: () => note.record });
+    await writeNote?.(note, { origin: 'f/n', digest: 'd', inDoubt: false, remap: () => note.record });
   await writer.finish();
   return { path, losses };
 }

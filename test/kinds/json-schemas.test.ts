@@ -21,11 +21,15 @@ describe('schemas/', () => {
       'run',
       'metrics',
       'artifact',
+      'logged_model',
+      'registered_model',
+      'model_version',
+      'object_artifact',
       'end',
       'record',
     ]);
     expect(schemas.run).toMatchObject({
-      $id: 'urn:mlferry:schema:1:run',
+      $id: 'urn:mlferry:schema:2:run',
       properties: {
         run_id: { type: 'string', 'x-identifies': 'run' },
         experiment_id: { 'x-references': 'experiment' },

@@ -48,3 +48,27 @@ export async function makeWorkspace(
 export async function takeSnapshot(place: MlflowPlace): Promise<Snapshot> {
   return snapshotSchema.parse(await runScript(place, 'snapshot.py', []));
 }
+
+/** Logs models of several flavors and states at a place of MLflow 3. */
+export async function logModels(place: MlflowPlace): Promise<void> {
+  await runScript(place, 'log_models.py', []);
+}
+
+const modelView = z.object({
+  models: z.array(
+    z.looseObject({
+      name: z.string(),
+      status: z.string(),
+      files: z.record(z.string(), z.string()),
+      predictions: z.record(z.string(), z.array(z.number())),
+    }),
+  ),
+  runs: z.array(
+    z.looseObject({ name: z.string(), inputs: z.array(z.string()), outputs: z.array(z.string()) }),
+  ),
+});
+
+/** What MLflow's own client sees of the logged models there, ids replaced by names (test/python/model_view.py). */
+export async function viewModels(place: MlflowPlace): Promise<z.infer<typeof modelView>> {
+  return modelView.parse(await runScript(place, 'model_view.py', ['predict']));
+}

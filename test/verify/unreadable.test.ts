@@ -85,6 +85,7 @@ test('a stream that is cut while it is read costs the run at hand, checked alone
     concurrency: 2,
     signal: new AbortController().signal,
     book: one,
+    runs: new Set(),
     progress: createProgressCounter(undefined),
   });
   for (const book of [one, two]) {

@@ -17,3 +17,11 @@ export const SOURCE_COMMIT_TAG = 'mlflow.source.git.commit';
 export const ENTRY_POINT_TAG = 'mlflow.project.entryPoint';
 /** Of a dataset input: what the run used it for. */
 export const DATASET_CONTEXT_TAG = 'mlflow.data.context';
+/** Of a logged model: JSON list of the versions registered from it. The server itself keeps it. */
+export const MODEL_VERSIONS_TAG = 'mlflow.modelVersions';
+/** Makes a registered model, and a version of one, a prompt (`true`). */
+export const PROMPT_TAG = 'mlflow.prompt.is_prompt';
+/** Of a version of a prompt: ids of the runs that use it, joined by commas. */
+export const PROMPT_RUNS_TAG = 'mlflow.prompt.associatedRunIds';
+/** Of a prompt: ids of its experiments, between commas. */
+export const PROMPT_EXPERIMENTS_TAG = '_mlflow_experiment_ids';

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Run } from '../../../src/model/records.ts';
 import type { ArtifactEntry } from '../../../src/places/place.ts';
 import { connect } from '../../../src/places/server/connect/client.ts';
+import { runOwner } from '../../../src/places/server/connect/owner.ts';
 import { listArtifacts, openArtifact } from '../../../src/places/server/read/artifacts.ts';
 import { serverAt } from '../locations.ts';
 import { type Answer, type SeenRequest, startFake, status } from './fake-server.ts';
@@ -62,7 +63,7 @@ describe('listArtifacts', () => {
       }),
     );
     const found: ArtifactEntry[] = [];
-    for await (const entry of listArtifacts(client, bucket, findings)) found.push(entry);
+    for await (const entry of listArtifacts(client, runOwner(bucket), findings)) found.push(entry);
     expect(found).toEqual([
       ...['a-', 'a.txt', 'a/1/x', 'a/2', 'b/y'].map((path) => ({ path, size: 7 })),
       { path: 'zero', size: 0 },
@@ -76,7 +77,7 @@ describe('listArtifacts', () => {
       listing({ '': { files: [...bad, 'good'].map((path) => ({ path, is_dir: false })) } }),
     );
     const found: string[] = [];
-    for await (const { path } of listArtifacts(client, bucket, findings)) found.push(path);
+    for await (const { path } of listArtifacts(client, runOwner(bucket), findings)) found.push(path);
     expect(found).toEqual(['good']);
     // The empty path is the directory that was listed: no failure.
     expect(failures).toHaveLength(bad.length - 1);
@@ -95,12 +96,15 @@ describe('listArtifacts', () => {
         : undefined,
     );
     const found: string[] = [];
-    for await (const { path } of listArtifacts(paged.client, bucket, paged.findings)) found.push(path);
+    for await (const { path } of listArtifacts(paged.client, runOwner(bucket), paged.findings))
+      found.push(path);
     expect(found).toEqual(['a', 'b']);
     const endless = await setUp(({ path }) =>
       path.endsWith('/artifacts/list') ? page('a', 'x') : undefined,
     );
-    await expect(listArtifacts(endless.client, bucket, endless.findings).next()).rejects.toMatchObject({
+    await expect(
+      listArtifacts(endless.client, runOwner(bucket), endless.findings).next(),
+    ).rejects.toMatchObject({
       code: 'SERVER_ERROR',
     });
   });
@@ -109,7 +113,7 @@ describe('listArtifacts', () => {
 describe('openArtifact', () => {
   const PROXY = `/api/2.0/mlflow-artifacts/artifacts/1/${ID}/artifacts/`;
   const read = async (source: Awaited<ReturnType<typeof setUp>>, from: Run, entry: ArtifactEntry) => {
-    const body = await openArtifact(source.client, from, entry, source.findings);
+    const body = await openArtifact(source.client, runOwner(from), entry, source.findings);
     return body === undefined ? undefined : Buffer.concat(await body.toArray()).toString();
   };
 

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { connect } from '../../../src/places/server/connect/client.ts';
+import { runOwner } from '../../../src/places/server/connect/owner.ts';
 import { targetRoutes } from '../../../src/places/server/write/target-routes.ts';
 import { serverAt } from '../locations.ts';
 import { startFake } from './fake-server.ts';
@@ -15,7 +16,9 @@ it('lists the files of the target over all pages, so that what arrived is seen',
   );
   const { options } = await placeOptions({});
   const client = await connect(serverAt(fake.url.href), options);
-  expect(await targetRoutes(client, false).listArtifacts('1', '')).toEqual([
+  expect(
+    await targetRoutes(client, false).listArtifacts(runOwner({ run_id: '1', artifact_uri: '' }), ''),
+  ).toEqual([
     { path: 'a', size: undefined },
     { path: 'b', size: 2 },
   ]);

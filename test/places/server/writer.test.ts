@@ -124,7 +124,7 @@ it('knows the artifact roots it can write to, and tells of those it cannot', asy
   const { experiment_id } = await writer.experiment(memoryExperiment({}), 'plain');
   const tags = { 'mlflow.parentRunId': bucket.run_id, 'mlferry.origin_parent': null };
   await writer.secondPass({
-    tags: [{ run_id: plain.run_id, experiment_id, tags }],
+    runs: [{ run_id: plain.run_id, experiment_id, tags }],
     deleted_runs: [],
     deleted_experiments: [],
   });
@@ -174,7 +174,7 @@ describe.each(targets)(
         const { experiment_id } = target;
         const time = { deleted_time: 1_700_000_200_000 };
         await writer.secondPass({
-          tags: [],
+          runs: [],
           deleted_runs: deleted ? [{ run_id: written.run_id, experiment_id, ...time }] : [],
           deleted_experiments: experiment.lifecycle_stage === 'deleted' ? [experiment_id] : [],
         });

@@ -68,10 +68,10 @@ export async function readDataset(directory: string): Promise<DatasetInput['data
   };
 }
 
-/** What a run has as inputs: datasets, and how many logged models. */
+/** What a run has as inputs: datasets, and the ids of logged models. */
 export interface RunInputs {
   readonly datasets: DatasetInput[];
-  readonly models: number;
+  readonly models: readonly string[];
   /** Directories of datasets that inputs name but that are not there. */
   readonly missing: string[];
 }
@@ -80,11 +80,11 @@ export interface RunInputs {
 export async function readInputs(experimentDir: string, runDir: string): Promise<RunInputs> {
   const datasets: DatasetInput[] = [];
   const missing: string[] = [];
-  let models = 0;
+  const models: string[] = [];
   for (const name of await listDirectories(join(runDir, 'inputs'))) {
     const input = await readFields(inputFields, join(runDir, 'inputs', name, META_FILE));
     if (input.source_type !== 'DATASET') {
-      models += 1;
+      models.push(input.source_id);
       continue;
     }
     const directory = join(experimentDir, 'datasets', input.source_id);

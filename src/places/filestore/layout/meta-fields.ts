@@ -1,4 +1,5 @@
 import type { Int64 } from '../../../model/int64.ts';
+import { type LoggedModel, MODEL_STATUSES } from '../../../model/logged-model.ts';
 import type { Experiment, Run } from '../../../model/records.ts';
 import { statusNumber } from './meta-records.ts';
 import type { MetaValue } from './meta-yaml.ts';
@@ -45,6 +46,23 @@ export function runMetaFields(run: RunInfo): { [key: string]: MetaValue } {
     status: statusNumber(run.status),
     tags: [],
     user_id: run.user_id,
+  };
+}
+
+/** A logged model's `meta.yaml`. */
+export function modelMetaFields(model: LoggedModel): { [key: string]: MetaValue } {
+  return {
+    artifact_location: model.artifact_uri,
+    creation_timestamp: integer(model.creation_timestamp_ms),
+    experiment_id: model.experiment_id,
+    last_updated_timestamp: integer(model.last_updated_timestamp_ms),
+    lifecycle_stage: 'active',
+    model_id: model.model_id,
+    model_type: model.model_type ?? null,
+    name: model.name,
+    source_run_id: model.source_run_id ?? null,
+    status: MODEL_STATUSES.indexOf(model.status),
+    status_message: model.status_message ?? null,
   };
 }
 

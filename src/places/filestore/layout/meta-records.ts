@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Int64, toInt64 } from '../../../model/int64.ts';
+import { type LoggedModel, MODEL_STATUSES } from '../../../model/logged-model.ts';
 import { RUN_STATUSES } from '../../../model/mlflow/statuses.ts';
 import { ENTRY_POINT_TAG, SOURCE_COMMIT_TAG, SOURCE_NAME_TAG } from '../../../model/mlflow/tags.ts';
 import type { Run } from '../../../model/records.ts';
@@ -34,6 +35,20 @@ const runFields = z.looseObject({
   source_name: text,
   source_version: text,
   entry_point_name: text,
+});
+
+const modelFields = z.looseObject({
+  model_id: z.string().min(1),
+  experiment_id: z.string(),
+  name: text,
+  model_type: text,
+  source_run_id: text,
+  status: z.string(),
+  status_message: text,
+  creation_timestamp: text,
+  last_updated_timestamp: text,
+  artifact_location: text,
+  lifecycle_stage: text,
 });
 
 /** An experiment's `meta.yaml`. */
@@ -138,6 +153,38 @@ export function toRunMeta(value: unknown, path: string): RunMeta {
     artifact_uri: fields.artifact_uri ?? '',
     legacyTags: legacy.flatMap(([key, tag]) => (tag ? [[key, tag] as const] : [])),
     cutTimes,
+  };
+}
+
+/** A logged model's `meta.yaml` (MLflow 3); `deleted`: MLflow no longer tells of it. */
+export interface ModelMeta extends Omit<LoggedModel, 'kind' | 'params' | 'tags' | 'metrics'> {
+  readonly deleted: boolean;
+}
+
+/** Reads a logged model's meta fields; `path` is for messages. Throws SOURCE_ITEM. */
+export function toModelMeta(value: unknown, path: string): ModelMeta {
+  const fields = parse(modelFields, value, path);
+  const given = (field: 'model_type' | 'source_run_id' | 'status_message') =>
+    fields[field] ? { [field]: fields[field] } : {};
+  const at = (field: 'creation_timestamp' | 'last_updated_timestamp') =>
+    time(fields[field], field, path, []) ?? 0;
+  const status = MODEL_STATUSES.find(
+    (name, index) => name === fields.status || String(index) === fields.status,
+  );
+  if (status === undefined)
+    throw new MlferryError('SOURCE_ITEM', `${path}: status "${fields.status}" is not known`);
+  return {
+    model_id: fields.model_id,
+    experiment_id: fields.experiment_id,
+    name: fields.name ?? '',
+    ...given('model_type'),
+    ...given('source_run_id'),
+    status,
+    ...given('status_message'),
+    creation_timestamp_ms: at('creation_timestamp'),
+    last_updated_timestamp_ms: at('last_updated_timestamp'),
+    artifact_uri: fields.artifact_location ?? '',
+    deleted: stage(fields.lifecycle_stage, path) === 'deleted',
   };
 }
 

@@ -26,9 +26,6 @@ export async function loadExperiment({ name, path, inTrash }: ExperimentDir): Pr
   }
   const losses: RunLoss[] = [];
   const tags = await readTexts(join(path, 'tags'), 'experiment tag', losses);
-  const models = (await listDirectories(join(path, 'models'))).length;
-  if (models > 0)
-    losses.push({ code: 'LOGGED_MODELS', count: models, detail: 'Logged models are not carried' });
   const traces = (await listDirectories(join(path, 'traces'))).length;
   if (traces > 0) losses.push({ code: 'TRACES', count: traces, detail: 'Traces are not carried' });
   return {

@@ -8,10 +8,11 @@ import { MlferryError } from '../../../util/errors.ts';
 import type { MetricPoints } from '../../place.ts';
 import { readInputs } from '../layout/dataset-files.ts';
 import { type KeyFile, listKeyFiles } from '../layout/key-paths.ts';
-import { listDirectories, META_FILE } from '../layout/layout.ts';
+import { META_FILE } from '../layout/layout.ts';
 import { toRunMeta } from '../layout/meta-records.ts';
 import { readMetaYaml } from '../layout/meta-yaml.ts';
 import { readMetricFile } from '../layout/metric-file.ts';
+import { readOutputs } from '../layout/model-links.ts';
 import { readTextFile } from '../layout/text-file.ts';
 import type { SeriesCache } from './series-cache.ts';
 
@@ -97,14 +98,7 @@ export async function loadRun(experimentDir: string, runDir: string, cache: Seri
       detail: `An input names a dataset that is not there: ${directory}`,
     });
   }
-  const outputs = (await listDirectories(join(runDir, 'outputs'))).length;
-  if (inputs.models + outputs > 0) {
-    losses.push({
-      code: 'MODEL_LINKS',
-      count: inputs.models + outputs,
-      detail: 'Links to logged models are not carried',
-    });
-  }
+  const model_outputs = await readOutputs(runDir);
   if (datasets > 0) {
     losses.push({
       code: 'MODEL_LINKS',
@@ -121,6 +115,10 @@ export async function loadRun(experimentDir: string, runDir: string, cache: Seri
       params: Object.fromEntries(params),
       tags,
       dataset_inputs: inputs.datasets,
+      ...(inputs.models.length === 0
+        ? {}
+        : { model_inputs: inputs.models.map((model_id) => ({ model_id })) }),
+      ...(model_outputs.length === 0 ? {} : { model_outputs }),
       latest_metrics,
     },
     losses,

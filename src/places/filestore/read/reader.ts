@@ -1,16 +1,15 @@
 import { join } from 'node:path';
-import { listFiles } from '../../../artifacts/local/list-files.ts';
-import { openFile } from '../../../artifacts/local/open-file.ts';
 import type { Experiment, Run } from '../../../model/records.ts';
 import { type Selection, selectsExperiment, selectsRun } from '../../../model/selection.ts';
 import { isAbsent, MlferryError } from '../../../util/errors.ts';
-import type { ArtifactEntry, PlaceInfo, PlaceOptions, Reader } from '../../place.ts';
+import type { PlaceInfo, PlaceOptions, Reader } from '../../place.ts';
 import { type RunSource, type SourceRun, selectingReader } from '../../selecting-reader.ts';
 import { fingerprintOf, isDirectory, listExperimentDirs, META_FILE, requireStore } from '../layout/layout.ts';
 import type { FileStoreLocation } from '../location.ts';
 import { FILESTORE_TRAITS } from '../traits.ts';
 import { fileStoreRepresentation } from '../write/representation.ts';
-import { locateArtifacts } from './locate-artifacts.ts';
+import { storeArtifacts } from './artifacts.ts';
+import { type LossOwner, loggedModels } from './logged-models.ts';
 import { compareExperiments, type LoadedExperiment, loadExperiment } from './read-experiments.ts';
 import { asItemError, type LoadedRun, loadRun, type RunLoss, readMetrics } from './read-run.ts';
 import { type ScannedRun, scanRuns } from './scan-runs.ts';
@@ -37,10 +36,11 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
     const owner = run_id === undefined ? {} : { run_id };
     once(`failure ${object}`, () => findings.failure({ code, object, ...owner, message, hint }));
   };
-  const noteLosses = (losses: readonly RunLoss[], owner: { experiment_name: string; run_id?: string }) => {
+  const noteLosses = (losses: readonly RunLoss[], owner: LossOwner) => {
     for (const loss of losses) {
-      once(`${owner.run_id ?? owner.experiment_name} ${loss.code} ${loss.key ?? ''} ${loss.detail}`, () =>
-        findings.loss({ ...loss, ...owner }),
+      once(
+        `${owner.of?.id ?? owner.run_id ?? owner.experiment_name} ${loss.code} ${loss.key ?? ''} ${loss.detail}`,
+        () => findings.loss({ ...loss, ...owner }),
       );
     }
   };
@@ -99,46 +99,18 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
   const runReader = (loaded: LoadedRun, scanned: ScannedRun, experiment: Experiment): SourceRun => {
     const { run, losses } = loaded;
     const owner = { experiment_name: experiment.name, run_id: run.run_id };
-    const artifactRoot = () => locateArtifacts(root, scanned.directory, run.run_id, run.artifact_uri);
+    const { run_id: id, artifact_uri } = run;
+    const files = storeArtifacts(root, { id, directory: scanned.directory, artifact_uri }, (loss) =>
+      noteLosses([loss], owner),
+    );
     return {
       run,
       report: () => noteLosses(losses, owner),
       metrics: (keys) =>
         wrapErrors(readMetrics(scanned.directory, cache, keys), runObject(run.run_id, experiment)),
-      artifacts: () => wrapErrors(listArtifacts(), runObject(run.run_id, experiment)),
-      open: async (artifact) => {
-        const { path, away } = await artifactRoot();
-        if (away) throw new MlferryError('SOURCE_ITEM', `${path} is a symbolic link out of the store`);
-        return openFile(path, artifact);
-      },
+      artifacts: () => wrapErrors(files.artifacts(), runObject(run.run_id, experiment)),
+      open: files.open,
     };
-    async function* listArtifacts(): AsyncGenerator<ArtifactEntry> {
-      const { path, unreachable, away } = await artifactRoot();
-      if (unreachable) {
-        noteLosses(
-          [
-            {
-              code: 'ARTIFACTS_UNREACHABLE',
-              detail: `The artifacts are at ${run.artifact_uri}, which is not on this machine`,
-            },
-          ],
-          owner,
-        );
-      }
-      if (away) {
-        const detail = `The artifacts are left out: ${path} is a symbolic link out of the store`;
-        noteLosses([{ code: 'ARTIFACTS_NOT_CARRIED', detail }], owner);
-        return;
-      }
-      for await (const file of listFiles(path)) {
-        if ('entry' in file) yield file.entry;
-        else
-          noteLosses(
-            [{ code: file.code, key: file.path, detail: `The artifact is left out: ${file.problem}` }],
-            owner,
-          );
-      }
-    }
   };
 
   const noteUnmatched = async (
@@ -185,6 +157,16 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
     info,
     traits: FILESTORE_TRAITS,
     representation: fileStoreRepresentation(root),
+    objects: new Map([
+      [
+        'logged_model',
+        loggedModels(
+          root,
+          ({ experiment_id }) => directories.get(experiment_id) ?? join(root, experiment_id),
+          { note: (loss, owner) => noteLosses([loss], owner), fail },
+        ),
+      ],
+    ]),
     async *experiments(selection) {
       const named = selection.experiments.length + selection.runs.length > 0;
       const loaded = await loadExperiments(selection, selection.view !== 'active');

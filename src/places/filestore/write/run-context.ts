@@ -2,7 +2,7 @@ import type { Findings } from '../../../model/findings.ts';
 import { OVERSIZE_FILE } from '../../../model/own-files.ts';
 import type { Run } from '../../../model/records.ts';
 import type { StringMap } from '../../../model/string-map.ts';
-import type { RunReader, RunTarget } from '../../place.ts';
+import type { ArtifactOwner, RunReader, RunTarget } from '../../place.ts';
 import type { PlaceTraits } from '../../traits.ts';
 import { createKeySpace } from '../layout/key-paths.ts';
 import type { OversizeFile } from '../layout/oversize.ts';
@@ -20,16 +20,21 @@ export interface StoreContext {
   readonly sourceTraits: PlaceTraits;
 }
 
-/** A run on its way into an experiment's directory. */
-export interface RunJob {
+/** Files on their way into the directory of a run or model. */
+export interface FilesJob {
   readonly context: StoreContext;
+  readonly source: ArtifactOwner;
+  note(loss: RunLoss): void;
+}
+
+/** A run on its way into an experiment's directory. */
+export interface RunJob extends FilesJob {
   readonly source: RunReader;
   readonly target: RunTarget;
   readonly experimentDir: string;
   readonly runDir: string;
   /** The run in the target's ids. */
   readonly record: Run;
-  note(loss: RunLoss): void;
 }
 
 /** What of params or tags can stand in files, keys in code-unit order; the rest goes to `oversize` and is noted. */

@@ -6,13 +6,13 @@ import { OVERSIZE_FILE } from '../../../model/own-files.ts';
 import type { DatasetInput } from '../../../model/records.ts';
 import { isAbsent, systemCode } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
-import type { ArtifactEntry, MetricPoints, RunReader } from '../../place.ts';
+import type { ArtifactEntry, ArtifactOwner, MetricPoints } from '../../place.ts';
 import { datasetId, datasetMeta, inputId, inputMeta, readDataset } from '../layout/dataset-files.ts';
 import { createKeySpace } from '../layout/key-paths.ts';
 import { META_FILE } from '../layout/layout.ts';
 import { formatMetaYaml } from '../layout/meta-yaml.ts';
 import type { OversizeFile } from '../layout/oversize.ts';
-import type { RunJob, StoreContext } from './run-context.ts';
+import type { FilesJob, RunJob, StoreContext } from './run-context.ts';
 import { writeArtifact } from './write-artifact.ts';
 
 /** Parts of a run that a new and a grown run have in common. */
@@ -131,7 +131,7 @@ export interface ArtifactCounts {
  * Writes the source's artifacts that `isThere` does not find, below `directory`. In a dry run they are only counted.
  */
 export async function writeArtifacts(
-  { context, source, note }: RunJob,
+  { context, source, note }: FilesJob,
   directory: string,
   isThere: (entry: ArtifactEntry) => Promise<boolean>,
 ): Promise<ArtifactCounts> {
@@ -172,7 +172,7 @@ export async function writeArtifacts(
 /** Whether the source has the bytes of a file it lists; asked of those only that may have none, where it costs no request. */
 async function isCarried(
   { sourceTraits }: StoreContext,
-  source: RunReader,
+  source: ArtifactOwner,
   entry: ArtifactEntry,
 ): Promise<boolean> {
   if (sourceTraits.fileBytes !== 'where hashed') return true;

@@ -8,18 +8,21 @@ import { META_FILE } from '../layout/layout.ts';
 import { toRunMeta } from '../layout/meta-records.ts';
 import { readMetaYaml } from '../layout/meta-yaml.ts';
 import { changeRun, deleteExperiment } from './change-stage.ts';
+import { linkModels } from './link-models.ts';
 import type { StoreContext } from './run-context.ts';
 import { type ExperimentState, isInTrash, type TargetExperiments } from './target-experiments.ts';
 import { readTag } from './target-runs.ts';
 
-/** The second pass: tags that needed all runs, deleted runs, and deleted experiments last. A done store is left as it is. */
+/** The second pass: links to models and tags that needed all runs, deleted runs, and deleted experiments last. A done store is left as it is. */
 export async function secondPass(
   context: StoreContext,
   experiments: TargetExperiments,
   pass: SecondPass,
 ): Promise<void> {
-  for (const { experiment_id, run_id, tags } of pass.tags) {
-    await setTags(context, join(experiments.get(experiment_id).directory, run_id), run_id, tags);
+  for (const { experiment_id, run_id, tags, links } of pass.runs) {
+    const { directory } = experiments.get(experiment_id);
+    if (links !== undefined) await linkModels(context.staging, directory, run_id, links);
+    await setTags(context, join(directory, run_id), run_id, tags);
   }
   for (const { experiment_id, run_id, deleted_time } of pass.deleted_runs) {
     const runDir = join(experiments.get(experiment_id).directory, run_id);

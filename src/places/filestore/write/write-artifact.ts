@@ -1,6 +1,6 @@
 import { placeFile, writeBody } from '../../../artifacts/local/put-file.ts';
 import { systemCode } from '../../../util/errors.ts';
-import type { ArtifactEntry, RunReader } from '../../place.ts';
+import type { ArtifactEntry, ArtifactOwner } from '../../place.ts';
 
 /** What became of an artifact: bytes written, or why it could not be. */
 export type ArtifactOutcome =
@@ -12,7 +12,7 @@ export type ArtifactOutcome =
  * when the bytes are not as many as were listed, the source's error, or a system error.
  */
 export async function writeArtifact(
-  source: RunReader,
+  source: ArtifactOwner,
   entry: ArtifactEntry,
   directory: string,
   temporary: string,

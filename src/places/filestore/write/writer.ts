@@ -1,9 +1,17 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { nameOf } from '../../../kinds/marks.ts';
 import { goesOn } from '../../../model/mlflow/statuses.ts';
 import type { Run } from '../../../model/records.ts';
 import { asMlferryError, isAbsent, MlferryError } from '../../../util/errors.ts';
-import type { PlaceInfo, TargetExperiment, Writer, WriterOptions, WrittenRun } from '../../place.ts';
+import type {
+  ObjectWriter,
+  PlaceInfo,
+  TargetExperiment,
+  Writer,
+  WriterOptions,
+  WrittenRun,
+} from '../../place.ts';
 import { fileUri } from '../layout/file-uri.ts';
 import { findStore, fingerprintOf, NEW_STORE, PARTIAL } from '../layout/layout.ts';
 import { createStaging } from '../layout/staging.ts';
@@ -15,6 +23,7 @@ import type { RunJob, StoreContext } from './run-context.ts';
 import { secondPass } from './second-pass.ts';
 import { createTargetExperiments, isInTrash } from './target-experiments.ts';
 import { createTargetRuns } from './target-runs.ts';
+import { loggedModelWriter } from './write-logged-model.ts';
 
 /**
  * Opens an `mlruns` directory (or the directory that contains one) for writing; one that is not there is made with the
@@ -38,6 +47,9 @@ export async function openFileStoreWriter(place: FileStoreLocation, options: Wri
   const runs = createTargetRuns(root);
   const context: StoreContext = { root, staging, runs, findings, dryRun, sourceTraits };
   const experiments = createTargetExperiments(context, isNew);
+  const writeModel = loggedModelWriter(context, experiments);
+  const models: ObjectWriter = (source, target) =>
+    guard(`logged model ${nameOf(source.of, source.record)}`, () => writeModel(source, target));
   const written = new Map<string, { run_id: string; experiment_id: string; digest: string | undefined }>();
 
   const guard = async <T>(object: string, work: () => Promise<T>): Promise<T> => {
@@ -140,6 +152,7 @@ export async function openFileStoreWriter(place: FileStoreLocation, options: Wri
           throw error;
         }
       }),
+    objects: new Map([['logged_model', models]]),
     findRuns: (sourceRunIds) => guard(place.path, () => runs.find(sourceRunIds)),
     secondPass: (pass) =>
       guard(place.path, async () => {

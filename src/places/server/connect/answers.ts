@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { DELETED_TIME_TAG } from '../../../model/canonical.ts';
 import { type Int64, toInt64 } from '../../../model/int64.ts';
+import { type LoggedModel, MODEL_STATUSES, sortModelMetrics } from '../../../model/logged-model.ts';
 import { metricValue } from '../../../model/metric-value.ts';
 import {
   type DatasetInput,
@@ -17,15 +18,18 @@ import { ownValue } from '../../../model/string-map.ts';
  * the server; int64 stand as numbers or as decimal strings.
  */
 
-const int64Answer = z.union([z.number(), z.string()]).transform((value, context): Int64 => {
+/** An integer as servers write it. */
+export const int64Answer = z.union([z.number(), z.string()]).transform((value, context): Int64 => {
   const integer = toInt64(value);
   if (integer !== undefined) return integer;
   context.addIssue({ code: 'custom', message: 'is not a 64-bit integer' });
   return z.NEVER;
 });
 
-const keyValues = z.array(z.object({ key: z.string(), value: z.string().default('') })).default([]);
-const toMap = (pairs: z.infer<typeof keyValues>) =>
+/** Tags and params as servers write them. */
+export const keyValues = z.array(z.object({ key: z.string(), value: z.string().default('') })).default([]);
+/** The map of {@link keyValues}. */
+export const toMap = (pairs: z.infer<typeof keyValues>) =>
   Object.fromEntries(pairs.map(({ key, value }) => [key, value]));
 
 const metric = z.object({
@@ -101,11 +105,15 @@ function deletedTime(tags: Run['tags']): Int64 | undefined {
   return toInt64(ownValue(tags, DELETED_TIME_TAG) ?? '');
 }
 
-/** A run as the server tells it, and how many links to logged models it has (inputs only in runs/get). */
+/** A run as the server tells it; its `model_inputs` are told by runs/get only. */
 export interface ServerRun {
   readonly run: Run;
-  readonly modelLinks: number;
 }
+
+const modelInputs = z.array(z.object({ model_id: z.string().min(1) })).default([]);
+const modelOutputs = z
+  .array(z.object({ model_id: z.string().min(1), step: int64Answer.default(0) }))
+  .default([]);
 
 const runAnswer = z
   .object({
@@ -126,10 +134,10 @@ const runAnswer = z
     inputs: z
       .object({
         dataset_inputs: z.array(datasetInputAnswer).default([]),
-        model_inputs: z.array(z.unknown()).default([]),
+        model_inputs: modelInputs,
       })
       .default({ dataset_inputs: [], model_inputs: [] }),
-    outputs: z.object({ model_outputs: z.array(z.unknown()).default([]) }).default({ model_outputs: [] }),
+    outputs: z.object({ model_outputs: modelOutputs }).default({ model_outputs: [] }),
   })
   .transform(({ info, data, inputs, outputs }): ServerRun => {
     const tags = toMap(data.tags);
@@ -153,9 +161,11 @@ const runAnswer = z
       params: toMap(data.params),
       tags,
       dataset_inputs: inputs.dataset_inputs,
+      ...(inputs.model_inputs.length === 0 ? {} : { model_inputs: inputs.model_inputs }),
+      ...(outputs.model_outputs.length === 0 ? {} : { model_outputs: outputs.model_outputs }),
       latest_metrics: Object.fromEntries(latest),
     };
-    return { run, modelLinks: inputs.model_inputs.length + outputs.model_outputs.length };
+    return { run };
   });
 
 /** Answer of runs/get. */
@@ -164,6 +174,73 @@ export const runGet = z.object({ run: runAnswer });
 /** Answer of runs/search. */
 export const runPage = z.object({
   runs: z.array(runAnswer).default([]),
+  next_page_token: z.string().optional(),
+});
+
+const loggedModelAnswer = z
+  .object({
+    info: z.object({
+      model_id: z.string().min(1),
+      experiment_id: z.string().min(1),
+      name: z.string().default(''),
+      creation_timestamp_ms: int64Answer.default(0),
+      last_updated_timestamp_ms: int64Answer.default(0),
+      artifact_uri: z.string().default(''),
+      status: z.enum(MODEL_STATUSES).default('LOGGED_MODEL_STATUS_UNSPECIFIED'),
+      model_type: z.string().optional(),
+      source_run_id: z.string().optional(),
+      status_message: z.string().optional(),
+      tags: keyValues,
+    }),
+    data: z
+      .object({
+        params: keyValues,
+        metrics: z
+          .array(
+            metric.extend({
+              run_id: z.string().optional(),
+              dataset_name: z.string().optional(),
+              dataset_digest: z.string().optional(),
+            }),
+          )
+          .default([]),
+      })
+      .default({ params: [], metrics: [] }),
+  })
+  .transform(({ info, data }): LoggedModel => {
+    const text = (field: 'model_type' | 'source_run_id' | 'status_message') =>
+      info[field] ? { [field]: info[field] } : {};
+    return {
+      kind: 'logged_model',
+      model_id: info.model_id,
+      experiment_id: info.experiment_id,
+      name: info.name,
+      ...text('model_type'),
+      ...text('source_run_id'),
+      status: info.status,
+      ...text('status_message'),
+      creation_timestamp_ms: info.creation_timestamp_ms,
+      last_updated_timestamp_ms: info.last_updated_timestamp_ms,
+      artifact_uri: info.artifact_uri,
+      params: toMap(data.params),
+      tags: toMap(info.tags),
+      metrics: sortModelMetrics(
+        data.metrics.map(({ run_id, dataset_name, dataset_digest, ...point }) => ({
+          ...point,
+          ...(run_id ? { run_id } : {}),
+          ...(dataset_name ? { dataset_name } : {}),
+          ...(dataset_digest ? { dataset_digest } : {}),
+        })),
+      ),
+    };
+  });
+
+/** Answer of a logged model's own route and of its creation. */
+export const loggedModelGet = z.object({ model: loggedModelAnswer });
+
+/** Answer of logged-models/search; deleted ones are never among them. */
+export const loggedModelPage = z.object({
+  models: z.array(loggedModelAnswer).default([]),
   next_page_token: z.string().optional(),
 });
 

@@ -6,18 +6,28 @@ import {
   deletedRuns,
   experimentGet,
   experimentPage,
+  loggedModelGet,
+  loggedModelPage,
   restoredRuns,
   runGet,
   runPage,
   serverInfo,
 } from './answers.ts';
 import type { RequestClass } from './flow.ts';
+import {
+  modelVersionGet,
+  modelVersionPage,
+  registeredModelGet,
+  registeredModelPage,
+} from './registry-answers.ts';
 
 /** An endpoint below the base URL. */
 export interface Endpoint {
-  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Percent-encoded. */
   readonly path: string;
+  /** What stands behind the id of one object, see {@link within}. */
+  readonly after?: string;
   /** Which requests it is limited together with. */
   readonly class: RequestClass;
   /** Whether it changes the server: what is under way is then heard to its end after an interrupt. */
@@ -78,8 +88,42 @@ export const routes = {
   proxiedArtifact: bytes('GET', PROXY, 'bytes'),
   putProxiedArtifact: { ...bytes('PUT', PROXY, 'bytes'), changes: true },
 
-  /** Since 3.0. */
+  /** Since 3.0. One model is `within` these. */
+  loggedModel: read(`${MLFLOW}/logged-models`, loggedModelGet),
+  loggedModelArtifacts: {
+    ...read(`${MLFLOW}/logged-models`, artifactPage),
+    after: '/artifacts/directories',
+  },
+  /** Since 3.0, only here. */
+  loggedModelFile: {
+    ...bytes('GET', '/ajax-api/2.0/mlflow/logged-models', 'bytes'),
+    after: '/artifacts/files',
+  },
+  searchLoggedModels: search(`${MLFLOW}/logged-models/search`, loggedModelPage),
   countLoggedModels: search(`${MLFLOW}/logged-models/search`, countedPage('models')),
+  createLoggedModel: change(`${MLFLOW}/logged-models`, loggedModelGet),
+  /** Its status. */
+  finalizeLoggedModel: { ...change(`${MLFLOW}/logged-models`), method: 'PATCH' },
+  setLoggedModelTags: { ...change(`${MLFLOW}/logged-models`), method: 'PATCH', after: '/tags' },
+  logLoggedModelParams: { ...change(`${MLFLOW}/logged-models`), after: '/params' },
+  deleteLoggedModel: { ...change(`${MLFLOW}/logged-models`), method: 'DELETE' },
+  searchRegisteredModels: read(`${MLFLOW}/registered-models/search`, registeredModelPage),
+  registeredModel: read(`${MLFLOW}/registered-models/get`, registeredModelGet),
+  createRegisteredModel: change(`${MLFLOW}/registered-models/create`, registeredModelGet),
+  updateRegisteredModel: { ...change(`${MLFLOW}/registered-models/update`), method: 'PATCH' },
+  setRegisteredModelTag: change(`${MLFLOW}/registered-models/set-tag`),
+  setRegisteredModelAlias: change(`${MLFLOW}/registered-models/alias`),
+  searchModelVersions: read(`${MLFLOW}/model-versions/search`, modelVersionPage),
+  modelVersion: read(`${MLFLOW}/model-versions/get`, modelVersionGet),
+  /** A version's file, by way of the server. */
+  modelVersionFile: bytes('GET', '/model-versions/get-artifact', 'bytes'),
+  createModelVersion: change(`${MLFLOW}/model-versions/create`, modelVersionGet),
+  updateModelVersion: { ...change(`${MLFLOW}/model-versions/update`), method: 'PATCH' },
+  deleteModelVersion: { ...change(`${MLFLOW}/model-versions/delete`), method: 'DELETE' },
+  transitionModelVersion: change(`${MLFLOW}/model-versions/transition-stage`),
+  setModelVersionTag: change(`${MLFLOW}/model-versions/set-tag`),
+  /** Models that a run made. */
+  logOutputs: change(`${MLFLOW}/runs/outputs`),
   /** Since 2.14 the older route, since 3.3 the newer. */
   countTraces: search(`${NEWER}/traces/search`, countedPage('traces')),
   countTracesBefore33: read(`${MLFLOW}/traces`, countedPage('traces')),
@@ -88,6 +132,11 @@ export const routes = {
 /** The endpoint of a path below a route; the path's segments are encoded here. */
 export function below(route: Endpoint, path: string): Endpoint {
   return { ...route, path: `${route.path}/${path.split('/').map(encodeURIComponent).join('/')}` };
+}
+
+/** The endpoint of one object of a route; its id is encoded here. */
+export function within<T extends Endpoint>(route: T, id: string): T {
+  return { ...route, path: `${route.path}/${encodeURIComponent(id)}${route.after ?? ''}` };
 }
 
 function read<T>(path: string, schema: z.ZodType<T>): Route<T> {

@@ -3,11 +3,11 @@ import { artifactPathProblem } from '../../../artifacts/artifact-path.ts';
 import { openInOwnRoot } from '../../../artifacts/local/own-root.ts';
 import { parseArtifactRoot } from '../../../artifacts/root.ts';
 import { sizedBody } from '../../../artifacts/sized-body.ts';
-import type { Findings } from '../../../model/findings.ts';
+import type { Findings, Loss } from '../../../model/findings.ts';
 import { isAlteredPath } from '../../../model/mlflow/altered-paths.ts';
-import type { Run } from '../../../model/records.ts';
 import { errorCodes, MlferryError } from '../../../util/errors.ts';
 import type { ArtifactEntry } from '../../place.ts';
+import type { ServerOwner } from '../connect/owner.ts';
 import { below, routes } from '../connect/routes.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { listDirectory } from './artifact-pages.ts';
@@ -22,18 +22,18 @@ interface ListedEntry {
 }
 
 /**
- * All files of a run in code-unit order of their paths, one request a directory. Names that could leave the run go to
+ * All files of a run or model in code-unit order of their paths, one request a directory. Names that could leave its root go to
  * the findings as failures, names that MLflow's own path decoding makes unreachable as losses; neither is handed out.
  */
 export async function* listArtifacts(
   client: TrackingClient,
-  run: Run,
+  owner: ServerOwner,
   findings: Findings,
 ): AsyncGenerator<ArtifactEntry> {
-  yield* walk('', listLevel(client, run, ''));
+  yield* walk('', listLevel(client, owner, ''));
 
   async function* walk(directory: string, level: Promise<ListedEntry[]>): AsyncGenerator<ArtifactEntry> {
-    const entries = (await level).filter((entry) => isUsable(run, directory, entry, findings));
+    const entries = (await level).filter((entry) => isUsable(owner, directory, entry, findings));
     const directories = entries.filter((entry) => entry.isDirectory).map(({ path }) => path);
     const listings = new Map<string, Promise<ListedEntry[]>>();
     for (const { path, isDirectory, size } of entries) {
@@ -44,7 +44,7 @@ export async function* listArtifacts(
       const at = directories.indexOf(path);
       for (const next of directories.slice(at, at + AHEAD)) {
         if (listings.has(next)) continue;
-        const listing = listLevel(client, run, next);
+        const listing = listLevel(client, owner, next);
         // Its error is thrown when its turn comes; until then it must not count as unhandled.
         listing.catch(() => undefined);
         listings.set(next, listing);
@@ -56,22 +56,26 @@ export async function* listArtifacts(
   }
 }
 
-async function listLevel(client: TrackingClient, run: Run, directory: string): Promise<ListedEntry[]> {
-  const entries = (await proxyLevel(client, run, directory)) ?? (await runLevel(client, run, directory));
+async function listLevel(
+  client: TrackingClient,
+  owner: ServerOwner,
+  directory: string,
+): Promise<ListedEntry[]> {
+  const entries = (await proxyLevel(client, owner, directory)) ?? (await runLevel(client, owner, directory));
   const sortKey = ({ path, isDirectory }: ListedEntry) => (isDirectory ? `${path}/` : path);
   return entries.sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
 }
 
 /**
  * A level as the server's artifact proxy lists it, by base names, in a third of the time: it need not look the run up.
- * `undefined` when it cannot, and when it has nothing there: then the route of the run has the last word.
+ * `undefined` when it cannot, and when it has nothing there: then the route of the owner has the last word.
  */
 async function proxyLevel(
   client: TrackingClient,
-  run: Run,
+  owner: ServerOwner,
   directory: string,
 ): Promise<ListedEntry[] | undefined> {
-  const root = proxiedRoot(client, run);
+  const root = proxiedRoot(client, owner);
   if (root === undefined) return undefined;
   try {
     const { files } = await client.call(routes.proxiedArtifacts, {
@@ -92,8 +96,12 @@ async function proxyLevel(
   }
 }
 
-async function runLevel(client: TrackingClient, { run_id }: Run, directory: string): Promise<ListedEntry[]> {
-  return (await listDirectory(client, run_id, directory)).map(({ path, is_dir, file_size }) => ({
+async function runLevel(
+  client: TrackingClient,
+  owner: ServerOwner,
+  directory: string,
+): Promise<ListedEntry[]> {
+  return (await listDirectory(client, owner, directory)).map(({ path, is_dir, file_size }) => ({
     path,
     isDirectory: is_dir,
     size: Number(file_size ?? 0),
@@ -101,7 +109,7 @@ async function runLevel(client: TrackingClient, { run_id }: Run, directory: stri
 }
 
 function isUsable(
-  run: Run,
+  owner: ServerOwner,
   directory: string,
   { path, isDirectory, size }: ListedEntry,
   findings: Findings,
@@ -113,7 +121,7 @@ function isUsable(
   if (problem !== undefined || !Number.isSafeInteger(size)) {
     findings.failure({
       code: 'SOURCE_ITEM',
-      object: `artifact ${quote(path)} of run ${run.run_id}`,
+      object: `artifact ${quote(path)} of ${owner.words}`,
       message: `The server lists an artifact ${quote(path)} that ${problem ?? 'has no valid size'}; it was left out`,
       hint: errorCodes.SOURCE_ITEM.hint,
     });
@@ -122,7 +130,7 @@ function isUsable(
   if (!isAlteredPath(path)) return true;
   findings.loss({
     code: 'ARTIFACTS_UNREACHABLE',
-    run_id: run.run_id,
+    ...lossOwner(owner),
     key: path,
     detail: `The ${isDirectory ? 'directory' : 'file'} was left out: MLflow decodes its name and then looks for another one`,
   });
@@ -131,26 +139,26 @@ function isUsable(
 
 /**
  * The bytes of a file, from where it is quickest: a directory that is reachable from here, the server's artifact proxy,
- * else its `/get-artifact`, which reads any store that the server itself can. `undefined` with a loss when the server
+ * else its route of the owner, which reads any store that the server itself can. `undefined` with a loss when the server
  * cannot reach the store. The stream fails with SHORT_BODY.
  */
 export async function openArtifact(
   client: TrackingClient,
-  run: Run,
+  owner: ServerOwner,
   { path, size }: ArtifactEntry,
   findings: Findings,
 ): Promise<Readable | undefined> {
-  const name = `Artifact ${quote(path)} of run ${run.run_id}`;
+  const name = `Artifact ${quote(path)} of ${owner.words}`;
   const problem = artifactPathProblem(path);
   if (problem !== undefined) throw new MlferryError('SOURCE_ITEM', `${name} ${problem}`);
-  const root = parseArtifactRoot(run.artifact_uri);
+  const root = parseArtifactRoot(owner.artifact_uri);
   const local =
     root.kind === 'directory'
-      ? await openInOwnRoot(root.path, run.run_id, { path, ...(size === undefined ? {} : { size }) }, name)
+      ? await openInOwnRoot(root.path, owner.id, { path, ...(size === undefined ? {} : { size }) }, name)
       : undefined;
   if (local !== undefined) return local;
   try {
-    const { body, length } = await download(client, run, path);
+    const { body, length } = await download(client, owner, path);
     if (length !== undefined && size !== undefined && length !== size) {
       body.destroy();
       throw new MlferryError(
@@ -162,13 +170,13 @@ export async function openArtifact(
   } catch (error) {
     if (!(error instanceof MlferryError) || error.code !== 'UNSUPPORTED') throw error;
     const detail = `The server cannot give files of ${root.kind === 'other' ? root.scheme : root.kind} roots: ${error.message}`;
-    findings.loss({ code: 'ARTIFACTS_UNREACHABLE', run_id: run.run_id, key: path, detail });
+    findings.loss({ code: 'ARTIFACTS_UNREACHABLE', ...lossOwner(owner), key: path, detail });
     return undefined;
   }
 }
 
-async function download(client: TrackingClient, run: Run, path: string) {
-  const root = proxiedRoot(client, run);
+async function download(client: TrackingClient, owner: ServerOwner, path: string) {
+  const root = proxiedRoot(client, owner);
   // MLflow 3.5 … 3.7 answers 500 for names that are not ASCII, because of a header.
   if (root !== undefined && /^[\x20-\x7e]*$/.test(path)) {
     try {
@@ -177,14 +185,19 @@ async function download(client: TrackingClient, run: Run, path: string) {
       if (!(error instanceof MlferryError) || error.code === 'INTERRUPTED') throw error;
     }
   }
-  return client.download(routes.artifact, { run_id: run.run_id, path });
+  return client.download(...owner.file(path));
 }
 
-/** Path of the run's root at this server's artifact proxy, when it has one that stands for itself, encoded or not. */
-function proxiedRoot(client: TrackingClient, run: Run): string | undefined {
-  const root = parseArtifactRoot(run.artifact_uri);
+/** Path of the owner's root at this server's artifact proxy, when it has one that stands for itself, encoded or not. */
+function proxiedRoot(client: TrackingClient, owner: ServerOwner): string | undefined {
+  const root = parseArtifactRoot(owner.artifact_uri);
   if (root.kind !== 'proxied' || (root.host ?? client.base.host) !== client.base.host) return undefined;
   return root.path === '' || /[%?#]/.test(root.path) ? undefined : root.path;
+}
+
+/** Whose loss it is. */
+function lossOwner({ kind, id }: ServerOwner): Pick<Loss, 'run_id' | 'of'> {
+  return kind === 'run' ? { run_id: id } : { of: { kind, id } };
 }
 
 const quote = (text: string) => JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);

@@ -2,7 +2,6 @@ import type { Findings } from '../../../model/findings.ts';
 import type { Experiment } from '../../../model/records.ts';
 import { endsJob } from '../../../util/ends-job.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import type { ServerRun } from '../connect/answers.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
 import { type Route, routes } from '../connect/routes.ts';
 import type { Asked, TrackingClient } from '../connect/tracking-client.ts';
@@ -36,36 +35,18 @@ export async function reportNotCarried(
   }
 }
 
-/** Reports a run's links to logged models. */
-export function reportModelLinks(
-  { run, modelLinks }: ServerRun,
-  experiment_name: string,
-  findings: Findings,
-): void {
-  if (modelLinks === 0) return;
-  const detail = 'The run’s links to logged models (inputs, outputs) are not carried';
-  findings.loss({ code: 'MODEL_LINKS', experiment_name, run_id: run.run_id, count: modelLinks, detail });
-}
-
 type Page = { count: number; next_page_token: string | undefined };
 type Search = readonly [route: Route<Page>, asked: Asked];
 
-/** Logged models came with MLflow 3.0; traces with 2.14, and were moved to another route with 3.3. */
+/** Traces came with 2.14, and were moved to another route with 3.3. */
 function kinds(experiment_id: string) {
-  const models: Search = [
-    routes.countLoggedModels,
-    { body: { experiment_ids: [experiment_id], max_results: 50 } },
-  ];
   const locations = [{ type: 'MLFLOW_EXPERIMENT', mlflow_experiment: { experiment_id } }];
   const traces: Search = [routes.countTraces, { body: { locations, max_results: 100 } }];
   const olderTraces: Search = [
     routes.countTracesBefore33,
     { query: { experiment_ids: [experiment_id], max_results: 100 } },
   ];
-  return [
-    { code: 'LOGGED_MODELS' as const, what: 'Logged models', since: '3.0', request: [models] },
-    { code: 'TRACES' as const, what: 'Traces', since: '2.14', request: [traces, olderTraces] },
-  ];
+  return [{ code: 'TRACES' as const, what: 'Traces', since: '2.14', request: [traces, olderTraces] }];
 }
 
 /** The first page of the first route that is there; `undefined` when none is; a text is the reason of a failure. */

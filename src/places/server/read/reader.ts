@@ -10,15 +10,18 @@ import type { MetricPoints, PlaceInfo, PlaceOptions, Reader } from '../../place.
 import { type RunSource, type SourceRun, selectingReader } from '../../selecting-reader.ts';
 import type { ServerRun } from '../connect/answers.ts';
 import { connect } from '../connect/client.ts';
+import { runOwner } from '../connect/owner.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import type { ServerLocation } from '../location.ts';
 import { SERVER_TRAITS } from '../traits.ts';
 import { serverRepresentation } from '../write/representation.ts';
 import { listArtifacts, openArtifact } from './artifacts.ts';
 import { readHistory } from './history.ts';
-import { reportModelLinks, reportNotCarried } from './not-carried.ts';
+import { knowsModels, loggedModels, modelLinksOf } from './logged-models.ts';
+import { reportNotCarried } from './not-carried.ts';
 import { createPointStore } from './point-store.ts';
 import { createPrefetch, type Prefetch } from './prefetch.ts';
+import { registry } from './registry.ts';
 import { createRunSearch, VIEW_TYPES } from './run-search.ts';
 import { countRuns, searchRuns } from './searches.ts';
 import { type Missing, selectExperiments, selectRuns } from './selected.ts';
@@ -62,6 +65,7 @@ export function serverReader(client: TrackingClient, options: PlaceOptions): Rea
     prefetch.announce(runs.map((run) => withKeys(run, keys)));
   const refused = (reason: string) =>
     findings.loss({ code: 'FILTERED_HERE', detail: `${reason}. mlferry looks through more runs itself` });
+  const modelLinks = modelLinksOf(client);
   const search = createRunSearch(client, missing, refused, announce);
 
   const reportExperiment = async (experiment: Experiment) => {
@@ -73,14 +77,14 @@ export function serverReader(client: TrackingClient, options: PlaceOptions): Rea
   const sourceRun = (found: ServerRun, experiment: Experiment, selection: Selection): SourceRun => ({
     run: found.run,
     report: async () => {
-      reportModelLinks(found, experiment.name, findings);
       if (selection.filter !== undefined || selection.max_runs !== undefined)
         await reportExperiment(experiment);
     },
     metrics: (keys) =>
       readMetrics(client, found.run, keys, prefetch, () => createPointStore(tempDir, budget), asFound),
-    artifacts: () => listArtifacts(client, found.run, findings),
-    open: (artifact) => openArtifact(client, found.run, artifact, findings),
+    artifacts: () => listArtifacts(client, runOwner(found.run), findings),
+    open: (artifact) => openArtifact(client, runOwner(found.run), artifact, findings),
+    modelLinks: () => modelLinks(found.run),
   });
 
   /** The experiments of a selection without run ids: those that its filter sorts out are not searched along. */
@@ -100,6 +104,10 @@ export function serverReader(client: TrackingClient, options: PlaceOptions): Rea
     info: serverPlace(client),
     traits: SERVER_TRAITS,
     representation: serverRepresentation(client),
+    objects: new Map([
+      ...(knowsModels(client) ? [['logged_model', loggedModels(client, findings)] as const] : []),
+      ...registry(client, findings),
+    ]),
     experiments: async function* (selection) {
       if (selection.runs.length === 0) {
         const experiments = await wantedExperiments(selection);

@@ -10,6 +10,10 @@ export interface Metric {
   readonly value: MetricValue;
   readonly timestamp: Int64;
   readonly step: Int64;
+  /** Where it was measured of a model, and on which dataset (3.0 and newer). */
+  readonly model_id?: string | undefined;
+  readonly dataset_name?: string | undefined;
+  readonly dataset_digest?: string | undefined;
 }
 
 /** The body of one `runs/log-batch` request, without the run id. */

@@ -3,6 +3,7 @@ import { isKeyAllowed } from '../../../model/mlflow/limits.ts';
 import { RUN_NAME_TAG, USER_TAG } from '../../../model/mlflow/tags.ts';
 import type { Run } from '../../../model/records.ts';
 import { MlferryError } from '../../../util/errors.ts';
+import { runOwner } from '../connect/owner.ts';
 import { runsOfOrigin } from './find-copied-runs.ts';
 import type { TargetContext } from './target-context.ts';
 import type { ExperimentState } from './target-experiments.ts';
@@ -102,5 +103,5 @@ async function isEmpty({ routes, limits }: TargetContext, run: Run): Promise<boo
   const held = [params, latest_metrics, dataset_inputs].flatMap((part) => Object.keys(part));
   const ownTags = Object.keys(tags).filter((key) => !OWN_TAGS.has(key) && isKeyAllowed(key, limits()));
   if (!isNew || held.length > 0 || ownTags.length > 0) return false;
-  return (await routes.listArtifacts(run.run_id, '')).length === 0;
+  return (await routes.listArtifacts(runOwner(run), '')).length === 0;
 }

@@ -4,6 +4,7 @@ import { MlferryError } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
 import type { SecondPass } from '../../place.ts';
 import type { KnownRun } from './known-runs.ts';
+import { linkModels } from './link-models.ts';
 import type { ReadBack } from './read-back.ts';
 import type { TargetContext } from './target-context.ts';
 import type { TargetExperiments } from './target-experiments.ts';
@@ -17,7 +18,7 @@ export interface SecondPassContext {
   readonly concurrency: number;
 }
 
-/** Tags first, then deleted runs, then deleted experiments: nothing can be written to what is deleted. */
+/** Links and tags first, then deleted runs, then deleted experiments: nothing can be written to what is deleted. */
 export async function secondPass(
   { context, experiments, readBack, concurrency }: SecondPassContext,
   pass: SecondPass,
@@ -26,18 +27,19 @@ export async function secondPass(
   const toDelete = new Map(pass.deleted_runs.map(({ run_id, experiment_id }) => [run_id, experiment_id]));
 
   const knownById = new Map<string, KnownRun>();
-  for (const experiment_id of new Set(pass.tags.map((entry) => entry.experiment_id))) {
+  for (const experiment_id of new Set(pass.runs.map((entry) => entry.experiment_id))) {
     for (const known of (await experiments.get(experiment_id).known()).values())
       knownById.set(known.run_id, known);
   }
 
-  await mapConcurrent(pass.tags, concurrency, ({ run_id, experiment_id, tags }) =>
+  await mapConcurrent(pass.runs, concurrency, ({ run_id, experiment_id, tags, links }) =>
     orListed(context, `run ${run_id}`, async () => {
       if (knownById.get(run_id)?.lifecycle_stage === 'deleted') {
         await experiments.get(experiment_id).revive();
         await routes.restoreRun(run_id);
         toDelete.set(run_id, experiment_id);
       }
+      if (links !== undefined) await linkModels(context, run_id, links);
       const limits = context.limits();
       const set: Array<{ key: string; value: string }> = [];
       for (const [key, value] of Object.entries(tags)) {

@@ -8,9 +8,9 @@ import type { ArtifactSink } from '../../../artifacts/sink.ts';
 import { OWN_DIRECTORY, RENAMED_FILE } from '../../../model/own-files.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
-import type { ArtifactEntry, RunReader } from '../../place.ts';
+import type { ArtifactEntry, ArtifactOwner } from '../../place.ts';
 import { bytesOf } from '../connect/body.ts';
-import { routes as endpoints } from '../connect/routes.ts';
+import type { ServerOwner } from '../connect/owner.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { directoriesOf, freeName, parentOf, safeName } from './artifact-names.ts';
 import type { TargetRoutes } from './target-routes.ts';
@@ -18,9 +18,9 @@ import type { TargetRoutes } from './target-routes.ts';
 /** How files that the target has already are told from those it lacks: by size, or by their bytes where sizes are equal. */
 export type Comparison = 'nothing there' | 'size' | 'content';
 
-/** The run on the target. */
+/** The run or model on the target. */
 export interface ArtifactTarget {
-  readonly run_id: string;
+  readonly owner: ServerOwner;
   readonly sink: ArtifactSink | undefined;
 }
 
@@ -37,6 +37,8 @@ export interface ArtifactsSent {
   readonly unreachable: number;
   /** Files whose bytes the source does not carry. */
   readonly notCarried: number;
+  /** Files that were there already. */
+  readonly there: number;
   /** Paths that arrived under another name. */
   readonly renamed: readonly string[];
   /** The names that mlferry's own files may use: those that no file of the source has. */
@@ -56,19 +58,19 @@ export interface ArtifactContext {
 const PARALLEL = 2;
 
 /**
- * Sends the files of a run that the target lacks. A 200 is no proof of what was stored under which name, so every
+ * Sends the files of a run or model that the target lacks. A 200 is no proof of what was stored under which name, so every
  * directory that was written to is listed afterwards, one request each, and names and sizes compared. Throws MISMATCH,
  * SHORT_BODY and what the source's streams and the target throw.
  */
 export async function sendArtifacts(
   context: ArtifactContext,
-  source: RunReader,
+  source: ArtifactOwner,
   target: ArtifactTarget,
   comparison: Comparison,
   sent: SentCounts,
 ): Promise<ArtifactsSent> {
   const { routes } = context;
-  const { run_id, sink } = target;
+  const { owner, sink } = target;
   const taken = new Set<string>();
   const entries: ArtifactEntry[] = [];
   for await (const entry of source.artifacts()) {
@@ -76,7 +78,7 @@ export async function sendArtifacts(
     if (entry.path.startsWith(OWN_DIRECTORY)) taken.add(entry.path);
   }
   const ownName = (path: string) => freeName(path, taken);
-  const result = { unreachable: 0, notCarried: 0 };
+  const result = { unreachable: 0, notCarried: 0, there: 0 };
   const renamed = new Map<string, string>();
   const nameOf = ({ path }: ArtifactEntry) => {
     if (sink === undefined || sink.keepsName(path)) return path;
@@ -89,7 +91,7 @@ export async function sendArtifacts(
   const there =
     comparison === 'nothing there' || sink === undefined
       ? new Map<string, number>()
-      : await listFiles(routes, run_id, directoriesOf(paths));
+      : await listFiles(routes, owner, directoriesOf(paths));
 
   if (sink === undefined) return { ...result, unreachable: entries.length, renamed: [], ownName };
 
@@ -115,9 +117,11 @@ export async function sendArtifacts(
       const { size, open } = sized;
       if (
         there.get(path) === size &&
-        (comparison === 'size' || (await sameContent(context.client, run_id, path, open, entry.sha256)))
-      )
+        (comparison === 'size' || (await sameContent(context.client, owner, path, open, entry.sha256)))
+      ) {
+        result.there++;
         return;
+      }
       if (routes.changes && !(await putIfServed(sink, path, size, open))) {
         result.unreachable++;
         return;
@@ -137,21 +141,21 @@ export async function sendArtifacts(
     if (routes.changes) await sink.put(name, map.length, async () => Readable.from([map]));
     written.set(name, map.length);
   }
-  if (routes.changes) await checkArrived(routes, run_id, written);
+  if (routes.changes) await checkArrived(routes, owner, written);
   return { ...result, renamed: [...renamed.keys()], ownName };
 }
 
 /** Writes one of mlferry's own files of a run and checks that it arrived. */
 export async function sendOwnFile(
   { routes }: Pick<ArtifactContext, 'routes'>,
-  target: { run_id: string; sink: ArtifactSink },
+  target: { owner: ServerOwner; sink: ArtifactSink },
   path: string,
   size: number,
   open: () => Promise<Readable>,
 ): Promise<void> {
   if (!routes.changes) return;
   await target.sink.put(path, size, open);
-  await checkArrived(routes, target.run_id, new Map([[path, size]]));
+  await checkArrived(routes, target.owner, new Map([[path, size]]));
 }
 
 /**
@@ -183,7 +187,7 @@ interface Sized {
 
 /** A file with its size; bytes of unknown length are spooled first. `undefined`: the source does not carry them. */
 async function withSize(
-  source: RunReader,
+  source: ArtifactOwner,
   entry: ArtifactEntry,
   tempDir: string,
 ): Promise<Sized | undefined> {
@@ -211,7 +215,7 @@ async function withSize(
       if (stream === undefined)
         throw new MlferryError(
           'SOURCE_ITEM',
-          `${entry.path} of run ${source.run.run_id} could be opened only once`,
+          `Artifact ${JSON.stringify(entry.path)} could be opened only once`,
         );
       return stream;
     },
@@ -223,12 +227,12 @@ async function withSize(
 
 async function sameContent(
   client: TrackingClient,
-  run_id: string,
+  owner: ServerOwner,
   path: string,
   open: () => Promise<Readable>,
   sha256: string | undefined,
 ): Promise<boolean> {
-  const { body } = await client.download(endpoints.artifact, { run_id, path });
+  const { body } = await client.download(...owner.file(path));
   const there = await hashOf(body);
   return there === (sha256 ?? (await hashOf(await open())));
 }
@@ -242,13 +246,13 @@ async function hashOf(body: Readable): Promise<string> {
 /** The files in those of the wanted directories that exist: path → size. */
 async function listFiles(
   routes: TargetRoutes,
-  run_id: string,
+  owner: ServerOwner,
   wanted: ReadonlySet<string>,
 ): Promise<Map<string, number>> {
   const files = new Map<string, number>();
   const waiting = wanted.size === 0 ? [] : [''];
   for (let directory = waiting.pop(); directory !== undefined; directory = waiting.pop()) {
-    for (const { path, size } of await routes.listArtifacts(run_id, directory)) {
+    for (const { path, size } of await routes.listArtifacts(owner, directory)) {
       if (size !== undefined) files.set(path, size);
       else if (wanted.has(path)) waiting.push(path);
     }
@@ -258,13 +262,13 @@ async function listFiles(
 
 async function checkArrived(
   routes: TargetRoutes,
-  run_id: string,
+  owner: ServerOwner,
   written: ReadonlyMap<string, number>,
 ): Promise<void> {
   const directories = new Set([...written.keys()].map(parentOf));
   const arrived = new Map<string, number>();
   for (const directory of directories) {
-    for (const { path, size } of await routes.listArtifacts(run_id, directory))
+    for (const { path, size } of await routes.listArtifacts(owner, directory))
       if (size !== undefined) arrived.set(path, size);
   }
   for (const [path, size] of written) {
@@ -273,7 +277,7 @@ async function checkArrived(
     const what = there === undefined ? 'is not there' : `has ${there} bytes instead of ${size}`;
     throw new MlferryError(
       'MISMATCH',
-      `Artifact ${JSON.stringify(path)} of run ${run_id} was accepted, but ${what}`,
+      `Artifact ${JSON.stringify(path)} of ${owner.words} was accepted, but ${what}`,
     );
   }
 }

@@ -10,6 +10,7 @@ import { forEachPoint } from '../../../model/points.ts';
 import type { WriterOptions } from '../../place.ts';
 import { artifactProxy } from '../connect/artifact-proxy.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
+import type { ServerOwner } from '../connect/owner.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { readHistory } from '../read/history.ts';
 import type { Patience } from './create-once.ts';
@@ -38,11 +39,8 @@ export interface TargetContext extends Patience {
   pointsOf(run_id: string, key: string): Promise<PointSet>;
   /** Whether the target keeps a ±Infinity or -0 as it is; asked once of a point that was just sent. */
   keeps(kind: 'infinity' | 'negative zero', run_id: string, sample: KeyPoint): Promise<boolean>;
-  /** Where a run's artifacts go; `undefined` when they cannot be reached from here. */
-  sinkOf(
-    experiment: ExperimentState,
-    run: { run_id: string; artifact_uri: string },
-  ): Promise<ArtifactSink | undefined>;
+  /** Where the files of a run or model go; `undefined` when they cannot be reached from here. */
+  sinkOf(experiment: ExperimentState | undefined, owner: ServerOwner): Promise<ArtifactSink | undefined>;
 }
 
 /** A file that tells whether the server sees what is written here. */
@@ -78,10 +76,10 @@ export function targetContext(client: TrackingClient, options: WriterOptions): T
   }
 
   /** Whether the server sees what is written to a local root here: it may be on another machine. */
-  async function isShared(sink: ArtifactSink, run_id: string): Promise<boolean> {
+  async function isShared(sink: ArtifactSink, owner: ServerOwner): Promise<boolean> {
     try {
       await sink.put(PROBE, 0, async () => Readable.from([]));
-      return (await routes.listArtifacts(run_id, '')).some(({ path }) => path === PROBE);
+      return (await routes.listArtifacts(owner, '')).some(({ path }) => path === PROBE);
     } catch {
       return false;
     } finally {
@@ -120,11 +118,12 @@ export function targetContext(client: TrackingClient, options: WriterOptions): T
       kept.set(kind, answer);
       return answer;
     },
-    async sinkOf(experiment, { run_id, artifact_uri }) {
-      const sink = await openArtifactSink(artifact_uri, run_id, artifactProxy(client));
+    async sinkOf(experiment, owner) {
+      const sink = await openArtifactSink(owner.artifact_uri, owner.id, artifactProxy(client));
       if (sink?.kind !== 'local' || !routes.changes) return sink;
-      const shared = localRoots.get(experiment.experiment_id) ?? isShared(sink, run_id);
-      localRoots.set(experiment.experiment_id, shared);
+      const root = experiment?.experiment_id ?? owner.artifact_uri;
+      const shared = localRoots.get(root) ?? isShared(sink, owner);
+      localRoots.set(root, shared);
       if (!(await shared)) return undefined;
       // A process that was killed while it asked has left the file behind.
       await sink.remove?.(PROBE);

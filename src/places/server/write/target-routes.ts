@@ -1,10 +1,16 @@
 import type { Int64 } from '../../../model/int64.ts';
-import type { DatasetInput, Experiment, Run } from '../../../model/records.ts';
+import type { LoggedModel } from '../../../model/logged-model.ts';
+import type { DatasetInput, Experiment, ModelInput, ModelOutput, Run } from '../../../model/records.ts';
+import type { ModelVersion, RegisteredModel } from '../../../model/registered-model.ts';
 import type { StringMap } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import { type Route, routes } from '../connect/routes.ts';
+import type { ServerOwner } from '../connect/owner.ts';
+import type { ServerRegisteredModel } from '../connect/registry-answers.ts';
+import { type Route, routes, within } from '../connect/routes.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { listDirectory } from '../read/artifact-pages.ts';
+import { searchLoggedModels } from '../read/logged-models.ts';
+import { searchModelVersions } from '../read/registry.ts';
 import { searchExperiments, searchRunPages, type ViewType } from '../read/searches.ts';
 import type { Batch } from './log-batches.ts';
 
@@ -17,6 +23,20 @@ export interface NewRun {
   readonly tags: StringMap;
 }
 
+/** What the creation of a logged model sets. */
+export interface NewModel
+  extends Pick<LoggedModel, 'experiment_id' | 'name' | 'model_type' | 'source_run_id' | 'params' | 'tags'> {}
+
+/** Which version of which registered model. */
+export type VersionKey = Pick<ModelVersion, 'name' | 'version'>;
+
+/** What the creation of a model version sets; the server counts the version. */
+export interface NewVersion
+  extends Pick<
+    ModelVersion,
+    'name' | 'source' | 'run_id' | 'run_link' | 'model_id' | 'description' | 'tags'
+  > {}
+
 /** The requests of the writing side. In a dry run the changing ones are not sent: `changes` is false then. */
 export interface TargetRoutes {
   /** Whether changing requests are sent. */
@@ -26,9 +46,9 @@ export interface TargetRoutes {
   getRun(run_id: string): Promise<Run>;
   /** All runs of an experiment, or of several, that the filter lets through, deleted ones too; page by page. */
   searchRuns(experiment_ids: readonly string[], filter: string): AsyncGenerator<readonly Run[]>;
-  /** One directory of a run's artifacts; `size` is undefined for a directory. */
+  /** One directory of a run's or model's artifacts; `size` is undefined for a directory. */
   listArtifacts(
-    run_id: string,
+    owner: ServerOwner,
     directory: string,
   ): Promise<ReadonlyArray<{ path: string; size: number | undefined }>>;
   /** Creates are not repeated where the first may have landed: the error says so, the caller looks first. */
@@ -43,6 +63,35 @@ export interface TargetRoutes {
   /** `repeat: false`: where the batch may have landed the error is thrown. */
   logBatch(run_id: string, batch: Batch, repeat: boolean): Promise<void>;
   logInputs(run_id: string, inputs: readonly DatasetInput[]): Promise<void>;
+  /** Links a run to models that it made; an output that is there is refused. Not repeated, see above. */
+  logOutputs(run_id: string, models: readonly ModelOutput[]): Promise<void>;
+  logModelInputs(run_id: string, models: readonly ModelInput[]): Promise<void>;
+  /** Active ones only: no server tells of others. */
+  getModel(model_id: string): Promise<LoggedModel>;
+  searchModels(experiment_ids: readonly string[], filter?: string): AsyncGenerator<LoggedModel>;
+  createModel(model: NewModel): Promise<LoggedModel>;
+  logModelParams(model_id: string, params: StringMap): Promise<void>;
+  setModelTags(model_id: string, tags: StringMap): Promise<void>;
+  setModelStatus(model_id: string, status: LoggedModel['status']): Promise<void>;
+  deleteModel(model_id: string): Promise<void>;
+  /** `undefined`: there is none. */
+  registeredModel(name: string): Promise<RegisteredModel | undefined>;
+  createRegisteredModel(
+    model: Pick<RegisteredModel, 'name' | 'description' | 'tags'>,
+  ): Promise<RegisteredModel>;
+  describeRegisteredModel(name: string, description: string): Promise<void>;
+  setRegisteredModelTag(name: string, key: string, value: string): Promise<void>;
+  setAlias(name: string, alias: string, version: string): Promise<void>;
+  /** The alias → version of a registered model. */
+  aliasesOf(name: string): Promise<ReadonlyMap<string, string>>;
+  /** All versions of a registered model. */
+  modelVersions(name: string): Promise<ModelVersion[]>;
+  modelVersion(name: string, version: string): Promise<ModelVersion>;
+  createModelVersion(version: NewVersion): Promise<ModelVersion>;
+  describeModelVersion(version: VersionKey, description: string): Promise<void>;
+  transitionModelVersion(version: VersionKey, stage: string): Promise<void>;
+  setModelVersionTag(version: VersionKey, key: string, value: string): Promise<void>;
+  deleteModelVersion(version: VersionKey): Promise<void>;
   updateRun(
     run_id: string,
     change: { status?: Run['status']; end_time?: Int64; run_name?: string },
@@ -67,6 +116,15 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
   /** A change whose answer says nothing; left out in a dry run. */
   async function tell(route: Route<unknown>, body: object, repeat = true): Promise<void> {
     if (!dryRun) await change(route, body, repeat);
+  }
+
+  async function registeredModelOrNone(name: string): Promise<ServerRegisteredModel | undefined> {
+    try {
+      return (await client.call(routes.registeredModel, { query: { name } })).registered_model;
+    } catch (error) {
+      if (error instanceof MlferryError && error.code === 'NOT_FOUND') return undefined;
+      throw error;
+    }
   }
 
   let deleted: Promise<Map<string, Experiment>> | undefined;
@@ -98,8 +156,8 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
       const query = { experiment_ids, filter, run_view_type: 'ALL' as const };
       for await (const page of searchRunPages(client, query, PAGE)) yield page.map(({ run }) => run);
     },
-    async listArtifacts(run_id, directory) {
-      return (await listDirectory(client, run_id, directory)).map(({ path, is_dir, file_size }) => ({
+    async listArtifacts(owner, directory) {
+      return (await listDirectory(client, owner, directory)).map(({ path, is_dir, file_size }) => ({
         path,
         size: is_dir ? undefined : Number(file_size ?? 0),
       }));
@@ -123,6 +181,59 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
         run_id,
         datasets: inputs.map(({ dataset, tags }) => ({ dataset, tags: pairs(tags) })),
       }),
+    logOutputs: (run_id, models) => tell(routes.logOutputs, { run_id, models }, false),
+    logModelInputs: (run_id, models) => tell(routes.logInputs, { run_id, models }),
+    async getModel(model_id) {
+      return (await client.call(within(routes.loggedModel, model_id))).model;
+    },
+    searchModels: (experiment_ids, filter) => searchLoggedModels(client, experiment_ids, filter),
+    async createModel({ params, tags, ...model }) {
+      const body = { ...model, params: pairs(params), tags: pairs(tags) };
+      return (await change(routes.createLoggedModel, body, false)).model;
+    },
+    logModelParams: (model_id, params) =>
+      tell(within(routes.logLoggedModelParams, model_id), { model_id, params: pairs(params) }),
+    setModelTags: (model_id, tags) =>
+      tell(within(routes.setLoggedModelTags, model_id), { model_id, tags: pairs(tags) }),
+    setModelStatus: (model_id, status) =>
+      tell(within(routes.finalizeLoggedModel, model_id), { model_id, status }),
+    deleteModel: (model_id) => tell(within(routes.deleteLoggedModel, model_id), {}),
+    async registeredModel(name) {
+      return (await registeredModelOrNone(name))?.model;
+    },
+    async createRegisteredModel({ tags, ...model }) {
+      const body = { ...model, tags: pairs(tags) };
+      return (await change(routes.createRegisteredModel, body, false)).registered_model.model;
+    },
+    describeRegisteredModel: (name, description) => tell(routes.updateRegisteredModel, { name, description }),
+    setRegisteredModelTag: (name, key, value) => tell(routes.setRegisteredModelTag, { name, key, value }),
+    setAlias: (name, alias, version) => tell(routes.setRegisteredModelAlias, { name, alias, version }),
+    async aliasesOf(name) {
+      return (await registeredModelOrNone(name))?.aliases ?? new Map();
+    },
+    async modelVersions(name) {
+      // A literal of the search language has no escapes: a name with both quotes is looked for among all.
+      const quote = ["'", '"'].find((mark) => !name.includes(mark));
+      const filter = quote === undefined ? undefined : `name = ${quote}${name}${quote}`;
+      const found: ModelVersion[] = [];
+      for await (const version of searchModelVersions(client, filter))
+        if (version.name === name) found.push(version);
+      return found;
+    },
+    async modelVersion(name, version) {
+      return (await client.call(routes.modelVersion, { query: { name, version } })).model_version;
+    },
+    async createModelVersion({ tags, ...version }) {
+      const body = { ...version, tags: pairs(tags) };
+      return (await change(routes.createModelVersion, body, false)).model_version;
+    },
+    describeModelVersion: ({ name, version }, description) =>
+      tell(routes.updateModelVersion, { name, version, description }),
+    transitionModelVersion: ({ name, version }, stage) =>
+      tell(routes.transitionModelVersion, { name, version, stage, archive_existing_versions: false }),
+    setModelVersionTag: ({ name, version }, key, value) =>
+      tell(routes.setModelVersionTag, { name, version, key, value }),
+    deleteModelVersion: ({ name, version }) => tell(routes.deleteModelVersion, { name, version }),
     updateRun: (run_id, update) => tell(routes.updateRun, { run_id, ...update }),
     deleteTag: (run_id, key) => tell(routes.deleteTag, { run_id, key }),
     deleteRun: (run_id) => tell(routes.deleteRun, { run_id }),

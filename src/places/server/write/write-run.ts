@@ -11,6 +11,7 @@ import type { Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { createByteSpool } from '../../../util/byte-spool.ts';
 import type { MetricPoints, RunReader, RunTarget, WrittenRun } from '../../place.ts';
+import { runOwner } from '../connect/owner.ts';
 import { createRun } from './create-run.ts';
 import { runsOfOrigin } from './find-copied-runs.ts';
 import { type KnownRun, knownRun } from './known-runs.ts';
@@ -51,6 +52,7 @@ export async function writeRun(
       ? await createRun(context, experiment, source.run, target.origin)
       : await routes.getRun(known.run_id);
   const { run_id, artifact_uri } = present;
+  const owner = runOwner(present);
   /** The data were copied by an earlier pass, and the source did not change since. */
   const complete = target.digest !== undefined && known?.digest === target.digest;
   const isOpen = goesOn(source.run);
@@ -67,14 +69,12 @@ export async function writeRun(
   const wanted = target.remap({ run_id, artifact_uri });
   const fitted = fitRun(wanted, context.limits(), present.tags);
   const changes = runChanges(fitted.run, present);
-  const sink = await context.sinkOf(experiment, present);
+  const sink = await context.sinkOf(experiment, owner);
 
   const comparison = created ? 'nothing there' : complete ? 'size' : 'content';
   // Artifacts of a run that goes on can grow without a trace in its record.
   const artifacts =
-    complete && !isOpen
-      ? undefined
-      : await sendArtifacts(context, source, { run_id, sink }, comparison, sent);
+    complete && !isOpen ? undefined : await sendArtifacts(context, source, { owner, sink }, comparison, sent);
   if (artifacts !== undefined) losses.push(...artifactLosses(artifacts));
   if (sent.artifacts > 0) changed = true;
   const ownFile = async (name: string, size: number, open: () => Readable) => {
@@ -86,7 +86,7 @@ export async function writeRun(
       });
       return;
     }
-    const own = { run_id, sink };
+    const own = { owner, sink };
     await sendOwnFile(context, own, artifacts?.ownName(name) ?? name, size, async () => open());
   };
 

@@ -4,6 +4,7 @@ import { goesOn } from '../../../model/mlflow/statuses.ts';
 import type { Run } from '../../../model/records.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import type { RunReader, RunTarget, Writer, WriterOptions, WrittenRun } from '../../place.ts';
+import { isAtLeast } from '../connect/capabilities.ts';
 import { connect } from '../connect/client.ts';
 import type { ServerLocation } from '../location.ts';
 import { SERVER_TRAITS } from '../traits.ts';
@@ -15,6 +16,8 @@ import { secondPass } from './second-pass.ts';
 import type { SentCounts } from './send-artifacts.ts';
 import { targetContext } from './target-context.ts';
 import { type ExperimentState, targetExperiments } from './target-experiments.ts';
+import { loggedModelWriter } from './write-logged-model.ts';
+import { registryWriter } from './write-registry.ts';
 import { writeRun } from './write-run.ts';
 
 /**
@@ -28,6 +31,8 @@ export async function openServerWriter(place: ServerLocation, options: WriterOpt
   const experiments = targetExperiments({
     ...context,
   });
+  const models = isAtLeast(client.server, '3.0') ? loggedModelWriter(context, experiments) : undefined;
+  const registry = registryWriter(context);
   const readBack = createReadBack(options.tempDir);
   const { version } = client.server;
 
@@ -81,11 +86,19 @@ export async function openServerWriter(place: ServerLocation, options: WriterOpt
       return currentOutcome(source, known, experiment);
     },
     run,
+    objects: new Map([
+      ...(models === undefined ? [] : [['logged_model', models.write] as const]),
+      ...(isAtLeast(client.server, '2.9')
+        ? [['registered_model', registry.models] as const, ['model_version', registry.versions] as const]
+        : []),
+    ]),
     findRuns: (source_run_ids) => findCopiedRuns(client, routes, source_run_ids),
     secondPass: (pass) =>
       secondPass({ context, experiments, readBack, concurrency: options.concurrency }, pass),
     async finish() {
       for (const experiment of experiments.all()) await removeDuplicateCopies(context, experiment);
+      await models?.finish();
+      registry.finish();
       if (routes.changes) await readBack.compare(routes, findings);
       await end();
     },

@@ -1,0 +1,57 @@
+import { locate } from '../../../kinds/remap-object.ts';
+import { withoutBookkeeping } from '../../../model/canonical.ts';
+import type { RunLoss } from '../../../model/fit-run.ts';
+import type { ModelVersion, RegisteredModel } from '../../../model/registered-model.ts';
+
+/** What stands on a version that only keeps a number free: the next one shall have the right number. */
+export const GAP_TAG = 'mlferry.gap';
+
+/** The folder of the target's artifact proxy for files of versions that no run and no logged model there has. */
+export const OWN_FILES = 'mlferry/registered-models';
+
+/** What a registered model on a server must look like; see write-registry.ts, which makes it so. */
+export function representRegisteredModel(
+  wanted: RegisteredModel,
+  _present: RegisteredModel,
+): { readonly record: RegisteredModel; readonly losses: readonly RunLoss[] } {
+  return { record: wanted, losses: [] };
+}
+
+/** A version of a registered model as a server can hold it, and what it loses. */
+export function fitVersion(wanted: ModelVersion): {
+  readonly version: ModelVersion;
+  readonly losses: readonly RunLoss[];
+} {
+  const { status_message, user_id: _, ...version } = wanted;
+  const losses: RunLoss[] = [];
+  if (wanted.status !== 'READY' || status_message !== undefined) {
+    const detail = `a server makes each model version READY: the status ${wanted.status} and its message are lost`;
+    losses.push({ code: 'MODEL_STATUS', key: 'status', detail });
+  }
+  return { version: { ...version, status: 'READY', tags: withoutBookkeeping(wanted.tags) }, losses };
+}
+
+/** What a version on a server must look like. Where its files are is told by more than one URI. */
+export function representVersion(
+  wanted: ModelVersion,
+  present: ModelVersion,
+): { readonly record: ModelVersion; readonly losses: readonly RunLoss[] } {
+  const { version, losses } = fitVersion(wanted);
+  const all = () => true;
+  const place = ({ source }: ModelVersion) => locate(source, all).replace(/^(runs|models):\/+/, '$1:/');
+  const same = place(wanted) === place(present) || present.source.includes(`/${OWN_FILES}/`);
+  return {
+    record: {
+      ...version,
+      source: same ? present.source : version.source,
+      // A server takes the run of a version from its logged model where none is given.
+      ...(wanted.run_id === undefined && wanted.model_id !== undefined && present.run_id !== undefined
+        ? { run_id: present.run_id }
+        : {}),
+      ...(wanted.model_id === undefined && present.model_id !== undefined
+        ? { model_id: present.model_id }
+        : {}),
+    },
+    losses,
+  };
+}
