@@ -26,6 +26,12 @@ export function addTransferOptions(command: Command, features: TransferFeatures)
     )
     .option('--no-artifacts', 'leave the artifacts out')
     .option('--no-metrics', 'leave the metrics out')
+    .option(
+      '--accept-loss <codes>',
+      'losses, by their codes, that leave the result complete although something stays behind (repeatable)',
+      collect,
+      [],
+    )
     .option('-n, --dry-run', 'print what would be copied and what would not survive; write nothing');
   if (features.assignsIds) {
     command
@@ -41,5 +47,5 @@ export function addTransferOptions(command: Command, features: TransferFeatures)
   return addPaceOptions(addStateDirOption(command))
     .option('--verify', 'compare the target with the source afterwards, point by point')
     .option('--json', 'print the report as one JSON object on stdout')
-    .option('-q, --quiet', 'print errors only');
+    .option('-q, --quiet', 'print errors and counts of losses only');
 }

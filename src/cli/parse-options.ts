@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { JobOptions } from '../job/job-options.ts';
 import { parseRename } from '../job/rename.ts';
+import { isLossCode, LOSS_CODES, type LossCode } from '../model/findings.ts';
 import { MlferryError } from '../util/errors.ts';
 import { placeShape, placesOf } from './place-values.ts';
 import { selectionOf, selectionShape } from './selection-values.ts';
@@ -9,6 +10,7 @@ const transferOptions = z.object({
   ...selectionShape,
   ...placeShape,
   explain: z.boolean().default(false),
+  acceptLoss: z.array(z.string()).default([]),
   rename: z.array(z.string()).default([]),
   artifacts: z.boolean().default(true),
   metrics: z.boolean().default(true),
@@ -45,6 +47,7 @@ export function parseOptions(values: unknown): ParsedOptions {
       ...placesOf(o),
       selection: selectionOf(o),
       rename: o.rename.map(parseRename),
+      acceptLoss: o.acceptLoss.flatMap((codes) => codes.split(',')).map(lossCode),
       artifacts: o.artifacts,
       metrics: o.metrics,
       dryRun: o.dryRun,
@@ -58,4 +61,12 @@ export function parseOptions(values: unknown): ParsedOptions {
     json: o.json,
     quiet: o.quiet,
   };
+}
+
+function lossCode(text: string): LossCode {
+  const code = text.trim().toUpperCase();
+  if (isLossCode(code)) return code;
+  throw new MlferryError('USAGE', `--accept-loss: there is no loss ${JSON.stringify(text)}`, {
+    hint: `Losses are ${LOSS_CODES.join(', ')}; docs/compatibility.md explains them.`,
+  });
 }

@@ -29,7 +29,7 @@ target, and for runs and experiments), else from MLflow's own MLFLOW_TRACKING_�
 ~/.mlflow/credentials. Those of Databricks are DATABRICKS_HOST and DATABRICKS_TOKEN, or a profile of ~/.databrickscfg.
 
 Exit status
-  0 done · 2 usage · 3 finished, but some items failed (listed) · 4 verify found differences · 5 damaged or hostile file
+  0 done · 2 usage · 3 finished, but incomplete (listed) · 4 verify found differences · 5 damaged or hostile file
   6 refused by the server · 7 unavailable, run again · 8 conflict · 9 no space · 130 interrupted
 `;
 

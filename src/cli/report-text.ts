@@ -13,7 +13,8 @@ const MOST_SHOWN = 5;
 export function formatReport(report: Report, quiet: boolean, stream: Io['stderr']): string {
   const paint = (style: 'red', text: string) => (stream.isTTY === true ? styleText(style, text) : text);
   const parts: string[] = [];
-  if (!quiet) parts.push(headline(report), table(report), losses(report));
+  if (quiet) parts.push(lossCounts(report));
+  else parts.push(headline(report), table(report), losses(report));
   if (report.failures.length > 0) parts.push(paint('red', failures(report)));
   if (report.error !== undefined) {
     parts.push(
@@ -23,11 +24,18 @@ export function formatReport(report: Report, quiet: boolean, stream: Io['stderr'
   return parts.join('');
 }
 
-function headline({ from, to, dry_run, error, runs, failures: failed }: Report): string {
+/** Losses in a line a code. */
+function lossCounts({ loss_counts }: Report): string {
+  return Object.entries(loss_counts)
+    .map(([code, count]) => `${code} ${formatCount(count)}\n`)
+    .join('');
+}
+
+function headline({ from, to, dry_run, error, runs, exit_status }: Report): string {
   const written = runs.created + runs.updated;
   if (dry_run) return `Plan: ${from.location} → ${to.location}; nothing was written.\n`;
   if (error !== undefined) return `Stopped: ${from.location} → ${to.location}\n`;
-  if (failed.length > 0) return `Finished, but incomplete: ${from.location} → ${to.location}\n`;
+  if (exit_status !== 0) return `Finished, but incomplete: ${from.location} → ${to.location}\n`;
   if (written === 0 && runs.read > 0) return `Nothing to do: ${to.location} already holds every run.\n`;
   return `Done: ${from.location} → ${to.location}\n`;
 }

@@ -1,4 +1,5 @@
 import { FURTHER_KINDS } from '../kinds/kinds.ts';
+import { errorCodes } from '../util/errors.ts';
 import type { Difference, Shown } from '../verify/difference.ts';
 import type { Verdicts, VerifyItem, VerifyReport } from '../verify/report.ts';
 import { formatBytes, formatCount, formatDuration } from './format.ts';
@@ -73,7 +74,15 @@ function summary(report: VerifyReport): string {
   const same = report.exit_status === 0;
   const places = to === undefined ? from.location : `${from.location} → ${to.location}`;
   const verdict =
-    error !== undefined ? 'Stopped' : same ? (to === undefined ? 'Sound' : 'Same') : 'Not the same';
+    error !== undefined
+      ? 'Stopped'
+      : same
+        ? to === undefined
+          ? 'Sound'
+          : 'Same'
+        : isIncomplete(report)
+          ? 'The same in what is there, but incomplete'
+          : 'Not the same';
   const rest = [
     ...(runs.others > 0
       ? [`${formatCount(runs.others)} runs of the target are no copies of this source's`]
@@ -95,6 +104,15 @@ function summary(report: VerifyReport): string {
   ]
     .map((line) => `${line}\n`)
     .join('');
+}
+
+/** Whether what is on the target is right, and something stays behind. */
+function isIncomplete({ to, items, exit_status }: VerifyReport): boolean {
+  return (
+    to !== undefined &&
+    exit_status === errorCodes.INCOMPLETE.exit &&
+    items.every(({ symbol }) => symbol === '=')
+  );
 }
 
 function verdictText(verdicts: Verdicts): string {

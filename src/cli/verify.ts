@@ -20,6 +20,12 @@ export function addVerifyCommand(program: Command, io: Io): void {
     .option('--losses', 'list every expected loss, not only how many')
     .option('--rename <from=to>', 'names on the target, as they were given to copy (repeatable)', collect, [])
     .option('--into <experiment>', 'the experiment of the target that all runs were copied into')
+    .option(
+      '--accept-loss <codes>',
+      'losses, by their codes, that leave the result complete although something stays behind (repeatable)',
+      collect,
+      [],
+    )
     .option('--no-artifacts', 'do not look at artifacts')
     .option('--no-metrics', 'do not look at metrics')
     .option('--json', 'print the report as one JSON object')
@@ -41,7 +47,7 @@ Symbols
   = same   + only in the source   - only in the target   * differs   ! could not be read
 
 Exit status
-  0 all the same · 3 something could not be read · 4 differences; others as in mlferry --help
+  0 all the same · 3 something stays behind or could not be read · 4 differences; others as in mlferry --help
 `,
     );
   addAllowEditedOption(addArtifactsDirOption(command));

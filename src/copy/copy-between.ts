@@ -33,7 +33,7 @@ async function copyInJob(
 ): Promise<CopyResult> {
   const selection: Selection = { ...ALL_ACTIVE, ...options.selection };
   const dryRun = options.dryRun ?? false;
-  const ledger = createLedger();
+  const ledger = createLedger(options.acceptLoss);
   const shared = placeOptions(options, tempDir, ledger, 'from');
   const reader = await openReader(from, shared);
   const parts = { metrics: options.metrics ?? true, artifacts: options.artifacts ?? true };
@@ -69,7 +69,9 @@ async function copyInJob(
       journal,
       onProgress: options.onProgress,
     });
-    await journal?.end(result.report.exit_status);
+    // What stays behind by its nature is no reason to go on with this job later.
+    const { exit_status, error } = result.report;
+    await journal?.end(error === undefined && ledger.failureCount() === 0 ? 0 : exit_status);
     return progress === undefined ? result : { ...result, report: { ...result.report, job: progress } };
   } finally {
     await reader.close();

@@ -60,7 +60,7 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
       ? {}
       : { error: { code: stopped.code, message: stopped.message, hint: stopped.hint } }),
     seconds: (performance.now() - started) / 1000,
-    exit_status: exitStatus(stopped, ledger.failureCount()),
+    exit_status: exitStatus(stopped, ledger.failureCount() + ledger.leftBehind()),
   };
   return { report, ids: pass.ids };
 }

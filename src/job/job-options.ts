@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import type { LossCode } from '../model/findings.ts';
 import type { Selection } from '../model/selection.ts';
 import { type PlaceOptions, type PlaceSettings, settingsIn, type TlsOptions } from '../places/place.ts';
 import { makeTempDir } from '../util/temp-dir.ts';
@@ -27,6 +28,8 @@ export interface CopyRules {
   readonly selection?: Partial<Selection> | undefined;
   readonly rename?: readonly RenameRule[] | undefined;
   readonly into?: string | undefined;
+  /** Losses that leave the result complete, although something stays behind: exit status 0 and not 3. */
+  readonly acceptLoss?: readonly LossCode[] | undefined;
   /** Default true. */
   readonly metrics?: boolean | undefined;
   /** Default true. */

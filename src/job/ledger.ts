@@ -1,5 +1,12 @@
 import { describeObject } from '../kinds/kinds.ts';
-import type { Failure, Findings, FoundObject, Loss, LossCode } from '../model/findings.ts';
+import {
+  type Failure,
+  type Findings,
+  type FoundObject,
+  isContent,
+  type Loss,
+  type LossCode,
+} from '../model/findings.ts';
 import { errorCodes, type MlferryError } from '../util/errors.ts';
 import { plainText } from '../util/plain-text.ts';
 import { redact } from '../util/redact.ts';
@@ -14,26 +21,31 @@ export interface Ledger extends Findings {
   readonly lossCounts: Map<LossCode, number>;
   unlisted(): number;
   failureCount(): number;
+  /** How many values, points, files or objects stay behind; what was accepted is not counted. */
+  leftBehind(): number;
 }
 
-/** An empty {@link Ledger}. Messages are redacted on their way in. */
-export function createLedger(): Ledger {
+/** An empty {@link Ledger}. Messages are redacted on their way in. `accepted`: losses that leave the result complete. */
+export function createLedger(accepted: readonly LossCode[] = []): Ledger {
   const losses: Loss[] = [];
   const failures: Failure[] = [];
   const lossCounts = new Map<LossCode, number>();
   const lossesOf = new Map<string, number>();
   let unlisted = 0;
   let failed = 0;
+  let left = 0;
   return {
     losses,
     failures,
     lossCounts,
     unlisted: () => unlisted,
     failureCount: () => failed,
+    leftBehind: () => left,
     noted: (id) => (lossesOf.get(id) ?? 0) + failed,
     loss(loss) {
       const id = loss.of?.id ?? loss.run_id;
       if (id !== undefined) lossesOf.set(id, (lossesOf.get(id) ?? 0) + 1);
+      if (isContent(loss) && !accepted.includes(loss.code)) left += loss.count ?? 1;
       lossCounts.set(loss.code, (lossCounts.get(loss.code) ?? 0) + (loss.count ?? 1));
       if (losses.length < MOST_LISTED) losses.push({ ...loss, detail: plainText(redact(loss.detail)) });
       else unlisted += 1;
@@ -55,8 +67,8 @@ export function failureOf(
   return { code, object: words, ...(typeof object === 'string' ? {} : { of: object }), message, hint };
 }
 
-/** Exit status of a finished or stopped job. */
-export function exitStatus(error: MlferryError | undefined, failures: number): number {
+/** Exit status of a finished or stopped job: `incomplete` counts failures and what stays behind. */
+export function exitStatus(error: MlferryError | undefined, incomplete: number): number {
   if (error !== undefined) return error.meaning.exit;
-  return failures > 0 ? errorCodes.INCOMPLETE.exit : 0;
+  return incomplete > 0 ? errorCodes.INCOMPLETE.exit : 0;
 }

@@ -1,42 +1,62 @@
 import type { ErrorCode } from '../util/errors.ts';
 
-/** What a loss is about; docs/compatibility.md explains each. */
-export type LossCode =
-  | 'PARAM_TOO_LONG'
-  | 'TAG_TOO_LONG'
-  | 'EXPERIMENT_TAG_TOO_LONG'
-  | 'KEY_NOT_ALLOWED'
-  | 'NAME_TOO_LONG'
-  | 'VALUE_NOT_ALLOWED'
-  | 'INFINITY_CLAMPED'
-  | 'DUPLICATE_POINTS'
-  | 'TIMESTAMP_NOT_ALLOWED'
-  | 'DATASET_TOO_LONG'
-  | 'DATASET_DIFFERS'
-  | 'ARTIFACT_NAME'
-  | 'ARTIFACT_MISSING'
-  | 'ARTIFACTS_NOT_CARRIED'
-  | 'ARTIFACTS_UNREACHABLE'
-  | 'METRICS_NOT_CARRIED'
-  | 'END_TIME_KEPT'
-  | 'START_TIME_UNSET'
-  | 'DELETED_TIME'
-  | 'PARENT_NOT_COPIED'
-  | 'RUN_ID_TAKEN'
-  | 'MODEL_LINKS'
-  | 'LOGGED_MODELS'
-  | 'TRACES'
-  | 'VALUE_CONFLICT'
-  | 'LEFT_DELETED'
-  | 'REFERENCE_KEPT'
-  | 'TWIN_DELETED'
-  | 'NOT_VOUCHED'
-  | 'FILTERED_HERE'
-  | 'NEGATIVE_ZERO'
-  | 'KIND_NOT_HELD'
-  | 'REFERENCE_MISSING'
-  | 'MODEL_TIMES'
-  | 'MODEL_STATUS';
+/**
+ * What a loss is about; docs/compatibility.md explains each. `content`: something of the source is not on the target, so the
+ * result is incomplete. `form`: it is there, but not as it was.
+ */
+const LOSSES = {
+  PARAM_TOO_LONG: 'form',
+  TAG_TOO_LONG: 'form',
+  EXPERIMENT_TAG_TOO_LONG: 'content',
+  KEY_NOT_ALLOWED: 'form',
+  NAME_TOO_LONG: 'form',
+  VALUE_NOT_ALLOWED: 'form',
+  INFINITY_CLAMPED: 'form',
+  DUPLICATE_POINTS: 'form',
+  TIMESTAMP_NOT_ALLOWED: 'form',
+  DATASET_TOO_LONG: 'form',
+  DATASET_DIFFERS: 'form',
+  ARTIFACT_NAME: 'form',
+  ARTIFACT_MISSING: 'content',
+  ARTIFACTS_NOT_CARRIED: 'content',
+  ARTIFACTS_UNREACHABLE: 'content',
+  METRICS_NOT_CARRIED: 'content',
+  END_TIME_KEPT: 'form',
+  START_TIME_UNSET: 'form',
+  DELETED_TIME: 'form',
+  PARENT_NOT_COPIED: 'form',
+  RUN_ID_TAKEN: 'form',
+  MODEL_LINKS: 'content',
+  LOGGED_MODELS: 'content',
+  TRACES: 'content',
+  VALUE_CONFLICT: 'form',
+  LEFT_DELETED: 'form',
+  REFERENCE_KEPT: 'form',
+  TWIN_DELETED: 'form',
+  NOT_VOUCHED: 'form',
+  FILTERED_HERE: 'form',
+  NEGATIVE_ZERO: 'form',
+  KIND_NOT_HELD: 'content',
+  REFERENCE_MISSING: 'content',
+  MODEL_TIMES: 'form',
+  MODEL_STATUS: 'form',
+} as const satisfies Readonly<Record<string, 'content' | 'form'>>;
+
+/** A code of a loss. */
+export type LossCode = keyof typeof LOSSES;
+
+/** Whether a text is the code of a loss. */
+export function isLossCode(text: string): text is LossCode {
+  return Object.hasOwn(LOSSES, text);
+}
+
+/** The codes of all losses. */
+export const LOSS_CODES: readonly LossCode[] = Object.keys(LOSSES).filter(isLossCode);
+
+/** Whether something stays behind with a loss. */
+export function isContent({ code, left_behind }: Loss): boolean {
+  return left_behind ?? LOSSES[code] === 'content';
+}
 
 /** An object that a finding is about. */
 export interface FoundObject {
@@ -54,6 +74,8 @@ export interface Loss {
   /** What it is about, where that is an object of a further kind. */
   readonly of?: FoundObject;
   readonly key?: string;
+  /** Whether something stays behind, where the code alone does not tell. */
+  readonly left_behind?: boolean;
   /** How many values, points or files; 1 unless told. */
   readonly count?: number;
   /** One sentence for people: what it was, what was done instead. */

@@ -129,7 +129,12 @@ async function lossOfMissing(
   }
   const problem = artifactPathProblem(entry.path);
   if (problem !== undefined)
-    return { code: 'ARTIFACT_NAME', key: entry.path, detail: `the file was left out: its path ${problem}` };
+    return {
+      code: 'ARTIFACT_NAME',
+      left_behind: true,
+      key: entry.path,
+      detail: `the file was left out: its path ${problem}`,
+    };
   const body = await source.open(entry);
   if (body === undefined)
     return notCarried(rules.sourceTraits, 'the source tells of these files but does not hold their bytes');

@@ -144,14 +144,15 @@ export function createVerdictbook(all: boolean): Verdictbook {
   };
 }
 
-/** 4 when something differs, 3 when something could not be read, 0 when all is the same; else the error's. */
+/** 4 when something differs, 3 when something stays behind or could not be read, 0 when all is the same; else the error's. */
 export function verifyStatus(
   error: MlferryError | undefined,
   { experiments, runs, objects }: Pick<Verdictbook, 'experiments' | 'runs' | 'objects'>,
+  leftBehind = 0,
 ): number {
   if (error !== undefined) return error.meaning.exit;
   const all = [experiments, runs, ...objects.values()];
   const sum = (name: keyof Verdicts) => all.reduce((total, verdicts) => total + verdicts[name], 0);
   if (sum('different') + sum('only_in_source') + sum('only_in_target') > 0) return errorCodes.DIFFERENT.exit;
-  return sum('unreadable') > 0 ? errorCodes.INCOMPLETE.exit : 0;
+  return sum('unreadable') + leftBehind > 0 ? errorCodes.INCOMPLETE.exit : 0;
 }

@@ -115,7 +115,7 @@ describe.each(targets)('%s', (target) => {
       signal: new AbortController().signal,
       parts: { metrics: true, artifacts: true },
     });
-    expect(report).toMatchObject({ exit_status: 0, runs: { created: 1, failed: 0 }, failures: [] });
+    expect(report).toMatchObject({ exit_status: 3, runs: { created: 1, failed: 0 }, failures: [] });
     await nothingOutside(target);
     const [found] = await readBack(target);
     const left = report.losses.flatMap(({ code, key }) => (code === 'ARTIFACT_NAME' ? [key ?? ''] : []));

@@ -116,7 +116,8 @@ describe('a further kind', () => {
       const copy = join(directory, `copy-${name}`);
       const { report, ids } = await copyBetween(path, copy, state());
       expect(report).toMatchObject({
-        exit_status: 0,
+        // A stream of its own carries no bytes.
+        exit_status: name.endsWith('.tar') ? 0 : 3,
         objects: { notes: { read: 2, created: 2, not_held: 0 } },
       });
       expect([...ids.of('note')]).toEqual([
@@ -124,7 +125,7 @@ describe('a further kind', () => {
         ['n-2', 'n-2'],
       ]);
       expect(await verify(path, copy, state())).toMatchObject({
-        exit_status: 0,
+        exit_status: name.endsWith('.tar') ? 0 : 3,
         objects: { notes: { same: 2 } },
       });
     },
@@ -162,7 +163,7 @@ describe('a further kind', () => {
       expect.objectContaining({ code: 'KIND_NOT_HELD', key: 'note', count: 1 }),
     );
     const compared = await verify(path, mlruns, state());
-    expect(compared.exit_status).toBe(0);
+    expect([report.exit_status, compared.exit_status]).toEqual([3, 3]);
     expect(compared.loss_counts).toMatchObject({ KIND_NOT_HELD: 1 });
   });
 

@@ -72,3 +72,25 @@ const modelView = z.object({
 export async function viewModels(place: MlflowPlace): Promise<z.infer<typeof modelView>> {
   return modelView.parse(await runScript(place, 'model_view.py', ['predict']));
 }
+
+/** Registers the models of {@link logModels} at the same place, and prompts. */
+export async function registerModels(place: MlflowPlace): Promise<void> {
+  await runScript(place, 'register_models.py', []);
+}
+
+const registryView = z.object({
+  models: z.array(z.looseObject({ name: z.string(), aliases: z.record(z.string(), z.string()) })),
+  versions: z.array(
+    z.looseObject({
+      name: z.string(),
+      version: z.int(),
+      predictions: z.array(z.number()),
+      stage: z.string(),
+    }),
+  ),
+});
+
+/** What MLflow's own client sees of the model registry there, ids replaced by names (test/python/registry_view.py). */
+export async function viewRegistry(place: MlflowPlace): Promise<z.infer<typeof registryView>> {
+  return registryView.parse(await runScript(place, 'registry_view.py', []));
+}

@@ -96,6 +96,7 @@ export async function spoolObject(
       if (problem?.hostile) {
         options.findings.loss({
           code: 'ARTIFACT_NAME',
+          left_behind: true,
           ...(run_id === undefined ? {} : { run_id }),
           key: entry.path,
           detail: `The ${name} ${problem.reason}; the file was left out.`,

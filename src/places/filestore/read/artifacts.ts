@@ -34,7 +34,13 @@ export function storeArtifacts(
       }
       for await (const file of listFiles(path)) {
         if ('entry' in file) yield file.entry;
-        else note({ code: file.code, key: file.path, detail: `The artifact is left out: ${file.problem}` });
+        else
+          note({
+            code: file.code,
+            left_behind: true,
+            key: file.path,
+            detail: `The artifact is left out: ${file.problem}`,
+          });
       }
     },
     async open(artifact) {

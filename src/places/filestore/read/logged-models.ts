@@ -23,7 +23,7 @@ import { type RunLoss, readTexts } from './read-run.ts';
 
 /** Whose loss it is. */
 export interface LossOwner {
-  readonly experiment_name: string;
+  readonly experiment_name?: string;
   readonly run_id?: string;
   readonly of?: FoundObject;
 }

@@ -40,6 +40,7 @@ export async function readTexts(
       else
         losses.push({
           code: 'VALUE_NOT_ALLOWED',
+          left_behind: true,
           key: file.key,
           detail: `The ${kind} is not UTF-8 text and is left out`,
         });
@@ -49,7 +50,8 @@ export async function readTexts(
 }
 
 function unreadable(file: KeyFile, kind: string): RunLoss {
-  return { code: 'KEY_NOT_ALLOWED', key: file.key, detail: `The ${kind} is left out: ${file.problem}` };
+  const detail = `The ${kind} is left out: ${file.problem}`;
+  return { code: 'KEY_NOT_ALLOWED', left_behind: true, key: file.key, detail };
 }
 
 /**
@@ -95,6 +97,7 @@ export async function loadRun(experimentDir: string, runDir: string, cache: Seri
   for (const directory of inputs.missing) {
     losses.push({
       code: 'DATASET_DIFFERS',
+      left_behind: true,
       detail: `An input names a dataset that is not there: ${directory}`,
     });
   }

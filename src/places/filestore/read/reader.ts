@@ -12,6 +12,7 @@ import { storeArtifacts } from './artifacts.ts';
 import { type LossOwner, loggedModels } from './logged-models.ts';
 import { compareExperiments, type LoadedExperiment, loadExperiment } from './read-experiments.ts';
 import { asItemError, type LoadedRun, loadRun, type RunLoss, readMetrics } from './read-run.ts';
+import { registry } from './registry.ts';
 import { type ScannedRun, scanRuns } from './scan-runs.ts';
 import { createSeriesCache } from './series-cache.ts';
 
@@ -166,6 +167,7 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
           { note: (loss, owner) => noteLosses([loss], owner), fail },
         ),
       ],
+      ...registry(root, { note: (loss, of) => noteLosses([loss], { of }), fail }),
     ]),
     async *experiments(selection) {
       const named = selection.experiments.length + selection.runs.length > 0;

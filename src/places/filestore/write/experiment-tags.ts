@@ -23,5 +23,10 @@ export function createTagCheck(
 
 /** The loss of an experiment's tag. */
 export function leftOut(code: RunLoss['code'], key: string, reason: string): RunLoss {
-  return { code, key, detail: `the experiment tag is left out: ${reason}` };
+  return {
+    code,
+    left_behind: code !== 'VALUE_CONFLICT',
+    key,
+    detail: `the experiment tag is left out: ${reason}`,
+  };
 }

@@ -76,7 +76,8 @@ export function fileStoreRepresentation(root: string): Representation {
       return (path) => {
         const problem = localPathProblem(path) ?? problemOf(path);
         if (problem === undefined) return { path };
-        return { loss: { code: 'ARTIFACT_NAME', key: path, detail: `the artifact is left out: ${problem}` } };
+        const detail = `the artifact is left out: ${problem}`;
+        return { loss: { code: 'ARTIFACT_NAME', left_behind: true, key: path, detail } };
       };
     },
   };

@@ -142,7 +142,12 @@ export async function writeArtifacts(
     hasOversize ||= entry.path === OVERSIZE_FILE;
     const problem = localPathProblem(entry.path);
     if (problem !== undefined) {
-      note({ code: 'ARTIFACT_NAME', key: entry.path, detail: `the artifact is left out: ${problem}` });
+      note({
+        code: 'ARTIFACT_NAME',
+        left_behind: true,
+        key: entry.path,
+        detail: `the artifact is left out: ${problem}`,
+      });
       continue;
     }
     if (await isThere(entry)) continue;
@@ -164,7 +169,12 @@ export async function writeArtifacts(
       artifacts += 1;
       bytes += outcome.bytes;
     } else
-      note({ code: outcome.code, key: entry.path, detail: `the artifact is left out: ${outcome.reason}` });
+      note({
+        code: outcome.code,
+        left_behind: true,
+        key: entry.path,
+        detail: `the artifact is left out: ${outcome.reason}`,
+      });
   }
   return { artifacts, bytes, hasOversize };
 }

@@ -6,7 +6,6 @@ import { sizeOfFile } from '../../../artifacts/local/put-file.ts';
 import { DIGEST_TAG, ORIGIN_TAG, originRunId } from '../../../model/canonical.ts';
 import type { FoundObject } from '../../../model/findings.ts';
 import { type LoggedModel, loggedModel } from '../../../model/logged-model.ts';
-import { MODEL_VERSIONS_TAG } from '../../../model/mlflow/tags.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { syncDirectory } from '../../../util/sync-directory.ts';
 import type {
@@ -106,13 +105,12 @@ interface ModelJob extends FilesJob {
   readonly directory: string;
 }
 
-/** The record with mlferry's own tags and without what a registry keeps. */
+/** The record with mlferry's own tags. */
 function withMarks(record: LoggedModel, artifact_uri: string, { origin, digest }: ObjectTarget): LoggedModel {
-  const tags = Object.entries(record.tags).filter(([key]) => key !== MODEL_VERSIONS_TAG);
   return {
     ...record,
     artifact_uri,
-    tags: Object.fromEntries([...tags, [ORIGIN_TAG, origin], [DIGEST_TAG, digest]]),
+    tags: Object.fromEntries([...Object.entries(record.tags), [ORIGIN_TAG, origin], [DIGEST_TAG, digest]]),
   };
 }
 

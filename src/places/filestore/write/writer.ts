@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { nameOf } from '../../../kinds/marks.ts';
+import { describeObject } from '../../../kinds/kinds.ts';
+import { idOf } from '../../../kinds/marks.ts';
 import { goesOn } from '../../../model/mlflow/statuses.ts';
 import type { Run } from '../../../model/records.ts';
 import { asMlferryError, isAbsent, MlferryError } from '../../../util/errors.ts';
@@ -24,6 +25,7 @@ import { secondPass } from './second-pass.ts';
 import { createTargetExperiments, isInTrash } from './target-experiments.ts';
 import { createTargetRuns } from './target-runs.ts';
 import { loggedModelWriter } from './write-logged-model.ts';
+import { registryWriter } from './write-registry.ts';
 
 /**
  * Opens an `mlruns` directory (or the directory that contains one) for writing; one that is not there is made with the
@@ -47,9 +49,13 @@ export async function openFileStoreWriter(place: FileStoreLocation, options: Wri
   const runs = createTargetRuns(root);
   const context: StoreContext = { root, staging, runs, findings, dryRun, sourceTraits };
   const experiments = createTargetExperiments(context, isNew);
-  const writeModel = loggedModelWriter(context, experiments);
-  const models: ObjectWriter = (source, target) =>
-    guard(`logged model ${nameOf(source.of, source.record)}`, () => writeModel(source, target));
+  const registry = registryWriter(context);
+  const guarded =
+    (write: ObjectWriter): ObjectWriter =>
+    (source, target) =>
+      guard(describeObject({ kind: source.of.kind, id: idOf(source.of, source.record) }), () =>
+        write(source, target),
+      );
   const written = new Map<string, { run_id: string; experiment_id: string; digest: string | undefined }>();
 
   const guard = async <T>(object: string, work: () => Promise<T>): Promise<T> => {
@@ -152,7 +158,11 @@ export async function openFileStoreWriter(place: FileStoreLocation, options: Wri
           throw error;
         }
       }),
-    objects: new Map([['logged_model', models]]),
+    objects: new Map([
+      ['logged_model', guarded(loggedModelWriter(context, experiments))],
+      ['registered_model', guarded(registry.models)],
+      ['model_version', guarded(registry.versions)],
+    ]),
     findRuns: (sourceRunIds) => guard(place.path, () => runs.find(sourceRunIds)),
     secondPass: (pass) =>
       guard(place.path, async () => {

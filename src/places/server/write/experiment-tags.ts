@@ -14,6 +14,7 @@ export function fitExperimentTags(tags: StringMap, limits: TargetLimits): Fitted
     if (!isKeyAllowed(key, limits)) {
       losses.push({
         code: 'KEY_NOT_ALLOWED',
+        left_behind: true,
         key,
         detail: 'the target takes no experiment tag of this key; it is lost',
       });

@@ -81,6 +81,7 @@ function withRefusedTags({ tags, losses }: FittedTags, present: Run['tags']): Fi
       ...refused.map(
         ([key]): RunLoss => ({
           code: 'VALUE_NOT_ALLOWED',
+          left_behind: true,
           key,
           detail: 'the target refused the experiment tag, and it is lost',
         }),

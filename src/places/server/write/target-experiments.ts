@@ -120,7 +120,13 @@ export function targetExperiments(context: ExperimentContext): TargetExperiments
       } catch (error) {
         if (!(error instanceof MlferryError) || error.code !== 'REFUSED') throw error;
         const detail = `the target refused the experiment tag, and it is lost: ${error.message}`;
-        findings.loss({ code: 'VALUE_NOT_ALLOWED', experiment_name: state.name, key, detail });
+        findings.loss({
+          code: 'VALUE_NOT_ALLOWED',
+          left_behind: true,
+          experiment_name: state.name,
+          key,
+          detail,
+        });
       }
     }
   }

@@ -1,0 +1,225 @@
+import { realpath } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { isInside } from '../../../artifacts/local/is-inside.ts';
+import { listFiles } from '../../../artifacts/local/list-files.ts';
+import { openFile } from '../../../artifacts/local/open-file.ts';
+import { kindOf } from '../../../kinds/kinds.ts';
+import { allReferencesOf, locate } from '../../../kinds/remap-object.ts';
+import type { FoundObject } from '../../../model/findings.ts';
+import { PROMPT_TAG } from '../../../model/mlflow/tags.ts';
+import { type ModelVersion, modelVersion, type RegisteredModel } from '../../../model/registered-model.ts';
+import { wantsWholeExperiments } from '../../../model/selection.ts';
+import { ownValue } from '../../../model/string-map.ts';
+import { isAbsent, MlferryError } from '../../../util/errors.ts';
+import type { ArtifactOwner, ObjectReader, ObjectScope, ObjectSource } from '../../place.ts';
+import { listKeyFiles } from '../layout/key-paths.ts';
+import { isDirectory, listDirectories, listExperimentDirs, META_FILE } from '../layout/layout.ts';
+import { toModelMeta, toRunMeta } from '../layout/meta-records.ts';
+import { readMetaYaml } from '../layout/meta-yaml.ts';
+import { DELETED_STAGE, registryOf, toModelVersion, toRegisteredModel } from '../layout/registry-files.ts';
+import { readTextFile } from '../layout/text-file.ts';
+import { representVersion } from '../write/fit-version.ts';
+import { locateArtifacts } from './locate-artifacts.ts';
+import { MODELS } from './logged-models.ts';
+import { type RunLoss, readTexts } from './read-run.ts';
+
+/** Where the reading of the registry puts what it finds. */
+interface RegistryFindings {
+  note(loss: RunLoss, of: FoundObject): void;
+  fail(object: string, error: unknown): void;
+}
+
+const NO_FILES: ArtifactOwner = {
+  async *artifacts() {},
+  open: async () => undefined,
+};
+
+/** The kinds of the model registry of the store at `root`. */
+export function registry(root: string, findings: RegistryFindings): ReadonlyArray<[string, ObjectSource]> {
+  return [
+    ['registered_model', registeredModels(root, findings)],
+    ['model_version', modelVersions(root, findings)],
+  ];
+}
+
+function registeredModels(root: string, { note, fail }: RegistryFindings): ObjectSource {
+  const of = kindOf('registered_model');
+  return {
+    async *read(scope) {
+      const { selection } = scope;
+      const whole = wantsWholeExperiments(selection) && selection.experiments.length === 0;
+      for (const name of await namesIn(root)) {
+        const directory = join(registryOf(root), name);
+        try {
+          const path = join(directory, META_FILE);
+          const losses: RunLoss[] = [];
+          const record: RegisteredModel = {
+            ...toRegisteredModel(await readMetaYaml(path), path),
+            tags: Object.fromEntries(await readTexts(join(directory, 'tags'), 'tag', losses)),
+          };
+          if (!whole && !(await hasChosen(directory, scope))) continue;
+          for (const loss of losses) note(loss, { kind: of.kind, id: record.name });
+          yield { of, record, ...NO_FILES, ...(whole ? {} : { belongs: true }) };
+        } catch (error) {
+          fail(`registered model "${name}"`, error);
+        }
+      }
+    },
+  };
+}
+
+async function namesIn(root: string): Promise<string[]> {
+  return (await listDirectories(registryOf(root))).filter((name) => !name.startsWith('.'));
+}
+
+/** Whether a version was made from what is chosen. What cannot be read is told when it is its turn. */
+async function hasChosen(directory: string, { isChosen }: ObjectScope): Promise<boolean> {
+  const of = kindOf('model_version');
+  for (const path of await versionDirs(directory)) {
+    const version = await loadVersion(path, new Map(), []).catch(() => undefined);
+    if (version === undefined) continue;
+    if (allReferencesOf(of, version).some(({ kind, id }) => kind !== of.within && isChosen(kind, id)))
+      return true;
+  }
+  return false;
+}
+
+async function versionDirs(directory: string): Promise<string[]> {
+  const number = (name: string) => Number(name.slice(name.indexOf('-') + 1));
+  const names = (await listDirectories(directory)).filter((name) => /^version-\d+$/.test(name));
+  return names.sort((a, b) => number(a) - number(b)).map((name) => join(directory, name));
+}
+
+async function loadVersion(
+  directory: string,
+  aliases: ReadonlyMap<string, readonly string[]>,
+  losses: RunLoss[],
+): Promise<ModelVersion> {
+  const path = join(directory, META_FILE);
+  const meta = toModelVersion(await readMetaYaml(path), path);
+  if (!directory.endsWith(`-${meta.version}`))
+    throw new MlferryError('SOURCE_ITEM', `${path} says version "${meta.version}"`);
+  return {
+    ...meta,
+    aliases: [...(aliases.get(meta.version) ?? [])],
+    tags: Object.fromEntries(await readTexts(join(directory, 'tags'), 'tag', losses)),
+  };
+}
+
+/** The aliases of a registered model by version. */
+export async function readAliases(directory: string): Promise<Map<string, string[]>> {
+  const aliases = new Map<string, string[]>();
+  for (const { key, path, problem } of await listKeyFiles(join(directory, 'aliases'))) {
+    const version = problem === undefined ? (await readTextFile(path))?.trim() : undefined;
+    if (version !== undefined) aliases.set(version, [...(aliases.get(version) ?? []), key].sort());
+  }
+  return aliases;
+}
+
+function modelVersions(root: string, { note, fail }: RegistryFindings): ObjectSource {
+  const of = kindOf('model_version');
+  const reader = (record: ModelVersion, { isHeld }: ObjectScope): ObjectReader => {
+    const id = `${record.name}/${record.version}`;
+    const own = hasOwnFiles(record, isHeld);
+    return {
+      of,
+      record,
+      ...(own ? versionFiles(root, record, (loss) => note(loss, { kind: of.kind, id })) : NO_FILES),
+    };
+  };
+  return {
+    represent: (wanted, present) =>
+      representVersion(root, modelVersion.parse(wanted), modelVersion.parse(present)),
+    async *read(scope) {
+      for (const name of await namesIn(root)) {
+        const directory = join(registryOf(root), name);
+        const aliases = await readAliases(directory);
+        for (const path of await versionDirs(directory)) {
+          try {
+            const losses: RunLoss[] = [];
+            const version = await loadVersion(path, aliases, losses);
+            if (version.current_stage === DELETED_STAGE) continue;
+            for (const loss of losses)
+              note(loss, { kind: of.kind, id: `${version.name}/${version.version}` });
+            yield reader(version, scope);
+          } catch (error) {
+            fail(`model version in ${path}`, error);
+          }
+        }
+      }
+    },
+  };
+}
+
+/** Whether a version brings files: those of a run or model that is on the target are there, a prompt has none. */
+function hasOwnFiles({ source, tags }: ModelVersion, isHeld: ObjectScope['isHeld']): boolean {
+  if (ownValue(tags, PROMPT_TAG) === 'true' || /^models:\/+(?!m-)/.test(source)) return false;
+  const [, kind, id = ''] = /^(runs|models):\/+([^/]+)/.exec(locate(source, isHeld)) ?? [];
+  return kind === undefined || !isHeld(kind === 'runs' ? 'run' : 'logged_model', id);
+}
+
+/** The files at a version's source, if that is a run's or model's of this store, or lies in it. */
+function versionFiles(root: string, version: ModelVersion, note: (loss: RunLoss) => void): ArtifactOwner {
+  let home: Promise<string | undefined> | undefined;
+  const find = () => {
+    home ??= findFiles(root, version.source);
+    return home;
+  };
+  return {
+    async *artifacts() {
+      const path = await find();
+      if (path === undefined) {
+        const detail = `The files are at ${version.source}, which is not in this store`;
+        note({ code: 'ARTIFACTS_UNREACHABLE', detail });
+        return;
+      }
+      for await (const file of listFiles(path)) {
+        if ('entry' in file) yield file.entry;
+        else
+          note({
+            code: file.code,
+            left_behind: true,
+            key: file.path,
+            detail: `The artifact is left out: ${file.problem}`,
+          });
+      }
+    },
+    async open(artifact) {
+      const path = await find();
+      return path === undefined ? undefined : openFile(path, artifact);
+    },
+  };
+}
+
+async function findFiles(root: string, source: string): Promise<string | undefined> {
+  const located = locate(source, () => true);
+  const [, model_id] = /^models:\/+(m-[\w-]+)/.exec(located) ?? [];
+  const [, run_id, path = ''] = /^runs:\/+([^/]+)\/?(.*)$/.exec(located) ?? [];
+  const id = model_id ?? run_id;
+  if (id !== undefined) {
+    for (const { path: experiment } of await listExperimentDirs(root, true)) {
+      const directory = model_id === undefined ? join(experiment, id) : join(experiment, MODELS, id);
+      if (!(await isDirectory(directory))) continue;
+      const meta = await readMetaYaml(join(directory, META_FILE)).catch(() => undefined);
+      if (meta === undefined) continue;
+      const { artifact_uri } =
+        model_id === undefined ? toRunMeta(meta, directory) : toModelMeta(meta, directory);
+      const { path: home, away } = await locateArtifacts(root, directory, id, artifact_uri);
+      const inside = resolve(home, path);
+      return !away && isInside(home, inside) && (await isDirectory(inside)) ? inside : undefined;
+    }
+  }
+  return inStore(root, source);
+}
+
+/** A source that names a directory in the store itself; any other directory of this machine is not looked into. */
+async function inStore(root: string, source: string): Promise<string | undefined> {
+  try {
+    const path = await realpath(source.startsWith('file:') ? fileURLToPath(source) : source);
+    return isInside(await realpath(root), path) && (await isDirectory(path)) ? path : undefined;
+  } catch (error) {
+    if (isAbsent(error) || error instanceof TypeError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,207 @@
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DIGEST_TAG, ORIGIN_TAG, originId } from '../../../model/canonical.ts';
+import type { FoundObject } from '../../../model/findings.ts';
+import {
+  type ModelVersion,
+  modelVersion,
+  type RegisteredModel,
+  registeredModel,
+} from '../../../model/registered-model.ts';
+import type { StringMap } from '../../../model/string-map.ts';
+import { MlferryError } from '../../../util/errors.ts';
+import { syncDirectory } from '../../../util/sync-directory.ts';
+import type { ObjectReader, ObjectTarget, ObjectWriter, WrittenObject } from '../../place.ts';
+import { fileUri } from '../layout/file-uri.ts';
+import { isDirectory, listExperimentDirs, META_FILE } from '../layout/layout.ts';
+import { formatMetaYaml } from '../layout/meta-yaml.ts';
+import { createOversizeFile } from '../layout/oversize.ts';
+import {
+  modelVersionMeta,
+  registeredModelMeta,
+  registryOf,
+  versionDirectory,
+} from '../layout/registry-files.ts';
+import { MODELS } from '../read/logged-models.ts';
+import { readTexts } from '../read/read-run.ts';
+import { ownFilesOf } from './fit-version.ts';
+import { holdable, type StoreContext } from './run-context.ts';
+import { writeArtifacts, writeFiles } from './run-parts.ts';
+import { readTag } from './target-runs.ts';
+
+/** Writes registered models and their versions to the registry of a store. */
+export interface RegistryWriter {
+  readonly models: ObjectWriter;
+  readonly versions: ObjectWriter;
+}
+
+/** See {@link RegistryWriter}. A name or number that the store has from elsewhere is left as it is. */
+export function registryWriter(context: StoreContext): RegistryWriter {
+  const { root, findings } = context;
+  return {
+    async models(source, target) {
+      const id = originId(target.origin);
+      const wanted = registeredModel.parse(target.remap({ id }));
+      const of: FoundObject = { kind: source.of.kind, id, name: wanted.name };
+      const directory = join(registryOf(root), mustBeName(wanted.name));
+      const nothing = { id: wanted.name, artifacts: 0, bytes: 0 };
+      if (!(await isDirectory(directory))) {
+        await placeDirectory(context, directory, of, wanted.tags, target, registeredModelMeta(wanted));
+        return { ...nothing, outcome: 'created' };
+      }
+      const origin = await readTag(directory, ORIGIN_TAG);
+      if (origin === target.origin) {
+        const changed = await grow(context, directory, of, wanted, target, registeredModelMeta(wanted));
+        return { ...nothing, outcome: changed ? 'updated' : 'unchanged' };
+      }
+      findings.loss({
+        code: 'VALUE_CONFLICT',
+        of,
+        detail: 'the target has a registered model of this name, which keeps its own description and tags',
+      });
+      return { ...nothing, outcome: 'unchanged' };
+    },
+    versions: (source, target) => writeVersion(context, source, target),
+  };
+}
+
+/** MLflow takes no other name for a directory (mlflow/store/model_registry/file_store.py). */
+function mustBeName(name: string): string {
+  if (/[/\\%]/.test(name) || name.startsWith('.') || Buffer.byteLength(name) > 255 || !name.isWellFormed())
+    throw new MlferryError(
+      'UNSUPPORTED',
+      `A store cannot hold a registered model named ${JSON.stringify(name)}`,
+    );
+  return name;
+}
+
+async function writeVersion(
+  context: StoreContext,
+  source: ObjectReader,
+  target: ObjectTarget,
+): Promise<WrittenObject> {
+  const { root, findings, dryRun, staging } = context;
+  const id = originId(target.origin);
+  const whole = modelVersion.parse(target.remap({ id }));
+  const of: FoundObject = { kind: source.of.kind, id, name: whole.name };
+  const parent = join(registryOf(root), mustBeName(whole.name));
+  const directory = join(parent, versionDirectory(whole.version));
+  const there = await isDirectory(directory);
+  const origin = there ? await readTag(directory, ORIGIN_TAG) : undefined;
+  if (there && origin !== target.origin) {
+    const message = `Version ${whole.version} of registered model ${JSON.stringify(whole.name)} is there already, and is another one`;
+    throw new MlferryError('REFUSED', message, {
+      hint: 'Rename or delete the registered model of this name on the target.',
+    });
+  }
+  if (there && (await readTag(directory, DIGEST_TAG)) === target.digest)
+    return { id, outcome: 'unchanged', artifacts: 0, bytes: 0 };
+  const files = { artifacts: 0, bytes: 0 };
+  const location = await findLocation(root, whole);
+  const temporary = dryRun || there ? undefined : await staging.newPath();
+  const own = join(temporary ?? directory, 'artifacts');
+  if (location === undefined) {
+    const job = {
+      context,
+      source,
+      note: (loss: Parameters<typeof findings.loss>[0]) => findings.loss({ ...loss, of }),
+    };
+    Object.assign(files, await writeArtifacts(job, own, async () => false));
+  }
+  const version: ModelVersion =
+    location === undefined && files.artifacts > 0
+      ? { ...whole, source: `${fileUri(ownFilesOf(root, whole))}` }
+      : location !== undefined && whole.source.startsWith('runs:')
+        ? { ...whole, source: location }
+        : whole;
+  const meta = modelVersionMeta(version, location ?? version.source);
+  if (there) await grow(context, directory, of, version, target, meta);
+  else await placeDirectory(context, directory, of, version.tags, target, meta, temporary);
+  for (const alias of version.aliases) {
+    const path = join(parent, 'aliases', alias);
+    const other = await readFile(path, 'utf8').catch(() => undefined);
+    if (other === undefined && !dryRun) await staging.replaceFile(path, version.version);
+    else if (other !== undefined && other.trim() !== version.version) {
+      const detail = `on the target the alias is that of version ${other.trim()}, and stays so`;
+      findings.loss({ code: 'VALUE_CONFLICT', of, key: `alias ${alias}`, detail });
+    }
+  }
+  return { id, outcome: there ? 'updated' : 'created', artifacts: files.artifacts, bytes: files.bytes };
+}
+
+/** The URI of the files that a version's source names in this store; `undefined` when nothing here has them. */
+async function findLocation(root: string, { source }: ModelVersion): Promise<string | undefined> {
+  const [, kind, id = '', path = ''] = /^(runs|models):\/+([^/]+)\/?(.*)$/.exec(source) ?? [];
+  if (kind === undefined) return undefined;
+  if (kind === 'models' && !id.startsWith('m-')) return source;
+  for (const { name, path: experiment } of await listExperimentDirs(root, true)) {
+    const below = kind === 'models' ? join(MODELS, id) : id;
+    if (!(await isDirectory(join(experiment, below)))) continue;
+    const uri = `${fileUri(root)}/${name}/${below}/artifacts`;
+    return path === '' ? uri : `${uri}/${path}`;
+  }
+  return undefined;
+}
+
+/** The tags of a record with mlferry's own, as far as files can hold them. */
+function tagsOf(
+  context: StoreContext,
+  directory: string,
+  of: FoundObject,
+  tags: StringMap,
+  { origin, digest }: ObjectTarget,
+): (readonly [string, string])[] {
+  const all = Object.fromEntries([...Object.entries(tags), [ORIGIN_TAG, origin], [DIGEST_TAG, digest]]);
+  const job = {
+    runDir: directory,
+    note: (loss: Parameters<typeof context.findings.loss>[0]) => context.findings.loss({ ...loss, of }),
+  };
+  return holdable('tags', all, [], job, createOversizeFile(undefined));
+}
+
+/** Makes a directory with its tags and `meta.yaml`, whole and then by one rename. */
+async function placeDirectory(
+  context: StoreContext,
+  directory: string,
+  of: FoundObject,
+  tags: StringMap,
+  target: ObjectTarget,
+  meta: Parameters<typeof formatMetaYaml>[0],
+  begun?: string,
+): Promise<void> {
+  const held = tagsOf(context, directory, of, tags, target);
+  if (context.dryRun) return;
+  const temporary = begun ?? (await context.staging.newPath());
+  try {
+    await writeFiles(join(temporary, 'tags'), held);
+    await writeFiles(temporary, [[META_FILE, formatMetaYaml(meta)]]);
+    const parent = join(directory, '..');
+    await mkdir(parent, { recursive: true });
+    await rename(temporary, directory);
+    await syncDirectory(parent);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** Brings a directory to what the source has; the digest comes last. Whether anything changed. */
+async function grow(
+  context: StoreContext,
+  directory: string,
+  of: FoundObject,
+  record: RegisteredModel | ModelVersion,
+  target: ObjectTarget,
+  meta: Parameters<typeof formatMetaYaml>[0],
+): Promise<boolean> {
+  const { staging, dryRun } = context;
+  const present = new Map(await readTexts(join(directory, 'tags'), 'tag', []));
+  if (present.get(DIGEST_TAG) === target.digest) return false;
+  const held = tagsOf(context, directory, of, record.tags, target);
+  if (dryRun) return true;
+  await staging.replaceFile(join(directory, META_FILE), formatMetaYaml(meta));
+  for (const [key, value] of held.filter(([tag]) => tag !== DIGEST_TAG))
+    if (present.get(key) !== value) await staging.replaceFile(join(directory, 'tags', key), value);
+  await staging.replaceFile(join(directory, 'tags', DIGEST_TAG), target.digest);
+  return true;
+}

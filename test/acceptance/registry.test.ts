@@ -1,0 +1,143 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runKilled } from '../faults/kill.ts';
+import { startFaultProxy } from '../faults/proxy.ts';
+import { logModels, registerModels, viewRegistry } from '../servers/mlflow-client.ts';
+import { startServer, type TestServer } from '../servers/start-server.ts';
+import { pythonOf } from '../servers/versions.ts';
+import { copyReport, runMlferry } from './run-mlferry.ts';
+
+let directory: string;
+let source: TestServer;
+let seen: Awaited<ReturnType<typeof viewRegistry>>;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'mlferry-registry-'));
+  source = await startServer();
+  await logModels(source);
+  await registerModels(source);
+  seen = await viewRegistry(source);
+}, 300_000);
+afterAll(async () => {
+  await source?.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const numbersOf = (view: typeof seen, name: string) =>
+  view.versions.filter((version) => version.name === name).map(({ version }) => version);
+
+async function mustBeSame(from: string, to: string) {
+  const { stdout } = await runMlferry(['verify', from, to, '--json']);
+  expect(JSON.parse(stdout)).toMatchObject({
+    items: [],
+    objects: { registered_models: { same: 4 }, model_versions: { same: 13 } },
+    exit_status: 0,
+  });
+}
+
+describe('the model registry', () => {
+  it('is as the tests take it', () => {
+    expect(numbersOf(seen, 'first of all')).toEqual([2, 3, 4, 6, 7, 8, 9, 10, 11, 12]);
+    expect(seen.models.map(({ name }) => name)).toEqual([
+      'first of all',
+      'greeting',
+      'second',
+      'without versions',
+    ]);
+  });
+
+  it.each(['server', 'archive', 'mlruns'] as const)('goes to a server by way of: %s', async (way) => {
+    await using target = await startServer();
+    const between =
+      way === 'server' ? source.url : join(directory, { archive: 'all.tar', mlruns: 'mlruns' }[way]);
+    if (way !== 'server') {
+      expect(await copyReport(['copy', source.url, between])).toMatchObject({ exit_status: 0, losses: [] });
+      await mustBeSame(source.url, between);
+    }
+    const report = await copyReport(['copy', between, target.url]);
+    expect(report).toMatchObject({ exit_status: 0, failures: [], loss_counts: { MODEL_TIMES: 22 } });
+    await mustBeSame(between, target.url);
+    expect(await viewRegistry(target)).toEqual(seen);
+    const again = await copyReport(['copy', between, target.url]);
+    expect(again).toMatchObject({
+      losses: [],
+      objects: {
+        registered_models: { created: 0, updated: 0, unchanged: 4 },
+        model_versions: { created: 0, updated: 0, unchanged: 13 },
+      },
+    });
+    expect(await viewRegistry(target)).toEqual(seen);
+  });
+
+  it('keeps all numbers and doubles nothing when copies are killed again and again', async () => {
+    await using target = await startServer();
+    const proxy = await startFaultProxy(target.url);
+    const archive = join(directory, 'kill.tar');
+    await copyReport(['copy', source.url, archive]);
+    const environment = { HOME: directory, XDG_STATE_HOME: join(directory, 'state') };
+    const killedAt: string[] = [];
+    try {
+      for (let number = 25; ; number += 3) {
+        const moment = number % 2 === 0 ? 'before' : 'after';
+        const point = { number, moment } as const;
+        const { at, status } = await runKilled(['copy', archive, proxy.url], [proxy], point, environment);
+        if (at === undefined) {
+          expect(status).toBe(0);
+          break;
+        }
+        killedAt.push(at);
+      }
+    } finally {
+      await proxy.close();
+    }
+    expect(killedAt.filter((at) => at.includes('model-versions')).length).toBeGreaterThan(4);
+    await mustBeSame(archive, target.url);
+    expect(await viewRegistry(target)).toEqual(seen);
+  });
+
+  it('overwrites nothing of a name that is there already', async () => {
+    await using target = await startServer();
+    const post = (path: string, body: object) =>
+      fetch(`${target.url}/api/2.0/mlflow/${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    await post('registered-models/create', { name: 'second', description: 'mine' });
+    await post('model-versions/create', { name: 'second', source: 's3://somewhere/else' });
+    const report = await copyReport(['copy', source.url, target.url]);
+    expect(report.exit_status).toBe(3);
+    expect(report.failures).toMatchObject([
+      { code: 'REFUSED', message: expect.stringContaining('another version of this number') },
+    ]);
+    const found = await fetch(`${target.url}/api/2.0/mlflow/model-versions/search`);
+    expect(await found.text()).toContain('s3://somewhere/else');
+  });
+
+  it('goes along with the runs that its versions were made from, and no others', async () => {
+    const chosen = join(directory, 'chosen.tar');
+    await copyReport(['copy', source.url, chosen, '-e', 'other models']);
+    const { stdout } = await runMlferry(['inspect', chosen, '--json']);
+    expect(JSON.parse(stdout).objects).toEqual({ logged_models: expect.objectContaining({ count: 1 }) });
+    const train = join(directory, 'train.tar');
+    await copyReport(['copy', source.url, train, '--filter', "run_name = 'train'"]);
+    const inspected = await runMlferry(['inspect', train, '--json']);
+    expect(JSON.parse(inspected.stdout).objects).toMatchObject({
+      registered_models: { count: 2 },
+      model_versions: { count: 11 },
+    });
+  });
+});
+
+it('a registry of MLflow 3.1 and 2.22 goes to the newest server', async () => {
+  for (const version of ['3.1.4'] as const) {
+    await using older = await startServer({ version });
+    await using target = await startServer();
+    await logModels(older);
+    await registerModels(older);
+    const before = await viewRegistry(older);
+    expect(await copyReport(['copy', older.url, target.url])).toMatchObject({ exit_status: 0, failures: [] });
+    expect(await viewRegistry({ url: target.url, python: pythonOf(version) })).toEqual(before);
+  }
+});
