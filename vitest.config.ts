@@ -7,6 +7,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     // Most test files start real MLflow servers: two at a time is what two cores carry.
+    globalSetup: ['test/servers/forges.ts'],
     pool: 'forks',
     maxWorkers: 2,
     // No test passes or fails by its speed: these only end what hangs.

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { cleanEnvironment, type TestServer } from '../test/servers/start-server.ts';
+import { cleanEnvironment } from '../test/servers/clean-environment.ts';
+import type { TestServer } from '../test/servers/start-server.ts';
 import { cpuTimeIn, cpuTimeOfEndedChildren } from './cpu-time.ts';
 
 /**

@@ -4,7 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { cleanEnvironment } from '../test/servers/start-server.ts';
+import { cleanEnvironment } from '../test/servers/clean-environment.ts';
 import { NEWEST_MLFLOW, pythonOf } from '../test/servers/versions.ts';
 
 const checkout = fileURLToPath(new URL('..', import.meta.url));

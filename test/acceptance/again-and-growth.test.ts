@@ -101,7 +101,7 @@ describe('copying again', () => {
     [
       'an mlruns directory',
       async () => ({
-        place: { url: join(directory, 'mlruns'), python: source.python },
+        place: { url: join(directory, 'mlruns'), version: source.version },
         stop: () => rm(join(directory, 'mlruns'), { recursive: true, force: true }),
       }),
     ],

@@ -7,8 +7,8 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { workspace } from '../manage/workspace.ts';
+import { cleanEnvironment } from '../servers/clean-environment.ts';
 import { sharedServer } from '../servers/shared-server.ts';
-import { cleanEnvironment } from '../servers/start-server.ts';
 import { CLI, runMlferry } from './run-mlferry.ts';
 
 /** `MLFERRY_TEST_LONG=1`: the two thousand. */

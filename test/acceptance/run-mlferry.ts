@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { canariesBelow, canariesIn, FOREIGN_SECRETS, UNUSED_CREDENTIALS } from '../canaries.ts';
-import { cleanEnvironment } from '../servers/start-server.ts';
+import { cleanEnvironment } from '../servers/clean-environment.ts';
 
 /** bin/mlferry.js, which runs the built package. */
 export const CLI = fileURLToPath(new URL('../../bin/mlferry.js', import.meta.url));

@@ -101,7 +101,7 @@ describe('a whole workspace', () => {
 
   test('mlruns → server → mlruns', async () => {
     await using local = await startServer({ store: 'filestore', artifacts: 'plain' });
-    const directoryStore = { url: join(local.directory, 'mlruns'), python: local.python };
+    const directoryStore = { url: join(local.directory, 'mlruns'), version: local.version };
     await makeWorkspace(local, 'full');
     const before = await takeSnapshot(directoryStore);
 
@@ -122,7 +122,7 @@ describe('a whole workspace', () => {
     expect(JSON.parse(verified.stdout)).toMatchObject(same(4, there.loss_counts));
     expect(verified.status).toBe(0);
 
-    const back = { url: join(directory, 'back', 'mlruns'), python: local.python };
+    const back = { url: join(directory, 'back', 'mlruns'), version: local.version };
     const report = await copyReport(['copy', target.url, back.url, '--view', 'all']);
     // The parent that exists nowhere already stands under mlferry.origin_parent.
     expect(report).toMatchObject({ ...clean, loss_counts: { REFERENCE_KEPT: 1 } });

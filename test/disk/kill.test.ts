@@ -14,7 +14,7 @@ import type { JobOptions } from '../../src/job/job-options.ts';
 import { openReader } from '../../src/places/open.ts';
 import { essenceOf } from '../contract/copies.ts';
 import { readerOptions, readWorkspace } from '../places/memory-workspace.ts';
-import { cleanEnvironment } from '../servers/start-server.ts';
+import { cleanEnvironment } from '../servers/clean-environment.ts';
 import { type DiskFault, withDiskFault } from './break-disk.ts';
 import { smallWorkspace, storeOf } from './sources.ts';
 

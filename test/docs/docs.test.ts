@@ -17,7 +17,7 @@ import { LOSS_CODES } from '../../src/model/findings.ts';
 import type { Ability } from '../../src/places/descriptor.ts';
 import { placeAt, places } from '../../src/places/registry.ts';
 import { errorCodes } from '../../src/util/errors.ts';
-import { cleanEnvironment } from '../servers/start-server.ts';
+import { cleanEnvironment } from '../servers/clean-environment.ts';
 import { mlferryArguments, shellCommands } from './shell-commands.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));

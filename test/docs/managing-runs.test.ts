@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { listRuns } from '../../src/manage/list-runs.ts';
-import { cleanEnvironment } from '../servers/start-server.ts';
+import { cleanEnvironment } from '../servers/clean-environment.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const run = promisify(execFile);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runMlferry } from '../acceptance/run-mlferry.ts';
-import { makeWorkspace, takeSnapshot } from '../servers/mlflow-client.ts';
+import { type MlflowPlace, makeWorkspace, takeSnapshot } from '../servers/mlflow-client.ts';
 import { sharedServer } from '../servers/shared-server.ts';
 import type { Snapshot } from '../servers/snapshot.ts';
 import { differencesOfCopies } from './compare-copies.ts';
@@ -23,7 +23,7 @@ const KINDS = ['server → server', 'archive → server', 'mlruns → server'] a
 type Kind = (typeof KINDS)[number];
 
 /** A source and a target server behind proxies, the source also as archive and directory. */
-function places(fill: (server: { url: string; python: string }) => Promise<unknown>) {
+function places(fill: (server: MlflowPlace) => Promise<unknown>) {
   const sourceServer = sharedServer();
   const targetServer = sharedServer();
   let from: FaultProxy;

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { CLI, type Ended } from '../acceptance/run-mlferry.ts';
-import { cleanEnvironment } from '../servers/start-server.ts';
+import { cleanEnvironment } from '../servers/clean-environment.ts';
 import type { FaultProxy, Moment, SeenRequest, Watcher } from './proxy.ts';
 
 /** Where a command is killed: at its request of this number, counted over all proxies, before or after the server did it. */

@@ -1,32 +1,24 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { z } from 'zod';
+import { runPython } from './run-python.ts';
 import { type Snapshot, snapshotSchema } from './snapshot.ts';
-import { cleanEnvironment } from './start-server.ts';
+import type { MlflowVersion } from './versions.ts';
 
-/** A server or an `mlruns` directory, with the Python that has the MLflow to look at it with. */
+/** A server or an `mlruns` directory, with the MLflow to look at it with. */
 export interface MlflowPlace {
   readonly url: string;
-  readonly python: string;
+  readonly version: MlflowVersion;
   readonly username?: string;
   readonly password?: string;
 }
 
-const execute = promisify(execFile);
-
-/** Runs a script of test/python with the place's own MLflow; throws with its stderr when it fails. */
+/** Runs a script of test/python with the place's own MLflow. */
 async function runScript(place: MlflowPlace, script: string, args: readonly string[]): Promise<unknown> {
-  const path = fileURLToPath(new URL(`../python/${script}`, import.meta.url));
-  const { stdout } = await execute(place.python, [path, place.url, ...args], {
-    env: {
-      ...cleanEnvironment(),
-      ...(place.username === undefined ? {} : { MLFLOW_TRACKING_USERNAME: place.username }),
-      ...(place.password === undefined ? {} : { MLFLOW_TRACKING_PASSWORD: place.password }),
-    },
-    maxBuffer: 2 ** 30,
+  const { url, version, username, password } = place;
+  const output = await runPython(version, new URL(`../python/${script}`, import.meta.url), [url, ...args], {
+    ...(username === undefined ? {} : { MLFLOW_TRACKING_USERNAME: username }),
+    ...(password === undefined ? {} : { MLFLOW_TRACKING_PASSWORD: password }),
   });
-  return JSON.parse(stdout);
+  return JSON.parse(output);
 }
 
 const workspace = z.object({ runs: z.record(z.string(), z.string()) });

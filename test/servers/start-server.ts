@@ -1,12 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { cleanEnvironment } from './clean-environment.ts';
+import { forgeOf } from './forge-of.ts';
 import { createDatabase } from './postgresql.ts';
+import { forkTied, spawnTied, type Task, type TiedProcess } from './tied-process.ts';
 import { type MlflowVersion, NEWEST_MLFLOW, pythonOf } from './versions.ts';
 
 const START_LIMIT_MS = 120_000;
@@ -25,14 +27,14 @@ export interface ServerOptions {
   readonly workspaces?: boolean;
   /** Server processes; 1 unless given (MLflow's own default is 4). */
   readonly workers?: number;
+  /** Starts a process of its own even where a forge could do it. */
+  readonly plain?: boolean;
 }
 
 /** A real MLflow server on a free loopback port, with a directory of its own. */
 export interface TestServer {
   readonly url: string;
   readonly version: MlflowVersion;
-  /** The interpreter with this server's MLflow, to run its own client. */
-  readonly python: string;
   /** Database, artifacts and log; removed by `stop`. */
   readonly directory: string;
   /** With `auth`. */
@@ -44,7 +46,7 @@ export interface TestServer {
 }
 
 /**
- * Starts `mlflow server` and waits until it answers. It dies with this process, however that ends. Throws with the
+ * Starts `mlflow server`, in the tests through a forge, and waits until it answers. It dies with this process, however that ends. Throws with the
  * server's output when it does not start.
  */
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
@@ -58,19 +60,15 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     const backend = await backendStore(options, directory, cleanups);
     const port = await freePort();
     const log = join(directory, 'server.log');
-    const server = spawnTiedToUs(
-      [pythonOf(version), '-m', 'mlflow', ...serverArguments(options, backend, directory, port)],
-      directory,
-      log,
-      await serverEnvironment(options, directory),
-    );
-    cleanups.push(() => kill(server));
+    const args = serverArguments(options, backend, directory, port);
+    const env = await serverEnvironment(options, directory);
+    const server = await start(options, args, { cwd: directory, env, stdout: log, stderr: log });
+    cleanups.push(() => server.kill());
     const url = `http://127.0.0.1:${port}`;
     await untilHealthy(url, server, log);
     return {
       url,
       version,
-      python: pythonOf(version),
       directory,
       ...(options.auth ? ADMIN : {}),
       stop,
@@ -144,57 +142,18 @@ async function serverEnvironment(options: ServerOptions, directory: string): Pro
   };
 }
 
-/** This process's environment without MLflow's settings, for servers and clients of the tests. */
-export function cleanEnvironment(): NodeJS.ProcessEnv {
-  // Without compiled modules a server takes three times as long to start.
-  const unwanted = /^(_?MLFLOW_.*|MLFERRY_.*|PYTHONDONTWRITEBYTECODE)$/;
-  const inherited = Object.entries(process.env).filter(([name]) => !unwanted.test(name));
-  return {
-    ...Object.fromEntries(inherited),
-    MLFLOW_ALLOW_FILE_STORE: 'true',
-    MLFLOW_DISABLE_TELEMETRY: 'true',
-    // Else the newest server starts four more Python processes.
-    MLFLOW_SERVER_ENABLE_JOB_EXECUTION: 'false',
-    PYTHONUNBUFFERED: '1',
-  };
+/** A forge forks it off with all that MLflow imports. Several processes import it anew in any case. */
+async function start(options: ServerOptions, args: readonly string[], task: Task): Promise<TiedProcess> {
+  const version = options.version ?? NEWEST_MLFLOW;
+  const forge = options.plain || (options.workers ?? 1) > 1 ? undefined : forgeOf(version);
+  return forge === undefined
+    ? spawnTied([pythonOf(version), '-m', 'mlflow', ...args], task)
+    : forkTied(forge, ['mlflow', ...args], task, { remove: true });
 }
 
-/**
- * Starts a command in a process group of its own, led by a shell that removes `cwd` and kills the group as soon as
- * its stdin ends: when this process dies, however it dies, so do the server and its workers.
- */
-function spawnTiedToUs(
-  command: readonly string[],
-  cwd: string,
-  log: string,
-  env: NodeJS.ProcessEnv,
-): ChildProcess {
-  const script =
-    'exec 3<&0; "$@" </dev/null 3<&- & server=$!; { cat <&3; rm -rf "$0"; kill -KILL 0; } >/dev/null & exec 3<&-; ' +
-    'wait "$server"; echo "the server ended with status $?"; kill -KILL 0';
-  const output = openSync(log, 'a');
-  try {
-    return spawn('sh', ['-c', script, cwd, ...command], {
-      cwd,
-      env,
-      detached: true,
-      stdio: ['pipe', output, output],
-    });
-  } finally {
-    closeSync(output);
-  }
-}
-
-async function kill(server: ChildProcess): Promise<void> {
-  if (server.exitCode !== null || server.signalCode !== null || server.pid === undefined) return;
-  const ended = once(server, 'exit');
-  process.kill(-server.pid, 'SIGKILL');
-  await ended;
-}
-
-async function untilHealthy(url: string, server: ChildProcess, log: string): Promise<void> {
+async function untilHealthy(url: string, server: TiedProcess, log: string): Promise<void> {
   const limit = Date.now() + START_LIMIT_MS;
-  while (Date.now() < limit && server.exitCode === null && server.signalCode === null) {
+  while (Date.now() < limit && !server.hasEnded()) {
     if (await answers(`${url}/health`)) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

@@ -8,11 +8,14 @@ export type MlflowVersion = (typeof MLFLOW_VERSIONS)[number];
 /** The version that tests use unless they ask for another. */
 export const NEWEST_MLFLOW: MlflowVersion = MLFLOW_VERSIONS[0];
 
+const cacheDirectory =
+  process.env.MLFERRY_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'mlferry');
+
 /** Where virtual environments are kept between runs, outside the checkout. */
-export const venvsDirectory = join(
-  process.env.MLFERRY_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'mlferry'),
-  'venvs',
-);
+export const venvsDirectory = join(cacheDirectory, 'venvs');
+
+/** Where databases that servers start with are kept between runs. */
+export const databasesDirectory = join(cacheDirectory, 'databases');
 
 /** Written last into a virtual environment: what was installed there. Without it the environment is unfinished. */
 export const COMPLETE_MARKER = '.mlferry-complete';

@@ -1,11 +1,8 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { z } from 'zod';
 import type { MetricValue } from '../../../src/model/metric-value.ts';
 import type { Point } from '../../../src/model/records.ts';
-import { cleanEnvironment } from '../../servers/start-server.ts';
-import { type MlflowVersion, pythonOf } from '../../servers/versions.ts';
+import { runPython } from '../../servers/run-python.ts';
+import type { MlflowVersion } from '../../servers/versions.ts';
 import { sha256, type Workspace } from '../memory-workspace.ts';
 
 const texts = z.custom<Record<string, string>>((value) => typeof value === 'object' && value !== null);
@@ -48,17 +45,10 @@ const snapshot = z.object({
 /** What an MLflow client sees, in a comparable order. */
 export type ClientView = z.infer<typeof snapshot>;
 
-/** Runs a script with a version's own Python; its stdout. */
-export async function runPython(version: MlflowVersion, script: string, ...args: string[]): Promise<string> {
-  const options = { env: cleanEnvironment(), maxBuffer: 2 ** 30 };
-  const { stdout } = await promisify(execFile)(pythonOf(version), [script, ...args], options);
-  return stdout;
-}
-
 /** Everything that a version's own client sees in an mlruns directory. */
 export async function clientView(version: MlflowVersion, root: string): Promise<ClientView> {
-  const script = fileURLToPath(new URL('../../python/snapshot.py', import.meta.url));
-  return ordered(snapshot.parse(JSON.parse(await runPython(version, script, root))));
+  const script = new URL('../../python/snapshot.py', import.meta.url);
+  return ordered(snapshot.parse(JSON.parse(await runPython(version, script, [root]))));
 }
 
 const repr = (value: MetricValue) => {

@@ -1,13 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { openFileStoreWriter } from '../../../src/places/filestore/write/writer.ts';
+import { runPython } from '../../servers/run-python.ts';
 import type { MlflowVersion } from '../../servers/versions.ts';
 import { makeExperiment, makeRun, testOptions, type Workspace, writeWorkspace } from '../memory-workspace.ts';
-import { type ClientView, clientView, runPython, viewOf } from './client-view.ts';
+import { type ClientView, clientView, viewOf } from './client-view.ts';
 import { copyStore, readStore, treeOf } from './store.ts';
 
 const VERSIONS: readonly MlflowVersion[] = ['2.9.2', '2.22.5', '3.17.2'];
@@ -42,8 +42,8 @@ describe.each(VERSIONS)('an mlruns directory of MLflow %s', (version) => {
   let own: ClientView;
   beforeAll(async () => {
     root = join(dir, version, 'mlruns');
-    const script = fileURLToPath(new URL('make_mlruns.py', import.meta.url));
-    runs = z.record(z.string(), z.string()).parse(JSON.parse(await runPython(version, script, root)));
+    const script = new URL('make_mlruns.py', import.meta.url);
+    runs = z.record(z.string(), z.string()).parse(JSON.parse(await runPython(version, script, [root])));
     own = await clientView(version, root);
   });
 
