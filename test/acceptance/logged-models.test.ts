@@ -5,7 +5,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { logModels, viewModels } from '../servers/mlflow-client.ts';
 import { startServer, type TestServer } from '../servers/start-server.ts';
-import { pythonOf } from '../servers/versions.ts';
 import { copyReport, runMlferry } from './run-mlferry.ts';
 
 type View = Awaited<ReturnType<typeof viewModels>>;
@@ -26,7 +25,6 @@ afterAll(async () => {
 
 /** A new server on which nothing of the source can be found by its own paths. */
 const newTarget = () => startServer();
-const NEWEST = pythonOf('3.17.2');
 
 /** Of a directory MLflow's client tells the latest value of each key only. */
 function latestOnly(view: View): View {
@@ -78,7 +76,7 @@ describe('logged models', () => {
         if (way !== 'stream') await mustBeSame(source.url, between);
       }
       if (way === 'mlruns')
-        expect(await viewModels({ url: between, python: NEWEST })).toEqual(latestOnly(seen));
+        expect(await viewModels({ url: between, version: '3.17.2' })).toEqual(latestOnly(seen));
       const report = await copyReport(['copy', between, target.url, ...bodies]);
       expect(report).toMatchObject({ exit_status: 0, loss_counts: { MODEL_TIMES: 5 }, failures: [] });
       if (way !== 'stream') await mustBeSame(between, target.url);
@@ -133,7 +131,7 @@ describe('logged models', () => {
 
 /** One change of each part of the model `classifier` in a store, and the field that verify must name. */
 async function changedParts(store: string) {
-  const { models } = await viewModels({ url: store, python: NEWEST });
+  const { models } = await viewModels({ url: store, version: '3.17.2' });
   expect(models).toEqual(latestOnly(seen).models);
   const { globSync } = await import('node:fs');
   const [depth = ''] = globSync(join(store, '*/models/*/params/depth'));
@@ -171,7 +169,7 @@ describe.each(['3.1.4', '3.6.0'] as const)('logged models of MLflow %s', (versio
     const before = await viewModels(older);
     await copyReport(['copy', older.url, target.url]);
     await mustBeSame(older.url, target.url);
-    expect(await viewModels({ url: target.url, python: pythonOf(version) })).toEqual(before);
+    expect(await viewModels({ url: target.url, version })).toEqual(before);
     await using back = await startServer({ version });
     await copyReport(['copy', target.url, back.url]);
     expect(await viewModels(back)).toEqual(before);

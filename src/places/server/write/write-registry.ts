@@ -53,8 +53,7 @@ export function registryWriter(context: TargetContext): RegistryWriter {
     const aliases = await routes.aliasesOf(name);
     for (const version of await routes.modelVersions(name)) {
       const own = [...aliases].filter(([, number]) => number === version.version).map(([alias]) => alias);
-      // A pass that was cut off has left it.
-      if (ownValue(version.tags, GAP_TAG) !== undefined) await routes.deleteModelVersion(version);
+      if (isLeftover(version)) await routes.deleteModelVersion(version);
       else versions.set(Number(version.version), { ...version, aliases: own.sort() });
     }
     return { versions, next: undefined };
@@ -110,6 +109,15 @@ export function registryWriter(context: TargetContext): RegistryWriter {
       });
     },
   };
+}
+
+/** What a pass that was cut off has left: a filler, or a version that got another number than its source's. */
+function isLeftover({ name, version, tags }: ModelVersion): boolean {
+  if (ownValue(tags, GAP_TAG) !== undefined) return true;
+  const origin = ownValue(tags, ORIGIN_TAG);
+  if (origin === undefined || ownValue(tags, DIGEST_TAG) !== undefined) return false;
+  const id = originId(origin);
+  return id.startsWith(`${name}/`) && id !== `${name}/${version}`;
 }
 
 function marks(record: RegisteredModel | ModelVersion, { origin }: ObjectTarget): [string, string][] {
@@ -223,7 +231,9 @@ function folderOf(name: string): string {
 
 /**
  * Creates the version of a number: a server counts by itself, so versions that are deleted at once take the place of those
- * that the source no longer has. Throws REFUSED when the number is given away already.
+ * that the source no longer has. Where it is not known which number comes next (versions of a name that was there before
+ * may be deleted, and are hidden then), the version itself is what is made, until it has its number. Throws REFUSED when
+ * the number is given away already.
  */
 async function createVersion(
   context: TargetContext,
@@ -234,18 +244,21 @@ async function createVersion(
   const { routes } = context;
   const number = Number(wanted.version);
   if (!routes.changes) return { ...wanted, tags: {} };
-  const highest = Math.max(0, ...state.versions.keys());
-  const known = state.next ?? highest + 1;
-  let next = known;
-  // Where versions were deleted on the target, the server goes on behind them.
-  while (next < number) next = (await fillGap(context, state, wanted, number)) + 1;
-  if (next > number) {
-    state.next = state.next === undefined ? undefined : next;
-    throw taken(wanted, `the target has given this number away, its next one is ${next}`);
-  }
+  while (state.next !== undefined && state.next < number) await fillGap(context, state, wanted, number);
+  const least = state.next ?? Math.max(0, ...state.versions.keys()) + 1;
+  if (least > number) throw taken(wanted, `the target has given this number away, its next one is ${least}`);
+  const created = await createOneVersion(context, newVersion(wanted, target));
+  state.next = Number(created.version) + 1;
+  if (created.version === wanted.version) return created;
+  await routes.deleteModelVersion(created);
+  if (Number(created.version) < number) return createVersion(context, state, wanted, target);
+  throw taken(wanted, `the target gave it the number ${created.version}`);
+}
+
+function newVersion(wanted: ModelVersion, target: ObjectTarget): NewVersion {
   const { name, source, run_id, run_link, description, tags } = wanted;
   const model_id = wanted.model_id ?? /^models:\/+(m-[\w-]+)/.exec(source)?.[1];
-  const created = await createOneVersion(context, {
+  return {
     name,
     source,
     ...(run_id === undefined ? {} : { run_id }),
@@ -253,23 +266,19 @@ async function createVersion(
     ...(model_id === undefined ? {} : { model_id }),
     ...(description === undefined ? {} : { description }),
     tags: Object.fromEntries([...Object.entries(tags), ...marks(wanted, target)]),
-  });
-  state.next = Number(created.version) + 1;
-  if (created.version === wanted.version) return created;
-  await routes.deleteModelVersion(created);
-  throw taken(wanted, `the target gave it the number ${created.version}`);
+  };
 }
 
 /** Newest servers take a source on their own proxy only below a run or model. Nothing is ever asked for there. */
 const GAP_SOURCE = 's3://mlferry/gap';
 
-/** Takes one number away; the number. */
+/** Takes one number away. */
 async function fillGap(
   context: TargetContext,
   state: NameState,
   { name }: ModelVersion,
   wanted: number,
-): Promise<number> {
+): Promise<void> {
   const filler = await createOneVersion(context, {
     name,
     source: GAP_SOURCE,
@@ -277,7 +286,6 @@ async function fillGap(
   });
   await context.routes.deleteModelVersion(filler);
   state.next = Number(filler.version) + 1;
-  return Number(filler.version);
 }
 
 /** Creates a version; one whose answer was lost is found by its tags. */
