@@ -111,7 +111,9 @@ export function createMetricLines(): MetricLines {
 const MOST_BYTES = 72;
 
 /** The lines of points, each with its line end; Python's `float()` reads the values back to the same doubles. */
-export function formatMetricLines({ length, steps, timestamps, values }: Points): Buffer {
+export function formatMetricLines(points: Points): Buffer {
+  if (points.json !== undefined) return linesOfJson(points.json, points.length);
+  const { length, steps, timestamps, values } = points;
   const out = Buffer.allocUnsafe(length * MOST_BYTES);
   let at = 0;
   for (let index = 0; index < length; index++) {
@@ -124,6 +126,53 @@ export function formatMetricLines({ length, steps, timestamps, values }: Points)
   }
   return out.subarray(0, at);
 }
+
+const DIGIT_0 = 0x30;
+const DIGIT_9 = 0x39;
+const MINUS = 0x2d;
+const POINT = 0x2e;
+const COMMA = 0x2c;
+const CLOSE = 0x5d;
+const QUOTE = 0x22;
+
+/** The lines of so many points that stand as JSON without spaces, digit for digit. */
+function linesOfJson(json: Uint8Array, length: number): Buffer {
+  const out = Buffer.allocUnsafe(json.length + 2 * length);
+  let at = 0;
+  let from = 0;
+  for (let index = 0; index < length; index++) {
+    // [step,timestamp,value] after [ or ,
+    const step = from + 2;
+    let stepEnd = step;
+    while (json[stepEnd] !== COMMA) stepEnd++;
+    for (from = stepEnd + 1; json[from] !== COMMA; from++) out[at++] = json[from] ?? 0;
+    out[at++] = SPACE;
+    const value = ++from;
+    if (json[value] === QUOTE) {
+      from = json.indexOf(CLOSE, value);
+      const word = Buffer.from(json.subarray(value + 1, from - 1)).toString('latin1');
+      at += out.write(pythonFloat(Number(word)), at, 'latin1');
+    } else {
+      let isWhole = true;
+      for (let byte = json[from] ?? CLOSE; byte !== CLOSE; byte = json[++from] ?? CLOSE) {
+        isWhole &&= byte === MINUS || (byte >= DIGIT_0 && byte <= DIGIT_9);
+        out[at++] = byte;
+      }
+      // As Python writes it: from 10^16 on without a fraction.
+      if (isWhole && from - value <= MOST_WHOLE_DIGITS + (json[value] === MINUS ? 1 : 0)) {
+        out[at++] = POINT;
+        out[at++] = DIGIT_0;
+      }
+    }
+    out[at++] = SPACE;
+    for (let digit = step; digit < stepEnd; digit++) out[at++] = json[digit] ?? 0;
+    out[at++] = LINE_FEED;
+    from++;
+  }
+  return out.subarray(0, at);
+}
+
+const MOST_WHOLE_DIGITS = 16;
 
 function pythonFloat(value: number): string {
   if (Number.isNaN(value)) return 'nan';
