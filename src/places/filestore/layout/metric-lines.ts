@@ -52,13 +52,15 @@ export interface MetricChunk {
 export interface MetricLines {
   /** Points taken since the last `end`. */
   count(): number;
+  /** Takes a line of three plain numbers that begins at `start`: where the next one begins; -1 when it is no such line. */
+  takePlain(bytes: Buffer, start: number): number;
   /** Takes the line from `start` to its line feed, or to `stop`. False when it is no metric value. */
   take(bytes: Buffer, start: number, stop: number): boolean;
   /** What was taken; then it begins anew. */
   end(): MetricChunk;
 }
 
-/** An empty {@link MetricLines}. Lines of three plain numbers make no object; any other goes through its text. */
+/** An empty {@link MetricLines}. Plain lines make no object; any other goes through its text. */
 export function createMetricLines(): MetricLines {
   let steps: Int64[] = [];
   let timestamps: Int64[] = [];
@@ -66,25 +68,25 @@ export function createMetricLines(): MetricLines {
   const values = createNumberColumn();
   const found: ScannedInteger = { value: 0, end: 0 };
 
-  const takePlain = (bytes: Buffer, start: number, stop: number): boolean => {
+  const takePlain = (bytes: Buffer, start: number): number => {
     scanInteger(bytes, start, found);
     const timestamp = found.value;
     const valueStart = found.end + 1;
-    if (valueStart === 0 || bytes[valueStart - 1] !== SPACE) return false;
+    if (valueStart === 0 || bytes[valueStart - 1] !== SPACE) return -1;
     const valueEnd = numberEnd(bytes, valueStart);
-    if (valueEnd === -1 || bytes[valueEnd] !== SPACE) return false;
+    if (valueEnd === -1 || bytes[valueEnd] !== SPACE) return -1;
     scanInteger(bytes, valueEnd + 1, found);
-    if (found.end !== stop) return false;
+    if (found.end === -1 || bytes[found.end] !== LINE_FEED) return -1;
     steps.push(found.value);
     timestamps.push(timestamp);
     values.take(bytes, valueStart, valueEnd);
-    return true;
+    return found.end + 1;
   };
 
   return {
     count: () => steps.length,
+    takePlain,
     take(bytes, start, stop) {
-      if (takePlain(bytes, start, stop)) return true;
       // Only the fields of a dataset are not ASCII, and those are not kept.
       const text = bytes.toString('latin1', start, stop);
       if (text.trim() === '') return true;
