@@ -25,7 +25,7 @@ export function makeMlruns(root: string, { runs, keys, points, files }: Shape): 
     `artifact_location: file://${experiment}\ncreation_time: ${FIRST_START}\nexperiment_id: '${EXPERIMENT}'\nlast_update_time: ${FIRST_START}\nlifecycle_stage: active\nname: bench\n`,
   );
   for (const number of range(runs)) {
-    const run_id = number.toString(16).padStart(32, 'a');
+    const run_id = number.toString(16).padStart(32, '0');
     const directory = join(experiment, run_id);
     const start = FIRST_START + number * 60_000;
     for (const name of ['metrics', 'params', 'tags', 'artifacts'])

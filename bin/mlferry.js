@@ -7,9 +7,8 @@ if (major < 22 || (major === 22 && minor < 18)) {
   process.exit(2);
 }
 // Records are short-lived garbage. Left alone, V8 answers their stream by growing the young generation by 100 MB and more.
-setFlagsFromString('--max-semi-space-size=8');
 setFlagsFromString('--semi-space-growth-factor=1');
 // Little of it lives on: without this the old generation grows to four times what it holds before it is collected.
-setFlagsFromString('--heap-growing-percent=50');
-const { main } = await import('../dist/cli/main.js');
+setFlagsFromString('--heap-growing-percent=100');
+const { main } = await import('../dist/command-line/main.js');
 await main(process.argv);

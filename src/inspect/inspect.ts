@@ -162,8 +162,9 @@ async function addRun(
   artifacts: boolean,
 ): Promise<void> {
   const { status, latest_metrics } = source.run;
-  let points = 0;
-  if (metrics) for await (const piece of source.metrics()) points += piece.points.length;
+  let points = source.checkedPoints ?? 0;
+  if (metrics && source.checkedPoints === undefined)
+    for await (const piece of source.metrics()) points += piece.points.length;
   let files = 0;
   let bytes = 0;
   if (artifacts) {

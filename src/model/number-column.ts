@@ -6,9 +6,7 @@ export interface NumberColumn {
   take(bytes: Uint8Array, at: number, end: number): void;
   /** Takes a double. */
   put(value: number): void;
-  /** How many were taken as doubles. */
-  given(): number;
-  /** All doubles that were taken; too large ones are ±Infinity. */
+  /** All doubles that were taken. */
   end(): number[];
 }
 
@@ -28,7 +26,10 @@ function skipDigits(bytes: Uint8Array, at: number): number {
   return end;
 }
 
-/** Where the JSON number that begins at `at` ends; -1 when none does. */
+/** A number with fewer characters and an exponent of at most two digits is never too large for a double. */
+const MOST_CHARACTERS = 200;
+
+/** Where the JSON number that begins at `at` ends; -1 when none does, or when it is too large for a double. */
 export function numberEnd(bytes: Uint8Array, at: number): number {
   const whole = bytes[at] === MINUS ? at + 1 : at;
   let end = skipDigits(bytes, whole);
@@ -43,8 +44,13 @@ export function numberEnd(bytes: Uint8Array, at: number): number {
     const exponent = end + (isSigned ? 2 : 1);
     end = skipDigits(bytes, exponent);
     if (end === exponent) return -1;
+    if (end > exponent + 2 && bytes[exponent - 1] !== MINUS) return isTooLarge(bytes, at, end) ? -1 : end;
   }
-  return end;
+  return end - at > MOST_CHARACTERS && isTooLarge(bytes, at, end) ? -1 : end;
+}
+
+function isTooLarge(bytes: Uint8Array, at: number, end: number): boolean {
+  return !Number.isFinite(Number(Buffer.from(bytes.subarray(at, end)).toString('latin1')));
 }
 
 /** An empty {@link NumberColumn}. */
@@ -78,7 +84,6 @@ export function createNumberColumn(): NumberColumn {
       text[length++] = COMMA;
       count++;
     },
-    given: () => given.length,
     end() {
       const values = count === 0 ? [] : parseNumbers(`[${text.toString('latin1', 0, length - 1)}]`);
       for (const [index, value] of given) values[index] = value;

@@ -2,7 +2,7 @@ import type { Int64 } from './int64.ts';
 import { toJson } from './json.ts';
 import { fromDouble } from './metric-value.ts';
 import { createNumberColumn, numberEnd } from './number-column.ts';
-import { columns, type Points } from './points.ts';
+import { columns, type Points, pointAt } from './points.ts';
 
 /**
  * The JSON of points, `[[step,timestamp,value],…]`, written and read as bytes. What is written is byte for byte what
@@ -79,6 +79,8 @@ export function writeInt64(out: Uint8Array, start: number, integer: Int64): numb
   return writeDigits(out, at, Math.abs(integer));
 }
 
+/** Of an integer that is surely below 2^53. */
+const MOST_DIGITS = 15;
 const NINE_DIGITS = 1e9;
 
 function writeDigits(out: Uint8Array, at: number, integer: number): number {
@@ -126,49 +128,116 @@ export function scanInteger(bytes: Uint8Array, at: number, found: ScannedInteger
   const digits = end - start;
   const leadsWithZero = bytes[start] === ZERO && (digits > 1 || isNegative);
   found.value = isNegative ? -value : value;
-  found.end = digits === 0 || digits > 15 || leadsWithZero ? -1 : end;
+  found.end = digits === 0 || digits > MOST_DIGITS || leadsWithZero ? -1 : end;
 }
 
 const numbers = createNumberColumn();
 const scanned: ScannedInteger = { value: 0, end: 0 };
 
-/** Points read from JSON, and where it ends. */
+/** Points found in JSON, and where it ends. */
 export interface ScannedPoints {
   readonly points: Points;
   readonly end: number;
 }
 
-/** Reads points that begin at `at`; `undefined` unless they stand there as they are written, at most `most`. */
+/**
+ * Finds points that begin at `at`; `undefined` unless they stand there as they are written, at most `most`. Their columns
+ * are made when somebody asks for them: until then the bytes must stay what they are.
+ */
 export function scanPoints(bytes: Uint8Array, at: number, most: number): ScannedPoints | undefined {
-  const steps: number[] = [];
-  const timestamps: number[] = [];
-  numbers.clear();
+  let length = 0;
+  /** Of the point with the greatest (step, timestamp); whether another one has the same. */
+  let latestAt = -1;
+  let latestStep = 0;
+  let latestTime = 0;
+  let isTied = false;
   let next = at;
   if (bytes[next] !== OPEN) return undefined;
   do {
-    next++;
-    if (steps.length === most || bytes[next] !== OPEN) return undefined;
-    scanInteger(bytes, next + 1, scanned);
-    if (scanned.end === -1 || bytes[scanned.end] !== COMMA) return undefined;
-    steps.push(scanned.value);
-    scanInteger(bytes, scanned.end + 1, scanned);
-    if (scanned.end === -1 || bytes[scanned.end] !== COMMA) return undefined;
-    timestamps.push(scanned.value);
-    next = takeValue(bytes, scanned.end + 1);
+    const start = ++next;
+    if (length === most || bytes[start] !== OPEN) return undefined;
+    let step = 0;
+    let timestamp = 0;
+    for (let field = 0; field < 2; field++) {
+      const isNegative = bytes[++next] === MINUS;
+      if (isNegative) next++;
+      const first = next;
+      let integer = 0;
+      for (
+        let digit = (bytes[next] ?? 0) - ZERO;
+        digit >= 0 && digit <= 9;
+        digit = (bytes[++next] ?? 0) - ZERO
+      )
+        integer = integer * 10 + digit;
+      const digits = next - first;
+      if (bytes[next] !== COMMA || digits === 0 || digits > MOST_DIGITS) return undefined;
+      if (bytes[first] === ZERO && (digits > 1 || isNegative)) return undefined;
+      if (field === 0) step = isNegative ? -integer : integer;
+      else timestamp = isNegative ? -integer : integer;
+    }
+    next = valueEnd(bytes, next + 1);
     if (next === -1 || bytes[next] !== CLOSE) return undefined;
+    if (latestAt === -1 || step > latestStep || (step === latestStep && timestamp >= latestTime)) {
+      isTied = latestAt !== -1 && step === latestStep && timestamp === latestTime;
+      if (!isTied) latestAt = start;
+      latestStep = step;
+      latestTime = timestamp;
+    }
+    length++;
     next++;
   } while (bytes[next] === COMMA);
   if (bytes[next] !== CLOSE) return undefined;
-  const values = numbers.end();
-  // What is too large for a double is no value of a record.
-  if (countNonFinite(values) !== numbers.given()) return undefined;
-  return { points: columns(steps, timestamps, values), end: next + 1 };
+  const end = next + 1;
+  return { points: standingPoints(bytes.subarray(at, end), length, isTied ? -1 : latestAt - at), end };
 }
 
-function countNonFinite(values: readonly number[]): number {
-  let count = 0;
-  for (const value of values) if (!Number.isFinite(value)) count++;
-  return count;
+const EMPTY = new Uint8Array();
+
+/** Points as columns that are made of their JSON when they are asked for. `latestAt`: where the latest begins, -1 if more than one may be. */
+function standingPoints(json: Uint8Array, length: number, latestAt: number): Points {
+  let text: Uint8Array | undefined = json;
+  let made: Points | undefined;
+  const make = () => {
+    made ??= makeColumns(text ?? EMPTY, length);
+    // The bytes may be part of a large buffer.
+    text = undefined;
+    return made;
+  };
+  return {
+    length,
+    get steps() {
+      return make().steps;
+    },
+    get timestamps() {
+      return make().timestamps;
+    },
+    get values() {
+      return make().values;
+    },
+    get json() {
+      return text;
+    },
+    latest: () =>
+      latestAt === -1 || text === undefined
+        ? undefined
+        : pointAt(makeColumns(text.subarray(latestAt - 1), 1), 0),
+  };
+}
+
+/** The columns of so many points that {@link scanPoints} has found. */
+function makeColumns(json: Uint8Array, length: number): Points {
+  const steps: number[] = [];
+  const timestamps: number[] = [];
+  numbers.clear();
+  let next = 0;
+  for (let index = 0; index < length; index++) {
+    scanInteger(json, next + 2, scanned);
+    steps.push(scanned.value);
+    scanInteger(json, scanned.end + 1, scanned);
+    timestamps.push(scanned.value);
+    next = takeValue(json, scanned.end + 1) + 1;
+  }
+  return columns(steps, timestamps, numbers.end());
 }
 
 const WORDS = ['NaN', 'Infinity', '-Infinity'].map((word) => ({
@@ -176,15 +245,22 @@ const WORDS = ['NaN', 'Infinity', '-Infinity'].map((word) => ({
   value: Number(word),
 }));
 
+function wordAt(bytes: Uint8Array, at: number) {
+  return WORDS.find((each) => each.bytes.every((byte, index) => bytes[at + index] === byte));
+}
+
 /** Where the value that begins at `at` ends; -1 when there is none. */
+function valueEnd(bytes: Uint8Array, at: number): number {
+  if (bytes[at] !== QUOTE) return numberEnd(bytes, at);
+  const word = wordAt(bytes, at);
+  return word === undefined ? -1 : at + word.bytes.length;
+}
+
+/** Takes the value that begins at `at` into `numbers`; where it ends. */
 function takeValue(bytes: Uint8Array, at: number): number {
-  if (bytes[at] !== QUOTE) {
-    const end = numberEnd(bytes, at);
-    if (end !== -1) numbers.take(bytes, at, end);
-    return end;
-  }
-  const word = WORDS.find((each) => each.bytes.every((byte, index) => bytes[at + index] === byte));
-  if (word === undefined) return -1;
-  numbers.put(word.value);
-  return at + word.bytes.length;
+  const word = bytes[at] === QUOTE ? wordAt(bytes, at) : undefined;
+  const end = word === undefined ? numberEnd(bytes, at) : at + word.bytes.length;
+  if (word === undefined) numbers.take(bytes, at, end);
+  else numbers.put(word.value);
+  return end;
 }

@@ -12,6 +12,10 @@ export interface Points {
   /** ms since the epoch. */
   readonly timestamps: readonly Int64[];
   readonly values: readonly number[];
+  /** The points as the JSON they were read from, while nobody has asked for the columns; its numbers may have another spelling. */
+  readonly json?: Uint8Array | undefined;
+  /** The one with the greatest (step, timestamp), where that is known without the columns. */
+  latest?(): Point | undefined;
 }
 
 /** Points in the making: at any time those pushed so far. */

@@ -41,6 +41,8 @@ export interface ArtifactEntry {
 export interface ArtifactOwner {
   /** All files in code-unit order of their paths; may be read more than once. */
   artifacts(): AsyncIterable<ArtifactEntry>;
+  /** The bytes of all files with a sha256 were read, and have it, when the place was opened. */
+  readonly hasCheckedBytes?: boolean;
   /**
    * The bytes of a file. The stream fails with SHORT_BODY when they are fewer or more than the entry's size, and with
    * SOURCE_ITEM when they do not have its sha256. `undefined` when the place knows of the file but does not carry it.
@@ -58,6 +60,11 @@ export interface RunReader extends ArtifactOwner {
   metrics(keys?: readonly string[]): AsyncIterable<MetricPoints>;
   /** The run's links to logged models, where `run` does not tell all: no listing of a server tells what a run read. */
   modelLinks?(): Promise<ModelLinks>;
+  /**
+   * How many points there are, where all were read when the place was opened and the run's latest points are the latest of
+   * them.
+   */
+  readonly checkedPoints?: number | undefined;
 }
 
 /** One object of a further kind at its source. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { giveBackBuffer, takeBuffer } from './buffer-pool.ts';
 import { asMlferryError } from './errors.ts';
 import { readRange } from './read-range.ts';
 
@@ -10,7 +11,7 @@ export interface ByteSpool {
   length(): number;
   /** Throws NO_SPACE on a full disk. */
   append(bytes: Uint8Array): Promise<void>;
-  /** The bytes from `start` to `end` (exclusive), in pieces that are valid until more is appended. */
+  /** The bytes from `start` to `end` (exclusive), in pieces that are valid until more is appended or all is removed. */
   read(start: number, end: number): AsyncGenerator<Uint8Array>;
   /** Removes the temporary file. */
   remove(): Promise<void>;
@@ -24,7 +25,7 @@ export function createByteSpool(tempDir: string, memoryLimit = MEMORY_LIMIT): By
   let file: FileHandle | undefined;
   let flushed = 0;
   // One buffer for all: keeping the pieces themselves would let them pile up between two garbage collections.
-  let tail = Buffer.alloc(0);
+  let tail: Buffer = Buffer.alloc(0);
   let tailLength = 0;
 
   const flush = async (bytes: Uint8Array) => {
@@ -37,23 +38,23 @@ export function createByteSpool(tempDir: string, memoryLimit = MEMORY_LIMIT): By
     }
   };
 
-  const room = () => tail.length - tailLength;
   /** Lets the tail grow up to the limit, and beyond it empties it into the file. */
   const makeRoom = async (size: number) => {
     if (tailLength + size > memoryLimit) {
       await flush(tail.subarray(0, tailLength));
       tailLength = 0;
     }
-    if (size > memoryLimit || size <= room()) return;
-    const larger = Buffer.alloc(Math.min(memoryLimit, Math.max(4096, 2 * tail.length, tailLength + size)));
+    if (size > memoryLimit || size <= tail.length - tailLength) return;
+    const larger = takeBuffer(Math.max(2 * tail.length, tailLength + size));
     larger.set(tail.subarray(0, tailLength));
+    giveBackBuffer(tail);
     tail = larger;
   };
 
   return {
     length: () => flushed + tailLength,
     append: async (bytes) => {
-      if (bytes.length > room()) await makeRoom(bytes.length);
+      if (bytes.length > Math.min(tail.length, memoryLimit) - tailLength) await makeRoom(bytes.length);
       if (bytes.length > memoryLimit) return flush(bytes);
       tail.set(bytes, tailLength);
       tailLength += bytes.length;
@@ -67,6 +68,7 @@ export function createByteSpool(tempDir: string, memoryLimit = MEMORY_LIMIT): By
       if (inTail.length > 0) yield inTail;
     },
     remove: async () => {
+      giveBackBuffer(tail);
       tail = Buffer.alloc(0);
       tailLength = 0;
       await file?.close();

@@ -6,7 +6,7 @@ export const MAX_LINE_BYTES = 64 * 2 ** 20;
 const LINE_FEED = 0x0a;
 
 /**
- * Lines of a byte stream, line ends included; `where` names the stream in errors. Throws CORRUPT for a line beyond
+ * Lines of a byte stream, line ends included, whose bytes stay what they are if those of the chunks do; `where` names the stream in errors. Throws CORRUPT for a line beyond
  * {@link MAX_LINE_BYTES} (before it is all in memory) and TRUNCATED when the last line has no end.
  */
 export async function* splitLines(
@@ -37,9 +37,9 @@ export async function* splitLines(
       else {
         keep(part);
         const line = pending.subarray(0, pendingLength);
+        pending = Buffer.alloc(0);
         pendingLength = 0;
         yield line;
-        if (pending.length > 2 ** 20) pending = Buffer.alloc(0);
       }
       number += 1;
     }

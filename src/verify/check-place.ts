@@ -65,6 +65,11 @@ async function checkRun(source: RunReader, experiment: Experiment, frame: CheckF
 }
 
 async function readSeries(source: RunReader, { progress }: CheckFrame): Promise<number> {
+  const { checkedPoints } = source;
+  if (checkedPoints !== undefined) {
+    progress.amount(checkedPoints, 0);
+    return checkedPoints;
+  }
   let count = 0;
   async function* counted() {
     for await (const piece of source.metrics()) {

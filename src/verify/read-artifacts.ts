@@ -11,8 +11,10 @@ export async function readArtifacts(
   let bytes = 0;
   for await (const entry of source.artifacts()) {
     files += 1;
-    if (parts.quick) {
+    const isChecked = source.hasCheckedBytes === true && entry.sha256 !== undefined;
+    if (parts.quick || isChecked) {
       bytes += entry.size ?? 0;
+      if (!parts.quick) progress.amount(0, entry.size ?? 0);
       continue;
     }
     const body = await source.open(entry);

@@ -21,6 +21,8 @@ export async function latestPoints(
 /** The latest of `known` and these points, in MLflow's order; of equals the first. */
 export function latestOf(points: Points, known: Point | undefined): Point | undefined {
   if (points.length === 0) return known;
+  const found = points.latest?.();
+  if (found !== undefined) return known === undefined || compareLatest(found, known) > 0 ? found : known;
   const { steps, timestamps, values } = points;
   const [step, timestamp, value] = known ?? pointAt(points, 0);
   const best = { index: known === undefined ? 0 : -1, step, timestamp, rank: rank(toDouble(value)) };

@@ -3,13 +3,15 @@ import type { FileRecord } from '../../kinds/wire-record.ts';
 import { type ByteSpool, createByteSpool } from '../../util/byte-spool.ts';
 import { MlferryError } from '../../util/errors.ts';
 import { MAX_LINE_BYTES } from '../../util/split-lines.ts';
-import { decompress, INNER_WINDOW } from '../record-files/decompress.ts';
+import { decompress, decompressSmall, INNER_WINDOW, isSmall } from '../record-files/decompress.ts';
+import { inOrder } from '../record-files/in-order-input.ts';
 import type { Input } from '../record-files/input-file.ts';
 import { createMemoryBudget, type MemoryBudget } from '../record-files/memory-budget.ts';
 import { indexRecords, type RecordIndex } from '../record-files/record-index.ts';
 import { decodeRecords } from '../record-files/record-lines.ts';
 import { entryKind, indexLine, partName } from './entry-names.ts';
-import { readAll, type TarEntry, walkTar } from './walk-tar.ts';
+import { PART_ROOM } from './part-writer.ts';
+import { type ReadableInput, readAll, type TarEntry, walkTar } from './walk-tar.ts';
 
 /** Bytes of memory that an entry takes: its name, its place, its blob's hash in two maps. */
 const ENTRY_COST = 700;
@@ -37,7 +39,7 @@ export interface CheckedArchive {
 }
 
 /** A part may hold one line of the greatest length; nothing more is ever decompressed of it. */
-const MOST_OF_PART = { bytes: MAX_LINE_BYTES, ratio: 0, windowLog: INNER_WINDOW };
+const MOST_OF_PART = { bytes: MAX_LINE_BYTES, ratio: 0, windowLog: INNER_WINDOW, piece: PART_ROOM };
 /** A blob goes nowhere but through its hash; its size is compared with that of its artifact. */
 const MOST_OF_BLOB = { bytes: Number.POSITIVE_INFINITY, ratio: 0, windowLog: INNER_WINDOW };
 
@@ -53,7 +55,7 @@ export async function checkArchive(input: Input, where: string, tempDir: string)
   const expected = createByteSpool(tempDir);
   try {
     const budget = createMemoryBudget(where);
-    const lines = recordBytes(input, where, { parts, blobs, unused, expected, budget });
+    const lines = recordBytes(inOrder(input), where, { parts, blobs, unused, expected, budget });
     const checkBlob = ({ path, size, sha256 }: FileRecord) => {
       if (sha256 === undefined) return undefined;
       const blob = blobs.get(sha256);
@@ -78,7 +80,7 @@ export async function checkArchive(input: Input, where: string, tempDir: string)
 
 /** All record lines of an archive; on the way it checks the entries and fills `found`. */
 async function* recordBytes(
-  input: Input,
+  input: ReadableInput,
   where: string,
   found: {
     parts: Part[];
@@ -111,7 +113,9 @@ async function* recordBytes(
     }
     if (kind.is === 'blob') {
       if (blobs.has(kind.sha256)) throw misplaced;
-      const size = kind.compressed ? await unpackedSize(body, kind.sha256, name) : await drain(body);
+      const size = kind.compressed
+        ? await unpackedSize(body, entry.size, kind.sha256, name)
+        : await drain(body);
       if (!kind.compressed && stored.copy().digest('hex') !== kind.sha256) throw notItsName(name);
       blobs.set(kind.sha256, { entry, compressed: kind.compressed, size });
       unused.add(kind.sha256);
@@ -134,11 +138,34 @@ async function* recordBytes(
 }
 
 /** Checks a compressed blob and tells its true size. */
-async function unpackedSize(body: AsyncIterable<Uint8Array>, sha256: string, name: string): Promise<number> {
+async function unpackedSize(
+  body: AsyncIterable<Uint8Array>,
+  stored: number,
+  sha256: string,
+  name: string,
+): Promise<number> {
   const content = createHash('sha256');
-  const size = await drain(hashing(decompress(body, 'zstd', name, MOST_OF_BLOB), content));
+  const size = await drain(hashing(unpacked(body, stored, name), content));
   if (content.digest('hex') !== sha256) throw notItsName(name);
   return size;
+}
+
+/** `stored`: bytes of the body. */
+async function* unpacked(
+  body: AsyncIterable<Uint8Array>,
+  stored: number,
+  name: string,
+): AsyncGenerator<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  if (isSmall(stored)) for await (const piece of body) pieces.push(piece);
+  const [first] = pieces;
+  const small = pieces.length === 1 && first !== undefined ? decompressSmall(first, MOST_OF_BLOB) : undefined;
+  if (small !== undefined) yield small;
+  else yield* decompress(isSmall(stored) ? each(pieces) : body, 'zstd', name, MOST_OF_BLOB);
+}
+
+async function* each(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* pieces;
 }
 
 const notItsName = (name: string) =>
@@ -152,7 +179,7 @@ async function drain(body: AsyncIterable<Uint8Array>): Promise<number> {
 
 /** Checks that the index says what was found, and gives the end line behind it. */
 async function* endLine(
-  input: Input,
+  input: ReadableInput,
   entry: TarEntry,
   expected: ByteSpool,
   where: string,

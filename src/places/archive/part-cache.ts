@@ -14,22 +14,20 @@ export function createPartCache(
   parts: readonly Part[],
   where: string,
 ): (start: number, end: number) => AsyncIterable<Uint8Array> {
-  const loaded = new Map<Part, Promise<Buffer>>();
+  const loaded = new Map<Part, Promise<Uint8Array>>();
 
-  const load = async ({ entry, start, end }: Part): Promise<Buffer> => {
+  const load = async ({ entry, start, end }: Part): Promise<Uint8Array> => {
     const stored = input.read(entry.offset, entry.offset + entry.size);
-    const lines = Buffer.allocUnsafe(end - start);
-    let length = 0;
-    const most = { bytes: lines.length, ratio: 0, windowLog: INNER_WINDOW };
-    for await (const piece of decompress(stored, 'zstd', `${where}: ${entry.name}`, most)) {
-      lines.set(piece, length);
-      length += piece.length;
-    }
-    if (length !== lines.length)
-      throw new MlferryError('CORRUPT', `${where} changed while it was being read`);
+    const size = end - start;
+    const most = { bytes: size, ratio: 0, windowLog: INNER_WINDOW, piece: Math.max(size, 64) };
+    const pieces: Uint8Array[] = [];
+    for await (const piece of decompress(stored, 'zstd', `${where}: ${entry.name}`, most)) pieces.push(piece);
+    const [first = Buffer.alloc(0)] = pieces;
+    const lines = pieces.length > 1 ? Buffer.concat(pieces) : first;
+    if (lines.length !== size) throw new MlferryError('CORRUPT', `${where} changed while it was being read`);
     return lines;
   };
-  const linesOf = (part: Part): Promise<Buffer> => {
+  const linesOf = (part: Part): Promise<Uint8Array> => {
     const lines = loaded.get(part) ?? load(part);
     loaded.delete(part);
     loaded.set(part, lines);

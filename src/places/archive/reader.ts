@@ -20,6 +20,7 @@ export async function openArchiveReader(place: ArchiveLocation, options: PlaceOp
     const checked = await checkArchive(input, path, options.tempDir);
     const store = {
       index: checked.index,
+      hasCheckedBytes: true,
       bytes: createPartCache(input, checked.parts, path),
       open: async (artifact: { path: string; sha256?: string }, owner: string) =>
         openBlob(input, checked, artifact.sha256, `${artifact.path} of ${owner} in ${path}`),

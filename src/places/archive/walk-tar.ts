@@ -1,6 +1,8 @@
 import { MlferryError } from '../../util/errors.ts';
 import type { Input } from '../record-files/input-file.ts';
-import { BLOCK, paddingOf, tarHeader } from './tar-header.ts';
+import { BLOCK, checksumOf, paddingOf, tarHeader } from './tar-header.ts';
+
+export type ReadableInput = Pick<Input, 'size' | 'read'>;
 
 /** An entry of a tar: its body has `size` bytes from `offset`. */
 export interface TarEntry {
@@ -14,7 +16,7 @@ export interface TarEntry {
  * file of this name and size, the padding zero, and the end the end. So no link, device, extended header or second
  * meaning of a field gets through, and every bit outside the bodies is accounted for. Throws TRUNCATED, CORRUPT, HOSTILE.
  */
-export async function* walkTar(input: Input, where: string): AsyncGenerator<TarEntry> {
+export async function* walkTar(input: ReadableInput, where: string): AsyncGenerator<TarEntry> {
   for (let at = 0; ; ) {
     const block = await readAll(input, at, at + BLOCK, where);
     if (isZero(block)) {
@@ -42,7 +44,7 @@ async function readEntry(block: Buffer, offset: number, where: string): Promise<
   }
   const name = block.toString('latin1', 0, 100).replace(/\0.*$/s, '');
   const size = sizeOf(block);
-  if (size === undefined || !(await tarHeader(name, size)).every((byte, i) => byte === block[i])) {
+  if (size === undefined || !block.equals(await tarHeader(name, size))) {
     throw new MlferryError(
       'HOSTILE',
       `${where} has an entry ${JSON.stringify(name)} that is not as mlferry writes it`,
@@ -58,19 +60,19 @@ function sizeOf(block: Buffer): number | undefined {
   return Number.isSafeInteger(size) && size >= 0 ? size : undefined;
 }
 
-function checksumOf(block: Buffer): number {
-  const spaces = 8 * 0x20;
-  return block.reduce((sum, byte, i) => (i >= 148 && i < 156 ? sum : sum + byte), spaces);
-}
-
-async function checkEnd(input: Input, at: number, where: string): Promise<void> {
+async function checkEnd(input: ReadableInput, at: number, where: string): Promise<void> {
   const second = await readAll(input, at + BLOCK, at + 2 * BLOCK, where);
   if (!isZero(second)) throw new MlferryError('CORRUPT', `${where} has an empty block among its entries`);
   if (input.size > at + 2 * BLOCK) throw new MlferryError('CORRUPT', `${where} has something behind its end`);
 }
 
 /** The bytes from `start` to `end`, whole. Throws TRUNCATED when the input has fewer. */
-export async function readAll(input: Input, start: number, end: number, where: string): Promise<Buffer> {
+export async function readAll(
+  input: ReadableInput,
+  start: number,
+  end: number,
+  where: string,
+): Promise<Buffer> {
   if (end > input.size) throw cut(where);
   const pieces: Uint8Array[] = [];
   for await (const piece of input.read(start, end)) pieces.push(piece);
@@ -80,4 +82,5 @@ export async function readAll(input: Input, start: number, end: number, where: s
 const cut = (where: string) =>
   new MlferryError('TRUNCATED', `${where} is cut: it ends after the beginning of an entry`);
 
-const isZero = (bytes: Uint8Array) => bytes.every((byte) => byte === 0);
+const ZEROS = Buffer.alloc(BLOCK);
+const isZero = (bytes: Uint8Array) => ZEROS.subarray(0, bytes.length).equals(bytes);

@@ -28,8 +28,9 @@ export function createCompressor(
   pumped.catch(() => undefined);
   stream.on('error', () => undefined);
 
-  // zlib's output depends on the size of its inputs, and on whether the last one comes with the end.
-  let pending: Uint8Array[] = [];
+  // zlib's output depends on the size of its inputs, and on whether the last one comes with the end. They are copied: whoever
+  // gives them uses their bytes again.
+  const pending = Buffer.allocUnsafeSlow(PIECE);
   let pendingLength = 0;
   const feed = async (bytes: Uint8Array) => {
     try {
@@ -43,17 +44,18 @@ export function createCompressor(
   };
   return {
     write: async (bytes) => {
-      pending.push(bytes);
-      pendingLength += bytes.length;
-      if (pendingLength < PIECE) return;
-      const all = pending.length === 1 ? bytes : Buffer.concat(pending);
-      const whole = all.length - (all.length % PIECE);
-      pending = [all.subarray(whole)];
-      pendingLength = all.length - whole;
-      for (let start = 0; start < whole; start += PIECE) await feed(all.subarray(start, start + PIECE));
+      for (let start = 0; start < bytes.length; ) {
+        const part = bytes.subarray(start, start + PIECE - pendingLength);
+        pending.set(part, pendingLength);
+        pendingLength += part.length;
+        start += part.length;
+        if (pendingLength < PIECE) return;
+        pendingLength = 0;
+        await feed(pending);
+      }
     },
     end: async () => {
-      if (pendingLength > 0) await feed(Buffer.concat(pending));
+      if (pendingLength > 0) await feed(pending.subarray(0, pendingLength));
       const closed = once(stream, 'close');
       // When `out` fails the stream ends in an error of its own, after the one that `pumped` throws.
       closed.catch(() => undefined);

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { constants, createGunzip, createZstdDecompress } from 'node:zlib';
+import { constants, createGunzip, createZstdDecompress, zstdDecompressSync } from 'node:zlib';
+import { z } from 'zod';
 import { MlferryError, systemCode } from '../../util/errors.ts';
 import type { Compression } from './file-compression.ts';
 
@@ -11,7 +12,7 @@ export function sniffCompression(start: Uint8Array): Compression {
   return 'none';
 }
 
-/** Bytes of one piece that comes out; Node's own 16 KiB makes large files slow. */
+/** Bytes of one piece that comes out, unless told; Node's own 16 KiB makes large files slow. */
 const OUTPUT = 2 ** 16;
 
 /** What `zstd --ultra` uses at most without being told to go beyond. */
@@ -25,6 +26,8 @@ export interface Swelling {
   readonly ratio: number;
   /** The most that zstd may want to keep of what came out, as a power of 2 (bytes); 128 MiB unless told. */
   readonly windowLog?: number;
+  /** Most bytes of a piece that comes out. */
+  readonly piece?: number;
 }
 
 /**
@@ -37,11 +40,12 @@ export async function* decompress(
   where: string,
   most: Swelling,
 ): AsyncGenerator<Uint8Array> {
+  const chunkSize = most.piece ?? OUTPUT;
   const inflate =
     kind === 'gzip'
-      ? createGunzip({ chunkSize: OUTPUT })
+      ? createGunzip({ chunkSize })
       : createZstdDecompress({
-          chunkSize: OUTPUT,
+          chunkSize,
           params: { [constants.ZSTD_d_windowLogMax]: most.windowLog ?? ANY_WINDOW },
         });
   let taken = 0;
@@ -80,6 +84,39 @@ export async function* decompress(
   if (failure !== undefined) throw inflateError(failure, where);
   if (inflate.bytesWritten !== taken) throw trailing(where);
 }
+
+/** What is small enough to be decompressed at once (bytes, before and after): a stream costs ten times as much. */
+const SMALL = 2 ** 16;
+const SMALL_OUTPUT = 2 ** 20;
+
+/** Whether so many stored bytes are few enough for {@link decompressSmall}. */
+export const isSmall = (stored: number) => stored <= SMALL;
+
+/**
+ * The decompressed bytes of a small zstd content; `undefined` when it is not small, or anything is wrong with it: then
+ * {@link decompress} has to say what.
+ */
+export function decompressSmall(stored: Uint8Array, most: Swelling): Uint8Array | undefined {
+  if (!isSmall(stored.length)) return undefined;
+  const params = { [constants.ZSTD_d_windowLogMax]: most.windowLog ?? ANY_WINDOW };
+  try {
+    // Room for what a text of this size usually becomes; more is made when it is needed.
+    const chunkSize = Math.max(1024, 8 * stored.length);
+    const options = { params, chunkSize, maxOutputLength: SMALL_OUTPUT, info: true };
+    const found: unknown = zstdDecompressSync(stored, options);
+    const { buffer, engine } = withInfo.parse(found);
+    const isAllowed = buffer.length <= most.bytes || buffer.length <= stored.length * most.ratio;
+    return engine.bytesWritten === stored.length && isAllowed ? buffer : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `bytesWritten`: what the engine took in. */
+const withInfo = z.object({
+  buffer: z.instanceof(Uint8Array),
+  engine: z.object({ bytesWritten: z.number() }),
+});
 
 const trailing = (where: string) =>
   new MlferryError('CORRUPT', `${where} has something behind its compressed data`);

@@ -90,7 +90,8 @@ export function openOutputPipe(pipe: Writable): Output {
     write: async (bytes) => {
       if (broken !== undefined || pipe.destroyed) throw gone();
       try {
-        if (!pipe.write(bytes)) await once(pipe, 'drain');
+        // A pipe may hold on to what it is given, and the caller uses its bytes again.
+        if (!pipe.write(Buffer.from(bytes))) await once(pipe, 'drain');
       } catch {
         throw gone();
       }

@@ -3,7 +3,10 @@ import { describeObject } from '../../kinds/kinds.ts';
 import { idOf, parentIdOf } from '../../kinds/marks.ts';
 import { canonicalLine, type FileRecord, type Header, type ObjectLine } from '../../kinds/wire-record.ts';
 import type { Int64 } from '../../model/int64.ts';
-import type { Experiment, Run } from '../../model/records.ts';
+import { latestOf } from '../../model/mlflow/latest-points.ts';
+import type { Points } from '../../model/points.ts';
+import type { Experiment, Point, Run } from '../../model/records.ts';
+import { ownValue } from '../../model/string-map.ts';
 import { MlferryError } from '../../util/errors.ts';
 import { createMemoryBudget, type MemoryBudget } from './memory-budget.ts';
 import type { RecordLine } from './record-lines.ts';
@@ -19,6 +22,10 @@ export interface IndexedRun {
   readonly offset: number;
   readonly metrics: { start: number; end: number };
   readonly artifacts: { start: number; end: number };
+  /** Of all its metrics lines. */
+  points: number;
+  /** Whether its record's latest points are those of its metrics lines, point for point. */
+  hasLatest: boolean;
 }
 
 /** Where the lines of an object of a further kind stand. */
@@ -63,7 +70,7 @@ export async function indexRecords(
   let header: Header | undefined;
   let vouched: boolean | undefined;
   const objects = new Map<string, Map<string, IndexedObject>>();
-  let current: { run: IndexedRun; watch: ReturnType<typeof watchRun> } | undefined;
+  let current: { run: IndexedRun; watch: ReturnType<typeof watchRun>; latest: LatestPoints } | undefined;
   let currentObject: { object: IndexedObject; watch: ReturnType<typeof watchRun> } | undefined;
   /** Held for the keys and paths of the current run or object. */
   let ofCurrent = 0;
@@ -74,6 +81,7 @@ export async function indexRecords(
   const ended = () => {
     budget.release(ofCurrent);
     ofCurrent = 0;
+    if (current !== undefined) current.run.hasLatest = current.latest.isAll();
     current = undefined;
     currentObject = undefined;
   };
@@ -132,10 +140,16 @@ export async function indexRecords(
           offset,
           metrics: { start: none, end: none },
           artifacts: { start: none, end: none },
+          points: 0,
+          hasLatest: false,
         };
         of.runs.push(run);
         ended();
-        current = { run, watch: watchRun(holdForCurrent) };
+        current = {
+          run,
+          watch: watchRun(holdForCurrent),
+          latest: latestPointsOf(record.latest_metrics),
+        };
         break;
       }
       case 'metrics':
@@ -150,6 +164,10 @@ export async function indexRecords(
         if (problem !== undefined) throw refuse(problem.reason, problem.hostile);
         const refused = record.kind === 'artifact' ? onArtifact(record) : undefined;
         if (refused !== undefined) throw refuse(refused);
+        if (record.kind === 'metrics') {
+          current.run.points += record.points.length;
+          current.latest.take(record.key, record.points);
+        }
         const range = record.kind === 'metrics' ? current.run.metrics : current.run.artifacts;
         if (range.start === range.end) range.start = offset;
         range.end = offset + line.length;
@@ -174,6 +192,7 @@ export async function indexRecords(
         break;
       }
       case 'end':
+        ended();
         vouched = canonicalLine(record) === canonicalLine(tally.end());
         break;
     }
@@ -188,6 +207,38 @@ export async function indexRecords(
     experiments: [...experiments.values()],
     objects: new Map([...objects].map(([kind, ofKind]) => [kind, [...ofKind.values()]])),
     vouched,
+  };
+}
+
+interface LatestPoints {
+  take(key: string, points: Points): void;
+  isAll(): boolean;
+}
+
+/** Compares the latest points that a run's record shows with those of its metrics lines, whose keys stand together. */
+function latestPointsOf(shown: Run['latest_metrics']): LatestPoints {
+  let rest = Object.keys(shown).length;
+  let isRight = true;
+  let last: { key: string; point: Point | undefined } | undefined;
+  const close = () => {
+    if (last === undefined) return;
+    rest -= 1;
+    const { key, point } = last;
+    const expected = ownValue(shown, key);
+    isRight &&= expected?.every((value, index) => Object.is(value, point?.[index])) === true;
+  };
+  return {
+    take: (key, points) => {
+      if (last?.key === key) last.point = latestOf(points, last.point);
+      else {
+        close();
+        last = { key, point: latestOf(points, undefined) };
+      }
+    },
+    isAll: () => {
+      close();
+      return isRight && rest === 0;
+    },
   };
 }
 

@@ -39,12 +39,11 @@ export async function* decodeRecords(
   where: string,
   from: { number: number; offset: number } = { number: 1, offset: 0 },
 ): AsyncGenerator<RecordLine> {
-  const parse = lineParser();
   let { number, offset } = from;
   let version = FORMAT_VERSION;
   const judge = (line: Uint8Array): WireRecord => {
     const at = `${where}, line ${number}`;
-    const value = parse(line, at);
+    const value = parseLine(line, at);
     if (number === 1) version = knownVersion(value, where);
     const { record, problem } = parseRecord(value, version);
     if (problem !== undefined) throw new MlferryError('CORRUPT', `${at} ${problemText(value, problem)}`);
@@ -92,22 +91,33 @@ function problemText(value: unknown, { path, message }: WireProblem): string {
  * `ndjson.parse` one line at a time, behind the guards it lacks: it would make U+FFFD of broken UTF-8, skip empty
  * lines, and end silently at a line that is `null`. The package parses within `write`, so the answer can be read at once.
  */
-function lineParser(): (line: Uint8Array, at: string) => unknown {
+function parseLine(line: Uint8Array, at: string): unknown {
+  if (line.length > 2 ** 20 && holdsTooMuch(line))
+    throw new MlferryError('CORRUPT', `${at} holds too many values`);
+  if (!isUtf8(line)) throw new MlferryError('CORRUPT', `${at} is not valid UTF-8`);
+  if (line[0] !== OPENING_BRACE) throw new MlferryError('CORRUPT', `${at} is not a JSON object`);
+  lines ??= lineParser();
+  const value = lines(line);
+  if (value !== null) return value;
+  // Nobody knows what is left in a parser that has failed.
+  lines = undefined;
+  throw new MlferryError('CORRUPT', `${at} is not valid JSON`);
+}
+
+/** One for all: a stream for every run would cost more than its lines. */
+let lines: ((line: Uint8Array) => unknown) | undefined;
+
+/** Gives the value of a line, `null` when it has none. */
+function lineParser(): (line: Uint8Array) => unknown {
   const parser = ndjson.parse({ strict: true });
   let refused = false;
   parser.on('error', () => {
     refused = true;
   });
-  return (line, at) => {
-    if (line.length > 2 ** 20 && holdsTooMuch(line))
-      throw new MlferryError('CORRUPT', `${at} holds too many values`);
-    if (!isUtf8(line)) throw new MlferryError('CORRUPT', `${at} is not valid UTF-8`);
-    if (line[0] !== OPENING_BRACE) throw new MlferryError('CORRUPT', `${at} is not a JSON object`);
-    refused = false;
+  return (line) => {
     parser.write(line);
     const value: unknown = parser.read();
-    if (refused || value === null) throw new MlferryError('CORRUPT', `${at} is not valid JSON`);
-    return value;
+    return refused ? null : value;
   };
 }
 

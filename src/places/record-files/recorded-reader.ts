@@ -27,6 +27,8 @@ export interface RecordStore {
   readonly index: RecordIndex;
   /** The lines from one offset to another, see {@link IndexedRun}. */
   bytes(start: number, end: number): AsyncIterable<Uint8Array>;
+  /** Whether the bytes of all artifacts with a sha256 were checked when the store was opened. */
+  readonly hasCheckedBytes: boolean;
   /** `owner` names what the file belongs to, in errors. */
   open(artifact: ArtifactEntry, owner: string): Promise<Readable | undefined>;
   close(): Promise<void>;
@@ -131,6 +133,7 @@ async function* objectReaders(
       yield {
         of,
         record: line.record,
+        hasCheckedBytes: store.hasCheckedBytes,
         artifacts: () => filesOf(store, where, artifacts, number + 1),
         open: (artifact) => store.open(artifact, owner),
       };
@@ -157,6 +160,8 @@ async function runReader(store: RecordStore, where: string, at: IndexedRun): Pro
   const found = store.index.vouched ? run : { ...run, latest_metrics: await latestPoints(metrics()) };
   return {
     run: found,
+    hasCheckedBytes: store.hasCheckedBytes,
+    checkedPoints: store.index.vouched && at.hasLatest ? at.points : undefined,
     metrics: async function* () {
       for await (const { key, points } of metrics()) yield { key, points };
     },

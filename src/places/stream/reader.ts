@@ -22,6 +22,7 @@ export async function openStreamReader(place: StreamLocation, options: PlaceOpti
     const { artifactsDir } = options;
     const store = {
       index,
+      hasCheckedBytes: false,
       bytes: input.read,
       open: async (
         { path, size, sha256 }: { path: string; size?: number; sha256?: string },

@@ -32,9 +32,17 @@ export async function* readMetricFile(
     isFirst = false;
     const bytes = rest.length === 0 ? piece : Buffer.concat([rest, piece]);
     let start = 0;
-    for (let stop = bytes.indexOf(LINE_FEED); stop !== -1; stop = bytes.indexOf(LINE_FEED, start)) {
-      take(bytes, start, stop);
-      start = stop + 1;
+    for (;;) {
+      const next = lines.takePlain(bytes, start);
+      if (next === -1) {
+        const stop = bytes.indexOf(LINE_FEED, start);
+        if (stop === -1) break;
+        take(bytes, start, stop);
+        start = stop + 1;
+      } else {
+        number += 1;
+        start = next;
+      }
       if (lines.count() === MAX_POINTS) yield lines.end();
     }
     // The piece is valid until the next one only.

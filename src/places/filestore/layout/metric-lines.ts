@@ -52,13 +52,15 @@ export interface MetricChunk {
 export interface MetricLines {
   /** Points taken since the last `end`. */
   count(): number;
+  /** Takes a line of three plain numbers that begins at `start`: where the next one begins; -1 when it is no such line. */
+  takePlain(bytes: Buffer, start: number): number;
   /** Takes the line from `start` to its line feed, or to `stop`. False when it is no metric value. */
   take(bytes: Buffer, start: number, stop: number): boolean;
   /** What was taken; then it begins anew. */
   end(): MetricChunk;
 }
 
-/** An empty {@link MetricLines}. Lines of three plain numbers make no object; any other goes through its text. */
+/** An empty {@link MetricLines}. Plain lines make no object; any other goes through its text. */
 export function createMetricLines(): MetricLines {
   let steps: Int64[] = [];
   let timestamps: Int64[] = [];
@@ -66,25 +68,25 @@ export function createMetricLines(): MetricLines {
   const values = createNumberColumn();
   const found: ScannedInteger = { value: 0, end: 0 };
 
-  const takePlain = (bytes: Buffer, start: number, stop: number): boolean => {
+  const takePlain = (bytes: Buffer, start: number): number => {
     scanInteger(bytes, start, found);
     const timestamp = found.value;
     const valueStart = found.end + 1;
-    if (valueStart === 0 || bytes[valueStart - 1] !== SPACE) return false;
+    if (valueStart === 0 || bytes[valueStart - 1] !== SPACE) return -1;
     const valueEnd = numberEnd(bytes, valueStart);
-    if (valueEnd === -1 || bytes[valueEnd] !== SPACE) return false;
+    if (valueEnd === -1 || bytes[valueEnd] !== SPACE) return -1;
     scanInteger(bytes, valueEnd + 1, found);
-    if (found.end !== stop) return false;
+    if (found.end === -1 || bytes[found.end] !== LINE_FEED) return -1;
     steps.push(found.value);
     timestamps.push(timestamp);
     values.take(bytes, valueStart, valueEnd);
-    return true;
+    return found.end + 1;
   };
 
   return {
     count: () => steps.length,
+    takePlain,
     take(bytes, start, stop) {
-      if (takePlain(bytes, start, stop)) return true;
       // Only the fields of a dataset are not ASCII, and those are not kept.
       const text = bytes.toString('latin1', start, stop);
       if (text.trim() === '') return true;
@@ -111,7 +113,9 @@ export function createMetricLines(): MetricLines {
 const MOST_BYTES = 72;
 
 /** The lines of points, each with its line end; Python's `float()` reads the values back to the same doubles. */
-export function formatMetricLines({ length, steps, timestamps, values }: Points): Buffer {
+export function formatMetricLines(points: Points): Buffer {
+  if (points.json !== undefined) return linesOfJson(points.json, points.length);
+  const { length, steps, timestamps, values } = points;
   const out = Buffer.allocUnsafe(length * MOST_BYTES);
   let at = 0;
   for (let index = 0; index < length; index++) {
@@ -124,6 +128,53 @@ export function formatMetricLines({ length, steps, timestamps, values }: Points)
   }
   return out.subarray(0, at);
 }
+
+const DIGIT_0 = 0x30;
+const DIGIT_9 = 0x39;
+const MINUS = 0x2d;
+const POINT = 0x2e;
+const COMMA = 0x2c;
+const CLOSE = 0x5d;
+const QUOTE = 0x22;
+
+/** The lines of so many points that stand as JSON without spaces, digit for digit. */
+function linesOfJson(json: Uint8Array, length: number): Buffer {
+  const out = Buffer.allocUnsafe(json.length + 2 * length);
+  let at = 0;
+  let from = 0;
+  for (let index = 0; index < length; index++) {
+    // [step,timestamp,value] after [ or ,
+    const step = from + 2;
+    let stepEnd = step;
+    while (json[stepEnd] !== COMMA) stepEnd++;
+    for (from = stepEnd + 1; json[from] !== COMMA; from++) out[at++] = json[from] ?? 0;
+    out[at++] = SPACE;
+    const value = ++from;
+    if (json[value] === QUOTE) {
+      from = json.indexOf(CLOSE, value);
+      const word = Buffer.from(json.subarray(value + 1, from - 1)).toString('latin1');
+      at += out.write(pythonFloat(Number(word)), at, 'latin1');
+    } else {
+      let isWhole = true;
+      for (let byte = json[from] ?? CLOSE; byte !== CLOSE; byte = json[++from] ?? CLOSE) {
+        isWhole &&= byte === MINUS || (byte >= DIGIT_0 && byte <= DIGIT_9);
+        out[at++] = byte;
+      }
+      // As Python writes it: from 10^16 on without a fraction.
+      if (isWhole && from - value <= MOST_WHOLE_DIGITS + (json[value] === MINUS ? 1 : 0)) {
+        out[at++] = POINT;
+        out[at++] = DIGIT_0;
+      }
+    }
+    out[at++] = SPACE;
+    for (let digit = step; digit < stepEnd; digit++) out[at++] = json[digit] ?? 0;
+    out[at++] = LINE_FEED;
+    from++;
+  }
+  return out.subarray(0, at);
+}
+
+const MOST_WHOLE_DIGITS = 16;
 
 function pythonFloat(value: number): string {
   if (Number.isNaN(value)) return 'nan';
