@@ -15,9 +15,9 @@ import { makeSmallWorkspace } from './small-workspace.ts';
 
 /** `MLFERRY_TEST_LONG=1`: a kill before and after every request, and 200 random ones; otherwise a few of them. */
 const long = process.env.MLFERRY_TEST_LONG === '1';
-const SAMPLE = 4;
-const KILLS_OF_A_COPY = 4;
-const RANDOM_KILLS = long ? 200 : 4;
+const SAMPLE = 3;
+const KILLS_OF_A_COPY = 3;
+const RANDOM_KILLS = long ? 200 : 3;
 
 const KINDS = ['server → server', 'archive → server', 'mlruns → server'] as const;
 type Kind = (typeof KINDS)[number];
