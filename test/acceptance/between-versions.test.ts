@@ -3,7 +3,7 @@ import { type Difference, differences } from '../servers/compare-snapshots.ts';
 import { makeWorkspace, takeSnapshot } from '../servers/mlflow-client.ts';
 import type { Snapshot } from '../servers/snapshot.ts';
 import { startServer, type TestServer } from '../servers/start-server.ts';
-import { MLFLOW_VERSIONS, type MlflowVersion } from '../servers/versions.ts';
+import { MLFLOW_VERSIONS, type MlflowVersion, NEWEST_MLFLOW } from '../servers/versions.ts';
 import { copyReport, type JsonReport } from './run-mlferry.ts';
 
 interface Pair {
@@ -11,9 +11,14 @@ interface Pair {
   readonly to: MlflowVersion;
 }
 
+/** `MLFERRY_TEST_LONG=1`: every two versions; otherwise those with the newest, and the two old ones. */
+const long = process.env.MLFERRY_TEST_LONG === '1';
+const isChosen = ({ from, to }: Pair) =>
+  long || [from, to].includes(NEWEST_MLFLOW) || (from.startsWith('2.') && to.startsWith('2.'));
+
 const pairs: Pair[] = MLFLOW_VERSIONS.flatMap((from) =>
   MLFLOW_VERSIONS.filter((to) => to !== from).map((to) => ({ from, to })),
-);
+).filter(isChosen);
 
 /** Tags of up to 8,000 characters came with 2.17, colons in keys with 2.16. */
 const isOld = (version: MlflowVersion) => version.startsWith('2.9.');

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -6,44 +6,17 @@ import { z } from 'zod';
 import { rest } from '../places/server/rest.ts';
 import { startServer } from '../servers/start-server.ts';
 import { startMlferry } from './background-mlferry.ts';
+import { writeLongRunStore } from './long-run-store.ts';
 import { copyReport, runMlferry } from './run-mlferry.ts';
 import { startWatchedProxy } from './watched-proxy.ts';
 
 /** `MLFERRY_TEST_LONG=1`: the million. */
 const long = process.env.MLFERRY_TEST_LONG === '1';
-const POINTS = long ? 1_000_000 : 100_000;
+const POINTS = long ? 1_000_000 : 40_000;
 const KEYS = ['a', 'b', 'c', 'd'];
 const PER_KEY = POINTS / KEYS.length;
 
 const valueAt = (step: number) => (step % 1000 === 17 ? 'NaN' : step / 8);
-
-/** A directory with one run of so many points. */
-async function makeStore(root: string): Promise<void> {
-  const experiment = join(root, '1');
-  const run_id = '0123456789abcdef0123456789abcdef';
-  const run = join(experiment, run_id);
-  for (const name of ['metrics', 'params', 'tags', 'artifacts'])
-    await mkdir(join(run, name), { recursive: true });
-  await writeFile(
-    join(experiment, 'meta.yaml'),
-    `artifact_location: ${experiment}\nexperiment_id: '1'\nlifecycle_stage: active\nname: long\n`,
-  );
-  await writeFile(
-    join(run, 'meta.yaml'),
-    [
-      `artifact_uri: ${run}/artifacts`,
-      ...['end_time: 1700000900000', "experiment_id: '1'", 'lifecycle_stage: active', `run_id: ${run_id}`],
-      ...['run_name: long', 'start_time: 1700000000000', 'status: 3', 'user_id: user', ''],
-    ].join('\n'),
-  );
-  for (const key of KEYS) {
-    const lines = Array.from(
-      { length: PER_KEY },
-      (_, step) => `${1_700_000_000_000 + step} ${valueAt(step)} ${step}\n`,
-    );
-    await writeFile(join(run, 'metrics', key), lines.join(''));
-  }
-}
 
 test('a long run that is killed twice on its way goes on where it was: no point goes over the wire again', async () => {
   await using server = await startServer();
@@ -51,7 +24,11 @@ test('a long run that is killed twice on its way goes on where it was: no point 
   const directory = await mkdtemp(join(tmpdir(), 'mlferry-long-run-'));
   try {
     const archive = join(directory, 'long.tar');
-    await makeStore(join(directory, 'mlruns'));
+    await writeLongRunStore(
+      join(directory, 'mlruns'),
+      Object.fromEntries(KEYS.map((key) => [key, PER_KEY])),
+      valueAt,
+    );
     expect(await runMlferry(['backup', join(directory, 'mlruns'), archive])).toMatchObject({ status: 0 });
     const args = ['restore', archive, proxy.url];
     const posted = () => proxy.requests.reduce((sum, { points }) => sum + points, 0);

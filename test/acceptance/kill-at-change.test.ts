@@ -9,7 +9,7 @@ const SOURCE = fileURLToPath(new URL('../../samples/mlruns', import.meta.url));
 const PRELOAD = new URL('kill-at-change.ts', import.meta.url).href;
 /** `MLFERRY_TEST_LONG=1`: a kill before every change; otherwise a spread of them. */
 const long = process.env.MLFERRY_TEST_LONG === '1';
-const SAMPLE = 10;
+const SAMPLE = 7;
 
 let directory: string;
 beforeAll(async () => {

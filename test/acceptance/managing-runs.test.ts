@@ -15,7 +15,7 @@ import { CLI, runMlferry } from './run-mlferry.ts';
 const OLD = process.env.MLFERRY_TEST_LONG === '1' ? 2000 : 200;
 /** Of the interrupted commands. */
 const MANY = 400;
-const server = sharedServer({ workers: 2 });
+const server = sharedServer();
 
 let directory = '';
 beforeAll(async () => {

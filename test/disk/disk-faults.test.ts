@@ -120,9 +120,9 @@ describe.each(Object.entries(jobs))('%s', (name, jobIn) => {
     const wanted = await contentOf(clean.to);
     const bytes = clean.to.endsWith('mlruns') ? undefined : await readFile(clean.to);
     const all = counted.operations.map((_, i) => i + 1);
-    // The long run tries every fault everywhere; the short one about 14 places and the last ones, one fault at each.
-    const step = LONG ? 1 : Math.max(1, Math.floor(all.length / 14));
-    for (const at of all.filter((n) => n % step === 0 || n > all.length - 10)) {
+    // The long run tries every fault everywhere; the short one about 9 places and the last ones, one fault at each.
+    const step = LONG ? 1 : Math.max(1, Math.floor(all.length / 9));
+    for (const at of all.filter((n) => n % step === 0 || n > all.length - 7)) {
       for (const { does, lasting } of LONG ? faults : faults.slice(at % 3, (at % 3) + 1)) {
         const place = await newPlace();
         const job = options(place, await jobIn(place));

@@ -47,6 +47,7 @@ def import_all():
     # Else the first collection in each fork copies all of it.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def put_empty_database(path, kept):

@@ -269,7 +269,7 @@ def build(workspace):
     )
 
     workspace.run(second, "many keys", start=33_000)
-    keys = 1200 if full else 120
+    keys = 1010 if full else 120
     workspace.log(
         "many keys",
         [(f"group{key % 7}/key {key}", key + step / 10, BASE + step, step) for key in range(keys) for step in range(2)],

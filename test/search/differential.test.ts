@@ -34,7 +34,7 @@ import {
  */
 
 const isLong = process.env.MLFERRY_TEST_LONG === '1';
-const EXPRESSIONS = isLong ? 9000 : 900;
+const EXPRESSIONS = isLong ? 9000 : 360;
 const SEED = isLong ? Date.now() % 2 ** 31 : 20_240;
 
 const newest: Quirks = { nanIsZero: false, listsAreLowerCase: false, isPostgresql: false };
@@ -85,7 +85,7 @@ function texts(condition: fc.Arbitrary<string>, count: number): string[] {
 }
 
 describe.each(servers)('%s', (_name, options, quirks) => {
-  const server = sharedServer({ ...options, workers: 2 });
+  const server = sharedServer(options);
   const isOld = options.version !== undefined;
   let url: string;
   let records: Records;

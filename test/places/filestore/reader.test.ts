@@ -261,13 +261,13 @@ describe('damage', () => {
           tags: { 'mlflow.data.context': 'training' },
         },
       ],
+      model_inputs: [{ model_id: 'm-1' }],
+      model_outputs: [{ model_id: 'm-1', step: 0 }],
       latest_metrics: { m: [5, 1, 1] },
     });
     expect(losses.map(({ code, count }) => `${code} ${count ?? 1}`).sort()).toEqual([
       'DATASET_DIFFERS 1',
-      'LOGGED_MODELS 1',
       'MODEL_LINKS 1',
-      'MODEL_LINKS 2',
       'TRACES 2',
     ]);
   });
