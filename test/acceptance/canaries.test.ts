@@ -48,6 +48,7 @@ function indiscreet({ path, headers, query, method }: SeenRequest): Answer | und
     lifecycle_stage: 'active',
     artifact_uri,
   };
+  if (/\/(logged-models|registered-models|model-versions|traces)(\/search)?$/.test(path)) return { json: {} };
   if (path.endsWith('/experiments/search')) return { json: { experiments: [experiment] } };
   if (path.endsWith('/runs/search') || path.endsWith('/runs/get'))
     return { json: path.endsWith('get') ? { run: { info } } : { runs: [{ info }] } };

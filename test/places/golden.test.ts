@@ -35,15 +35,15 @@ describe('files of format version 1', () => {
     expect(await readWorkspace(await open(golden(name)))).toEqual(await goldenWorkspace());
   });
 
-  it('have the record lines that are written today', async () => {
+  it('have the record lines that are written today, but for the version in the header', async () => {
     const path = join(dir, 'today.ndjson');
     const { options } = testOptions(dir, { artifactsDir: join(dir, 'artifacts') });
     await writeWorkspace(await goldenWorkspace(), await openWriter(path, options));
-    expect(FORMAT_VERSION).toBe(1);
+    expect(FORMAT_VERSION).toBe(2);
     // Their order may change within a version, as long as it is one that the format allows.
     const linesOf = async (file: string) =>
       splitLines(await readFile(file))
-        .slice(0, -1)
+        .slice(1, -1)
         .map((bytes) => createHash('sha256').update(bytes).digest('hex'))
         .sort();
     expect(await linesOf(path)).toEqual(await linesOf(golden('export.ndjson')));
@@ -79,16 +79,16 @@ describe('a file of another version', () => {
     [
       'a newer version',
       'a',
-      header((fields) => ({ ...fields, version: 2 })),
+      header((fields) => ({ ...fields, version: 3 })),
       'FORMAT',
-      /version 2.*up to version 1/,
+      /version 3.*up to version 2/,
     ],
     [
       'a newer version with other fields',
       'b',
-      header(() => ({ kind: 'header', format: 'mlferry', version: 3, codec: 'x' })),
+      header(() => ({ kind: 'header', format: 'mlferry', version: 4, codec: 'x' })),
       'FORMAT',
-      /version 3/,
+      /version 4/,
     ],
     ['version 0', 'c', header((fields) => ({ ...fields, version: 0 })), 'CORRUPT', /version/],
     [

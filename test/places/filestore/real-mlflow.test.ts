@@ -56,12 +56,13 @@ describe.each(VERSIONS)('an mlruns directory of MLflow %s', (version) => {
     expect(codes.sort()).toEqual(version === '3.17.2' ? ['MODEL_LINKS 1'] : []);
   });
 
-  it('is copied so that the client of every version sees the same', async () => {
+  it('is copied so that the client of every version that can read it sees the same', async () => {
     const target = join(dir, version, 'copy');
     const { report } = await copyStore(root, target);
     expect(report.failures).toEqual([]);
     expect(report.runs).toMatchObject({ created: Object.keys(runs).length, failed: 0 });
-    for (const other of VERSIONS) {
+    // MLflow 2 takes the directory of an experiment's logged models for a broken run, and gives up.
+    for (const other of version === '3.17.2' ? [version] : VERSIONS) {
       const seen = withoutMarks(await clientView(other, target));
       expect(asMlflowSees(seen, runs['in deleted experiment'])).toEqual(
         asMlflowSees(own, runs['in deleted experiment']),

@@ -4,6 +4,7 @@ import { linksOf, type ModelLinks } from '../../../kinds/model-links.ts';
 import type { Findings } from '../../../model/findings.ts';
 import { type LoggedModel, loggedModel } from '../../../model/logged-model.ts';
 import type { Run } from '../../../model/records.ts';
+import { endsJob } from '../../../util/ends-job.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import type { ObjectReader, ObjectSource } from '../../place.ts';
 import type { loggedModelPage } from '../connect/answers.ts';
@@ -107,7 +108,8 @@ async function hasModels(client: TrackingClient): Promise<boolean> {
       if ((await client.call(routes.countLoggedModels, { body })).count > 0) return true;
     }
   } catch (error) {
-    if (!isAbsentRoute(error)) throw error;
+    // What keeps models from being searched is told when they are read; it costs no run.
+    if (!(error instanceof MlferryError) || endsJob(error)) throw error;
   }
   return false;
 }
