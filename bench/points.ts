@@ -48,7 +48,11 @@ type Costs = Readonly<Record<keyof typeof GOALS, Cost>>;
 function measureAll(version: Version, mlruns: string, name: string): Costs {
   const archive = join(scratch, `${name}-${version}.tar`);
   const restored = join(scratch, `${name}-${version}`);
-  const mlferry = (...args: string[]) => costOf(scratch, [programs[version], ...args]);
+  const mlferry = (verb: string, ...args: string[]) => {
+    const cost = costOf(scratch, [programs[version], verb, ...args]);
+    console.error(`${name} ${version} ${verb}: ${fixed(cost.cpu)} CPU s, ${fixed(cost.peak, 0)} MB`);
+    return cost;
+  };
   const costs = {
     backup: mlferry('backup', mlruns, archive, '-q'),
     restore: mlferry('restore', archive, restored, '-q'),

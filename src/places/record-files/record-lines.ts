@@ -7,7 +7,7 @@ import { scanMetricsLine } from '../../model/metrics-line.ts';
 import { MlferryError } from '../../util/errors.ts';
 import { splitLines } from '../../util/split-lines.ts';
 
-/** One decoded line. `line` holds its bytes with the line end and is valid only until the next one is asked for. */
+/** One decoded line. `line` holds its bytes with the line end; they must stay what they are while its points have no columns. */
 export interface RecordLine {
   readonly record: WireRecord;
   readonly line: Uint8Array;
