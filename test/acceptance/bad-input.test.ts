@@ -77,6 +77,7 @@ describe('bad input', () => {
   });
 
   describe('damaged files', () => {
+    // test/places/damage-sweep.test.ts has hundreds of places, through the library.
     test('an archive that is cut', async () => {
       const whole = await readFile(sample('backup.tar'));
       const cuts = [
@@ -86,7 +87,7 @@ describe('bad input', () => {
         512,
         513,
         1024,
-        ...Array.from({ length: 12 }, (_, i) => Math.floor((whole.length * (i + 1)) / 13)),
+        ...[1, 2, 3].map((part) => Math.floor((whole.length * part) / 4)),
         whole.length - 1025,
         whole.length - 1,
       ];
@@ -103,8 +104,8 @@ describe('bad input', () => {
 
     test('an archive with a flipped bit', async () => {
       const whole = await readFile(sample('backup.tar'));
-      for (let part = 0; part < 16; part += 1) {
-        const at = Math.floor((whole.length * (part + 0.5)) / 16);
+      for (let part = 0; part < 4; part += 1) {
+        const at = Math.floor((whole.length * (part + 0.5)) / 4);
         const flipped = Buffer.from(whole);
         flipped[at] = (flipped[at] ?? 0) ^ 4;
         const archive = join(directory, 'flipped.tar');

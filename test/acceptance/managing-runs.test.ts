@@ -12,9 +12,10 @@ import { sharedServer } from '../servers/shared-server.ts';
 import { CLI, runMlferry } from './run-mlferry.ts';
 
 /** `MLFERRY_TEST_LONG=1`: the two thousand. */
-const OLD = process.env.MLFERRY_TEST_LONG === '1' ? 2000 : 200;
+const long = process.env.MLFERRY_TEST_LONG === '1';
+const OLD = long ? 2000 : 100;
 /** Of the interrupted commands. */
-const MANY = 400;
+const MANY = long ? 400 : 200;
 const server = sharedServer();
 
 let directory = '';

@@ -74,13 +74,15 @@ describe('a whole workspace', () => {
     await makeWorkspace(await fullServer(), 'full');
     const full = await takeSnapshot(await fullServer());
     const archive = join(directory, 'backup.tar');
-    const backup = await copyReport(['backup', url, archive, '--view', 'all', '--verify']);
+    // test/verify/clean-copies.test.ts verifies an archive of the small workspace.
+    const verify = long ? ['--verify'] : [];
+    const backup = await copyReport(['backup', url, archive, '--view', 'all', ...verify]);
     expect(backup).toMatchObject({
       exit_status: 0,
       failures: [],
       losses: [],
       runs: { created: 28 },
-      verification: same(5, {}),
+      ...(long ? { verification: same(5, {}) } : {}),
     });
     await using target = await startServer();
     const restored = await copyReport(['restore', archive, target.url, '--view', 'all']);

@@ -276,7 +276,7 @@ def build(workspace):
     )
 
     workspace.run(second, "long history", start=34_000)
-    points = 30_000 if full else 2_500
+    points = 26_000 if full else 2_500
     workspace.log("long history", [("loss", workspace.random.gauss(0, 1), BASE + step, step) for step in range(points)])
     workspace.log("long history", [("other", float(step), BASE + step, step) for step in range(1000)])
 

@@ -6,9 +6,6 @@ import { describe, expect, test } from 'vitest';
 import { type ServerOptions, startServer } from './start-server.ts';
 import { NEWEST_MLFLOW } from './versions.ts';
 
-const authorization = (server: { username?: string; password?: string }) =>
-  `Basic ${Buffer.from(`${server.username}:${server.password}`).toString('base64')}`;
-
 // The other versions and stores are started by tests that need them.
 const kinds: Array<[name: string, options: ServerOptions]> = [
   ['a process of its own', { plain: true }],
@@ -16,22 +13,16 @@ const kinds: Array<[name: string, options: ServerOptions]> = [
 ];
 
 describe('startServer', () => {
-  test.for([...kinds, ['basic-auth', { auth: true }] satisfies (typeof kinds)[number]])(
-    '%s',
-    async ([, options]) => {
-      const server = await startServer(options);
-      const headers = options.auth ? { authorization: authorization(server) } : {};
-      const version = await fetch(`${server.url}/version`, { headers });
-      expect(await version.text()).toBe(NEWEST_MLFLOW);
-      const experiments = await fetch(`${server.url}/api/2.0/mlflow/experiments/search?max_results=5`, {
-        headers,
-      });
-      expect(await experiments.json()).toMatchObject({ experiments: [{ name: 'Default' }] });
-      await server.stop();
-      await expect(fetch(`${server.url}/health`)).rejects.toThrow();
-      expect(existsSync(server.directory)).toBe(false);
-    },
-  );
+  test.for(kinds)('%s', async ([, options]) => {
+    const server = await startServer(options);
+    const version = await fetch(`${server.url}/version`);
+    expect(await version.text()).toBe(NEWEST_MLFLOW);
+    const experiments = await fetch(`${server.url}/api/2.0/mlflow/experiments/search?max_results=5`);
+    expect(await experiments.json()).toMatchObject({ experiments: [{ name: 'Default' }] });
+    await server.stop();
+    await expect(fetch(`${server.url}/health`)).rejects.toThrow();
+    expect(existsSync(server.directory)).toBe(false);
+  });
 
   test.for(kinds)(
     '%s ends with the process that started it, even when that is killed',
