@@ -1,10 +1,11 @@
 import { styleText } from 'node:util';
 import type { Report } from '../copy/report.ts';
 import { FURTHER_KINDS } from '../kinds/kinds.ts';
-import type { Failure, Loss } from '../model/findings.ts';
+import type { Failure } from '../model/findings.ts';
 import { plainText } from '../util/plain-text.ts';
 import { formatBytes, formatCount, formatDuration, formatTable } from './format.ts';
 import type { Io } from './io.ts';
+import { lossText } from './loss-text.ts';
 
 /** Losses of one code that are shown one by one; `--json` has them all. */
 const MOST_SHOWN = 5;
@@ -31,12 +32,15 @@ function lossCounts({ loss_counts }: Report): string {
     .join('');
 }
 
-function headline({ from, to, dry_run, error, runs, exit_status }: Report): string {
-  const written = runs.created + runs.updated;
+function headline({ from, to, dry_run, error, runs, objects = {}, exit_status }: Report): string {
+  const written = [runs, ...Object.values(objects)].reduce(
+    (sum, { created, updated }) => sum + created + updated,
+    0,
+  );
   if (dry_run) return `Plan: ${from.location} → ${to.location}; nothing was written.\n`;
   if (error !== undefined) return `Stopped: ${from.location} → ${to.location}\n`;
   if (exit_status !== 0) return `Finished, but incomplete: ${from.location} → ${to.location}\n`;
-  if (written === 0 && runs.read > 0) return `Nothing to do: ${to.location} already holds every run.\n`;
+  if (written === 0 && runs.read > 0) return `Nothing to do: ${to.location} already holds everything.\n`;
   return `Done: ${from.location} → ${to.location}\n`;
 }
 
@@ -102,15 +106,6 @@ function losses(report: Report): string {
     return `  ${code} ${formatCount(count)}\n${shown.join('')}${more}`;
   });
   return `Not carried over as it was:\n${lines.join('')}`;
-}
-
-function lossText({ experiment_name, run_id, key, detail }: Loss): string {
-  const where = [
-    ...(experiment_name === undefined ? [] : [`experiment "${experiment_name}"`]),
-    ...(run_id === undefined ? [] : [`run ${run_id}`]),
-    ...(key === undefined ? [] : [`"${key}"`]),
-  ].join(' ');
-  return plainText(where === '' ? detail : `${where}: ${detail}`);
 }
 
 function failures(report: Report): string {

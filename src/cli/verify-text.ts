@@ -3,6 +3,7 @@ import { errorCodes } from '../util/errors.ts';
 import type { Difference, Shown } from '../verify/difference.ts';
 import type { Verdicts, VerifyItem, VerifyReport } from '../verify/report.ts';
 import { formatBytes, formatCount, formatDuration } from './format.ts';
+import { lossText } from './loss-text.ts';
 
 /** Fields of one run that are shown; `--json` has up to 100. */
 const MOST_FIELDS = 10;
@@ -56,14 +57,7 @@ function lossesText({ loss_counts, losses }: VerifyReport, each: boolean): strin
   if (codes.length === 0) return '';
   const lines = codes.map(([code, count]) => {
     const listed = each ? losses.filter((loss) => loss.code === code) : [];
-    const shown = listed.map(
-      ({ experiment_name, run_id, key, detail }) =>
-        `    ${[
-          ...(experiment_name === undefined ? [] : [`experiment ${JSON.stringify(experiment_name)}`]),
-          ...(run_id === undefined ? [] : [`run ${run_id}`]),
-          ...(key === undefined ? [] : [JSON.stringify(key)]),
-        ].join(' ')}: ${detail}\n`,
-    );
+    const shown = listed.map((loss) => `    ${lossText(loss)}\n`);
     return `  ${code} ${formatCount(count)}\n${shown.join('')}`;
   });
   return `Expected losses${each ? '' : ' (--losses lists them)'}:\n${lines.join('')}`;

@@ -71,7 +71,7 @@ async function copyInJob(
     });
     // What stays behind by its nature is no reason to go on with this job later.
     const { exit_status, error } = result.report;
-    await journal?.end(error === undefined && ledger.failureCount() === 0 ? 0 : exit_status);
+    await journal?.end(exit_status, error === undefined && ledger.failureCount() === 0);
     return progress === undefined ? result : { ...result, report: { ...result.report, job: progress } };
   } finally {
     await reader.close();

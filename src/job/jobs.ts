@@ -75,7 +75,7 @@ async function summaryOf(stateDir: string, job_id: string): Promise<JobSummary> 
   const { start, first_started, end, step, done, inDoubt } = await readJournal(join(directory, JOURNAL_FILE));
   const holder = await findLockHolder(join(directory, LOCK_FILE));
   const where = holder === undefined ? 'gone' : whereabouts(holder);
-  const rest = end?.exit_status === 0 ? 'done' : 'unfinished';
+  const rest = end?.finished === true ? 'done' : 'unfinished';
   return {
     job_id,
     directory,
@@ -84,7 +84,7 @@ async function summaryOf(stateDir: string, job_id: string): Promise<JobSummary> 
       ? {}
       : { from: start.from, to: start.to, options: start.options, tool_version: start.tool_version }),
     ...(first_started === undefined ? {} : { started: first_started }),
-    ...(end === undefined ? {} : end),
+    ...(end === undefined ? {} : { exit_status: end.exit_status, ended: end.ended }),
     step,
     runs_done: done,
     runs_open: inDoubt.size,

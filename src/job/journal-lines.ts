@@ -37,7 +37,13 @@ export const journalLine = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('intent'), object: id, id }),
   z.strictObject({ kind: z.literal('done'), object: id, id, target_id: id, digest: z.string().optional() }),
   z.strictObject({ kind: z.literal('step'), step: z.enum(['second_pass', 'finish']) }),
-  z.strictObject({ kind: z.literal('end'), exit_status: z.int(), ended: time }),
+  /** `finished`: nothing failed, whatever the exit status says of what stays behind. */
+  z.strictObject({
+    kind: z.literal('end'),
+    exit_status: z.int(),
+    finished: z.boolean().optional(),
+    ended: time,
+  }),
 ]);
 export type JournalLine = z.infer<typeof journalLine>;
 
@@ -56,7 +62,7 @@ export interface JournalState {
   /** ms since the epoch: when the first process of the job began. */
   readonly first_started: number | undefined;
   /** How the latest process ended; `undefined`: it did not, or is still at work. */
-  readonly end: { exit_status: number; ended: number } | undefined;
+  readonly end: { exit_status: number; finished: boolean; ended: number } | undefined;
   readonly step: 'runs' | 'second_pass' | 'finish';
   /** Runs and further objects that were written. */
   readonly done: number;
@@ -104,7 +110,11 @@ export async function readJournal(path: string): Promise<JournalState> {
         state.step = line.step;
         break;
       case 'end':
-        state.end = { exit_status: line.exit_status, ended: line.ended };
+        state.end = {
+          exit_status: line.exit_status,
+          finished: line.finished ?? line.exit_status === 0,
+          ended: line.ended,
+        };
         break;
     }
   }

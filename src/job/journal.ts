@@ -49,13 +49,13 @@ export interface Journal {
   intent(object: JournalObject): Promise<void>;
   done(object: JournalObject, target_id: string, digest?: string): Promise<void>;
   step(step: 'second_pass' | 'finish'): Promise<void>;
-  /** The last line of this process. */
-  end(exit_status: number): Promise<void>;
+  /** The last line of this process. `finished`: nothing is left to go on with; default: the exit status is 0. */
+  end(exit_status: number, finished?: boolean): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Opens the journal of a job whose lock is held. It goes on from a process that did not finish (exit status 0) if the
+ * Opens the journal of a job whose lock is held. It goes on from a process that did not finish if the
  * source and mlferry's version are the same; else it begins anew.
  */
 export async function openJournal(
@@ -67,7 +67,7 @@ export async function openJournal(
   const path = join(directory, JOURNAL_FILE);
   const state = await readJournal(path);
   const { start } = state;
-  const unfinished = start?.fingerprint === fingerprint && state.end?.exit_status !== 0;
+  const unfinished = start?.fingerprint === fingerprint && state.end?.finished !== true;
   const resumed = unfinished && start.tool_version === TOOL_VERSION;
   const now = Date.now();
   const { from, to, ...options } = identity;
@@ -97,7 +97,8 @@ export async function openJournal(
     done: ({ kind: object, id }, target_id, digest) =>
       note({ kind: 'done', object, id, target_id, ...(digest === undefined ? {} : { digest }) }),
     step: (step) => note({ kind: 'step', step }),
-    end: (exit_status) => note({ kind: 'end', exit_status, ended: Date.now() }, true),
+    end: (exit_status, finished = exit_status === 0) =>
+      note({ kind: 'end', exit_status, finished, ended: Date.now() }, true),
     close: () => log.close(),
   };
 }

@@ -27,6 +27,8 @@ export interface ObjectKind {
   readonly chosenBy?: 'parent' | 'references';
   /** Whether the objects of one parent are written one after another, as they are read. */
   readonly ordered?: boolean;
+  /** Whether its files may be those of another object: then only what its source brings is its own. */
+  readonly sharesFiles?: boolean;
   /** Whether it has files of its own. */
   readonly artifacts: boolean;
   /** Finds ids of this kind in texts (tags, URIs); its first group is the id. */

@@ -1,5 +1,7 @@
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import type { Ids } from './id-map.ts';
 
 /** A file of an object, as places list it. */
@@ -28,7 +30,8 @@ const MOST_BYTES = 4 * 2 ** 20;
 
 /**
  * The files of an object with the ids in its `MLmodel` files replaced by those of the target: the top-level lines `run_id`,
- * `model_id`, `model_uuid` and `artifact_path`, and nothing else. `target` is asked when a file is listed or opened.
+ * `model_id`, `model_uuid` and `artifact_path`, and nothing else. `target` is asked when files are listed, and must
+ * be known then; what was not listed is opened as it is.
  */
 export function remapModelFiles<T extends Owner>(
   source: T,
@@ -36,47 +39,36 @@ export function remapModelFiles<T extends Owner>(
   target: () => ModelRoot,
   ids: Ids,
 ): T {
-  const rewritten = async (entry: Entry): Promise<Buffer | undefined> => {
-    if (!MODEL_FILE.test(entry.path) || (entry.size ?? 0) > MOST_BYTES) return undefined;
+  /** By path, of the files that were listed. */
+  const rewritten = new Map<string, Buffer>();
+  const rewrite = async (entry: Entry): Promise<Buffer | undefined> => {
     const body = await source.open(entry);
     if (body === undefined) return undefined;
-    const bytes = await readWhole(body);
-    const text = bytes.toString('utf8');
+    const bytes = await buffer(body);
     // What is no UTF-8 is no MLmodel file.
-    if (!Buffer.from(text).equals(bytes)) return bytes;
-    return Buffer.from(remapModelFile(text, from, target(), ids));
+    return isUtf8(bytes) ? Buffer.from(remapModelFile(bytes.toString(), from, target(), ids)) : bytes;
   };
-  /** As the source lists them: what is handed out has the size and hash of the new bytes. */
-  const listed = new Map<string, Entry>();
   return {
     ...source,
     async *artifacts() {
       for await (const entry of source.artifacts()) {
-        if (MODEL_FILE.test(entry.path)) listed.set(entry.path, entry);
-        const bytes = await rewritten(entry);
-        if (bytes === undefined) yield entry;
-        else
-          yield {
-            path: entry.path,
-            size: bytes.length,
-            ...(entry.sha256 === undefined
-              ? {}
-              : { sha256: createHash('sha256').update(bytes).digest('hex') }),
-          };
+        const isModel = MODEL_FILE.test(entry.path) && (entry.size ?? 0) <= MOST_BYTES;
+        const bytes = isModel ? await rewrite(entry) : undefined;
+        if (bytes === undefined) {
+          yield entry;
+          continue;
+        }
+        rewritten.set(entry.path, bytes);
+        const { path } = entry;
+        const sha256 = createHash('sha256').update(bytes).digest('hex');
+        yield { path, size: bytes.length, ...(entry.sha256 === undefined ? {} : { sha256 }) };
       }
     },
     async open(entry: Entry) {
-      const known = listed.get(entry.path) ?? entry;
-      const bytes = await rewritten(known);
-      return bytes === undefined ? source.open(known) : Readable.from([bytes], { objectMode: false });
+      const bytes = rewritten.get(entry.path);
+      return bytes === undefined ? source.open(entry) : Readable.from([bytes], { objectMode: false });
     },
   };
-}
-
-async function readWhole(body: Readable): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of body) if (chunk instanceof Uint8Array) chunks.push(chunk);
-  return Buffer.concat(chunks);
 }
 
 const LINE = /^(run_id|model_id|model_uuid|artifact_path):([ \t]+)(.+?)([ \t]*\r?)$/gm;

@@ -60,6 +60,7 @@ export const KINDS: readonly ObjectKind[] = [
     within: 'registered_model',
     chosenBy: 'references',
     ordered: true,
+    sharesFiles: true,
     artifacts: true,
   },
 ];

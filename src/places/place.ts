@@ -50,6 +50,12 @@ export interface ArtifactOwner {
   open(artifact: ArtifactEntry): Promise<Readable | undefined>;
 }
 
+/** Of an object that has none. */
+export const NO_FILES: ArtifactOwner = {
+  async *artifacts() {},
+  open: async () => undefined,
+};
+
 /** One run at its source. `metrics` may be read more than once. */
 export interface RunReader extends ArtifactOwner {
   readonly run: Run;

@@ -11,7 +11,7 @@ import { toJson } from '../model/json.ts';
 import type { Experiment } from '../model/records.ts';
 import { ALL_ACTIVE } from '../model/selection.ts';
 import { ownValue, stringMap } from '../model/string-map.ts';
-import type { ObjectReader, ObjectSource, Reader } from '../places/place.ts';
+import type { ArtifactOwner, ObjectReader, ObjectSource, Reader } from '../places/place.ts';
 import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError } from '../util/errors.ts';
 import { compareArtifacts } from './compare-artifacts.ts';
@@ -142,12 +142,17 @@ async function copiesOf(
     selection: { ...ALL_ACTIVE, view: 'all' as const },
     experiments,
     isChosen: all,
-    isHeld: all,
+    // What shares files is compared where its source brings some: its copy must show them.
+    isHeld: () => false,
   };
   for await (const object of to.read(scope)) {
     const origin = ownValue(tagsOf(object.record), ORIGIN_TAG);
     if (target.representation === undefined) copies.set(idOf(of, object.record), object);
-    else if (origin?.startsWith(`${source.info.fingerprint}/`) === true) copies.set(originId(origin), object);
+    else if (origin?.startsWith(`${source.info.fingerprint}/`) === true) {
+      // MLflow's copy of a version has the tags of the first one: that is the one of the same id.
+      const id = originId(origin);
+      if (!copies.has(id) || idOf(of, object.record) === id) copies.set(id, object);
+    }
   }
   return copies;
 }
@@ -181,7 +186,7 @@ async function comparePair(
       ({ field }) => parts.metrics || field !== 'metrics',
     );
     for (const loss of fitted.losses) expected.loss({ ...loss, of: item });
-    if (parts.artifacts && of.artifacts) {
+    if (parts.artifacts && of.artifacts && (of.sharesFiles !== true || (await hasFiles(source)))) {
       const root = ({ artifact_uri }: ObjectRecord) => (typeof artifact_uri === 'string' ? artifact_uri : '');
       const from = { id: item.id, artifact_uri: root(record) };
       const own = { id: target_id, artifact_uri: root(copy.record) };
@@ -206,6 +211,11 @@ async function comparePair(
     const reason = `${known.message} (${known.code})`;
     book.add({ ...item, target_id, symbol: '!', differences: [], reason });
   }
+}
+
+async function hasFiles(owner: ArtifactOwner): Promise<boolean> {
+  for await (const _ of owner.artifacts()) return true;
+  return false;
 }
 
 /** The fields in which a record is not the expected one; what a place sets itself counts only where records are kept. */

@@ -106,7 +106,7 @@ describe('logged models', () => {
     expect(none.objects ?? {}).toEqual({});
   });
 
-  it('differ in what verify says, and are mended by another copy', async () => {
+  it('show each single change of a part when they are verified', async () => {
     const store = join(directory, 'changed');
     await copyReport(['copy', source.url, store]);
     const { stdout } = await runMlferry(['verify', source.url, store, '--json']);

@@ -134,14 +134,12 @@ describe('the model registry', () => {
   });
 });
 
-it('a registry of MLflow 3.1 and 2.22 goes to the newest server', async () => {
-  for (const version of ['3.1.4'] as const) {
-    await using older = await startServer({ version });
-    await using target = await startServer();
-    await logModels(older);
-    await registerModels(older);
-    const before = await viewRegistry(older);
-    expect(await copyReport(['copy', older.url, target.url])).toMatchObject({ exit_status: 0, failures: [] });
-    expect(await viewRegistry({ url: target.url, version })).toEqual(before);
-  }
+it('a registry of MLflow 3.1 goes to the newest server', async () => {
+  await using older = await startServer({ version: '3.1.4' });
+  await using target = await startServer();
+  await logModels(older);
+  await registerModels(older);
+  const before = await viewRegistry(older);
+  expect(await copyReport(['copy', older.url, target.url])).toMatchObject({ exit_status: 0, failures: [] });
+  expect(await viewRegistry({ url: target.url, version: '3.1.4' })).toEqual(before);
 });

@@ -319,10 +319,12 @@ function runSource(source: RunReader, run: Run): SpoolSource {
   };
 }
 
-/** A record whose own address (the fields that its place sets) holds no credentials. */
+/** A record whose addresses (the fields that its place sets, and where its files are) hold no credentials. */
 function redacted(of: ObjectKind, record: ObjectRecord): ObjectRecord {
-  const placed = marksOf(of.schema).flatMap(({ placed: is, path }) => (is === true ? path.slice(0, 1) : []));
-  const texts = placed.flatMap((field) => {
+  const addresses = marksOf(of.schema).flatMap(({ placed, located, path }) =>
+    placed === true || located === true ? path.slice(0, 1) : [],
+  );
+  const texts = addresses.flatMap((field) => {
     const value = record[field];
     return typeof value === 'string' ? [[field, redactUri(value)]] : [];
   });

@@ -1,18 +1,20 @@
 import { realpath } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isInside } from '../../../artifacts/local/is-inside.ts';
-import { listFiles } from '../../../artifacts/local/list-files.ts';
-import { openFile } from '../../../artifacts/local/open-file.ts';
 import { kindOf } from '../../../kinds/kinds.ts';
-import { allReferencesOf, locate } from '../../../kinds/remap-object.ts';
+import { bringsFiles, isMadeOfChosen, wantsWholeRegistry } from '../../../kinds/model-registry.ts';
+import { locate } from '../../../kinds/remap-object.ts';
 import type { FoundObject } from '../../../model/findings.ts';
-import { PROMPT_TAG } from '../../../model/mlflow/tags.ts';
 import { type ModelVersion, modelVersion, type RegisteredModel } from '../../../model/registered-model.ts';
-import { wantsWholeExperiments } from '../../../model/selection.ts';
-import { ownValue } from '../../../model/string-map.ts';
 import { isAbsent, MlferryError } from '../../../util/errors.ts';
-import type { ArtifactOwner, ObjectReader, ObjectScope, ObjectSource } from '../../place.ts';
+import {
+  type ArtifactOwner,
+  NO_FILES,
+  type ObjectReader,
+  type ObjectScope,
+  type ObjectSource,
+} from '../../place.ts';
 import { listKeyFiles } from '../layout/key-paths.ts';
 import { isDirectory, listDirectories, listExperimentDirs, META_FILE } from '../layout/layout.ts';
 import { toModelMeta, toRunMeta } from '../layout/meta-records.ts';
@@ -20,6 +22,7 @@ import { readMetaYaml } from '../layout/meta-yaml.ts';
 import { DELETED_STAGE, registryOf, toModelVersion, toRegisteredModel } from '../layout/registry-files.ts';
 import { readTextFile } from '../layout/text-file.ts';
 import { representVersion } from '../write/fit-version.ts';
+import { filesAt } from './artifacts.ts';
 import { locateArtifacts } from './locate-artifacts.ts';
 import { MODELS } from './logged-models.ts';
 import { type RunLoss, readTexts } from './read-run.ts';
@@ -29,11 +32,6 @@ interface RegistryFindings {
   note(loss: RunLoss, of: FoundObject): void;
   fail(object: string, error: unknown): void;
 }
-
-const NO_FILES: ArtifactOwner = {
-  async *artifacts() {},
-  open: async () => undefined,
-};
 
 /** The kinds of the model registry of the store at `root`. */
 export function registry(root: string, findings: RegistryFindings): ReadonlyArray<[string, ObjectSource]> {
@@ -48,7 +46,7 @@ function registeredModels(root: string, { note, fail }: RegistryFindings): Objec
   return {
     async *read(scope) {
       const { selection } = scope;
-      const whole = wantsWholeExperiments(selection) && selection.experiments.length === 0;
+      const whole = wantsWholeRegistry(selection);
       for (const name of await namesIn(root)) {
         const directory = join(registryOf(root), name);
         try {
@@ -75,12 +73,9 @@ async function namesIn(root: string): Promise<string[]> {
 
 /** Whether a version was made from what is chosen. What cannot be read is told when it is its turn. */
 async function hasChosen(directory: string, { isChosen }: ObjectScope): Promise<boolean> {
-  const of = kindOf('model_version');
   for (const path of await versionDirs(directory)) {
     const version = await loadVersion(path, new Map(), []).catch(() => undefined);
-    if (version === undefined) continue;
-    if (allReferencesOf(of, version).some(({ kind, id }) => kind !== of.within && isChosen(kind, id)))
-      return true;
+    if (version !== undefined && isMadeOfChosen(version, isChosen)) return true;
   }
   return false;
 }
@@ -121,7 +116,7 @@ function modelVersions(root: string, { note, fail }: RegistryFindings): ObjectSo
   const of = kindOf('model_version');
   const reader = (record: ModelVersion, { isHeld }: ObjectScope): ObjectReader => {
     const id = `${record.name}/${record.version}`;
-    const own = hasOwnFiles(record, isHeld);
+    const own = bringsFiles(record, isHeld);
     return {
       of,
       record,
@@ -152,74 +147,53 @@ function modelVersions(root: string, { note, fail }: RegistryFindings): ObjectSo
   };
 }
 
-/** Whether a version brings files: those of a run or model that is on the target are there, a prompt has none. */
-function hasOwnFiles({ source, tags }: ModelVersion, isHeld: ObjectScope['isHeld']): boolean {
-  if (ownValue(tags, PROMPT_TAG) === 'true' || /^models:\/+(?!m-)/.test(source)) return false;
-  const [, kind, id = ''] = /^(runs|models):\/+([^/]+)/.exec(locate(source, isHeld)) ?? [];
-  return kind === undefined || !isHeld(kind === 'runs' ? 'run' : 'logged_model', id);
-}
-
 /** The files at a version's source, if that is a run's or model's of this store, or lies in it. */
 function versionFiles(root: string, version: ModelVersion, note: (loss: RunLoss) => void): ArtifactOwner {
   let home: Promise<string | undefined> | undefined;
-  const find = () => {
+  return filesAt(async () => {
     home ??= findFiles(root, version.source);
-    return home;
-  };
-  return {
-    async *artifacts() {
-      const path = await find();
-      if (path === undefined) {
-        const detail = `The files are at ${version.source}, which is not in this store`;
-        note({ code: 'ARTIFACTS_UNREACHABLE', detail });
-        return;
-      }
-      for await (const file of listFiles(path)) {
-        if ('entry' in file) yield file.entry;
-        else
-          note({
-            code: file.code,
-            left_behind: true,
-            key: file.path,
-            detail: `The artifact is left out: ${file.problem}`,
-          });
-      }
-    },
-    async open(artifact) {
-      const path = await find();
-      return path === undefined ? undefined : openFile(path, artifact);
-    },
-  };
+    const path = await home;
+    if (path !== undefined) return { path };
+    const detail = `The files are at ${version.source}, which is not in this store`;
+    return { loss: { code: 'ARTIFACTS_UNREACHABLE', detail } };
+  }, note);
 }
 
 async function findFiles(root: string, source: string): Promise<string | undefined> {
   const located = locate(source, () => true);
   const [, model_id] = /^models:\/+(m-[\w-]+)/.exec(located) ?? [];
-  const [, run_id, path = ''] = /^runs:\/+([^/]+)\/?(.*)$/.exec(located) ?? [];
+  const [, run_id, path = ''] = /^runs:\/+([\w-]+)\/?(.*)$/.exec(located) ?? [];
   const id = model_id ?? run_id;
-  if (id !== undefined) {
-    for (const { path: experiment } of await listExperimentDirs(root, true)) {
-      const directory = model_id === undefined ? join(experiment, id) : join(experiment, MODELS, id);
-      if (!(await isDirectory(directory))) continue;
-      const meta = await readMetaYaml(join(directory, META_FILE)).catch(() => undefined);
-      if (meta === undefined) continue;
-      const { artifact_uri } =
-        model_id === undefined ? toRunMeta(meta, directory) : toModelMeta(meta, directory);
-      const { path: home, away } = await locateArtifacts(root, directory, id, artifact_uri);
-      const inside = resolve(home, path);
-      return !away && isInside(home, inside) && (await isDirectory(inside)) ? inside : undefined;
-    }
+  if (id === undefined) return inside(root, pathOf(source));
+  for (const { path: experiment } of await listExperimentDirs(root, true)) {
+    const directory = model_id === undefined ? join(experiment, id) : join(experiment, MODELS, id);
+    if (!(await isDirectory(directory))) continue;
+    const file = join(directory, META_FILE);
+    const meta = await readMetaYaml(file);
+    const { artifact_uri } = model_id === undefined ? toRunMeta(meta, file) : toModelMeta(meta, file);
+    const { path: home, away } = await locateArtifacts(root, directory, id, artifact_uri);
+    return away ? undefined : inside(home, join(home, path));
   }
-  return inStore(root, source);
+  return inside(root, pathOf(source));
 }
 
-/** A source that names a directory in the store itself; any other directory of this machine is not looked into. */
-async function inStore(root: string, source: string): Promise<string | undefined> {
+/** The path that a source names; `undefined` for a URI of anything but a file of this machine. */
+function pathOf(source: string): string | undefined {
   try {
-    const path = await realpath(source.startsWith('file:') ? fileURLToPath(source) : source);
-    return isInside(await realpath(root), path) && (await isDirectory(path)) ? path : undefined;
+    return source.startsWith('file:') ? fileURLToPath(source) : isAbsolute(source) ? source : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A directory that is, all links followed, in another one: nothing else of this machine is looked into. */
+async function inside(home: string, path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    const real = await realpath(path);
+    return isInside(await realpath(home), real) && (await isDirectory(real)) ? real : undefined;
   } catch (error) {
-    if (isAbsent(error) || error instanceof TypeError) return undefined;
+    if (isAbsent(error)) return undefined;
     throw error;
   }
 }

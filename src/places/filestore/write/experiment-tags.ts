@@ -3,7 +3,7 @@ import type { RunLoss } from '../../../model/fit-run.ts';
 import { createKeySpace } from '../layout/key-paths.ts';
 
 /**
- * Decides which tags an experiment's directory can hold beside those that are there; asked in code-unit order of the
+ * Decides which tags the directory of an experiment or registered model can hold beside those that are there; asked in code-unit order of the
  * keys. The answer is the loss of a tag that it cannot.
  */
 export function createTagCheck(
@@ -21,12 +21,12 @@ export function createTagCheck(
   };
 }
 
-/** The loss of an experiment's tag. */
+/** The loss of such a tag: nothing else keeps its value. */
 export function leftOut(code: RunLoss['code'], key: string, reason: string): RunLoss {
   return {
     code,
     left_behind: code !== 'VALUE_CONFLICT',
     key,
-    detail: `the experiment tag is left out: ${reason}`,
+    detail: `the tag is left out: ${reason}`,
   };
 }

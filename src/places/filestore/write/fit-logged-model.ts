@@ -31,6 +31,7 @@ export function holdModel(
     else
       note({
         code: 'KEY_NOT_ALLOWED',
+        left_behind: true,
         key,
         detail: `a store cannot hold this value of the model: ${problem}`,
       });
@@ -48,7 +49,7 @@ function withDataset(metric: HeldMetric, note: (loss: RunLoss) => void): HeldMet
   if (/^[^\s]+$/.test(dataset_name) && /^[^\s]+$/.test(dataset_digest)) return metric;
   if (dataset_name !== '' || dataset_digest !== '') {
     const detail = `a store cannot hold the name of the dataset, "${dataset_name}", beside a value of a model: the value has none`;
-    note({ code: 'DATASET_DIFFERS', key: metric.key, detail });
+    note({ code: 'DATASET_DIFFERS', left_behind: true, key: metric.key, detail });
   }
   return rest;
 }

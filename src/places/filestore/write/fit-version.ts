@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { locate } from '../../../kinds/remap-object.ts';
+import { hasSameSource } from '../../../kinds/model-registry.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
 import type { ModelVersion } from '../../../model/registered-model.ts';
 import { fileUri } from '../layout/file-uri.ts';
@@ -16,9 +16,7 @@ export function representVersion(
   wanted: ModelVersion,
   present: ModelVersion,
 ): { readonly record: ModelVersion; readonly losses: readonly RunLoss[] } {
-  const place = ({ source }: ModelVersion) =>
-    locate(source, () => true).replace(/^(runs|models):\/+/, '$1:/');
   const own = `${fileUri(root)}/models/`;
-  const same = place(wanted) === place(present) || present.source.startsWith(own);
+  const same = hasSameSource(wanted, present) || present.source.startsWith(own);
   return { record: same ? { ...wanted, source: present.source } : wanted, losses: [] };
 }

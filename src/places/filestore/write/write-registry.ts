@@ -1,5 +1,6 @@
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sizeOfFile } from '../../../artifacts/local/put-file.ts';
 import { DIGEST_TAG, ORIGIN_TAG, originId } from '../../../model/canonical.ts';
 import type { FoundObject } from '../../../model/findings.ts';
 import {
@@ -15,7 +16,6 @@ import type { ObjectReader, ObjectTarget, ObjectWriter, WrittenObject } from '..
 import { fileUri } from '../layout/file-uri.ts';
 import { isDirectory, listExperimentDirs, META_FILE } from '../layout/layout.ts';
 import { formatMetaYaml } from '../layout/meta-yaml.ts';
-import { createOversizeFile } from '../layout/oversize.ts';
 import {
   modelVersionMeta,
   registeredModelMeta,
@@ -24,8 +24,9 @@ import {
 } from '../layout/registry-files.ts';
 import { MODELS } from '../read/logged-models.ts';
 import { readTexts } from '../read/read-run.ts';
+import { createTagCheck } from './experiment-tags.ts';
 import { ownFilesOf } from './fit-version.ts';
-import { holdable, type StoreContext } from './run-context.ts';
+import type { StoreContext } from './run-context.ts';
 import { writeArtifacts, writeFiles } from './run-parts.ts';
 import { readTag } from './target-runs.ts';
 
@@ -67,7 +68,7 @@ export function registryWriter(context: StoreContext): RegistryWriter {
 
 /** MLflow takes no other name for a directory (mlflow/store/model_registry/file_store.py). */
 function mustBeName(name: string): string {
-  if (/[/\\%]/.test(name) || name.startsWith('.') || Buffer.byteLength(name) > 255 || !name.isWellFormed())
+  if (/[/\\%\0]/.test(name) || name.startsWith('.') || Buffer.byteLength(name) > 255 || !name.isWellFormed())
     throw new MlferryError(
       'UNSUPPORTED',
       `A store cannot hold a registered model named ${JSON.stringify(name)}`,
@@ -117,23 +118,48 @@ async function writeVersion(
   const meta = modelVersionMeta(version, location ?? version.source);
   if (there) await grow(context, directory, of, version, target, meta);
   else await placeDirectory(context, directory, of, version.tags, target, meta, temporary);
-  for (const alias of version.aliases) {
-    const path = join(parent, 'aliases', alias);
-    const other = await readFile(path, 'utf8').catch(() => undefined);
-    if (other === undefined && !dryRun) await staging.replaceFile(path, version.version);
-    else if (other !== undefined && other.trim() !== version.version) {
-      const detail = `on the target the alias is that of version ${other.trim()}, and stays so`;
-      findings.loss({ code: 'VALUE_CONFLICT', of, key: `alias ${alias}`, detail });
-    }
-  }
+  for (const alias of version.aliases) await placeAlias(context, parent, alias, version, target, of);
   return { id, outcome: there ? 'updated' : 'created', artifacts: files.artifacts, bytes: files.bytes };
 }
 
+/** MLflow's aliases (mlflow/utils/validation.py): one is the name of a file. */
+const ALIAS = /^[\w-]{1,255}$/;
+
+/** Points an alias to a version; from another version only where that is a copy of the same source's. */
+async function placeAlias(
+  { findings, staging, dryRun }: StoreContext,
+  parent: string,
+  alias: string,
+  { version }: ModelVersion,
+  { origin }: ObjectTarget,
+  of: FoundObject,
+): Promise<void> {
+  if (!ALIAS.test(alias)) {
+    const detail = 'a store cannot hold an alias of this name: it is left out';
+    findings.loss({ code: 'KEY_NOT_ALLOWED', left_behind: true, of, key: `alias ${alias}`, detail });
+    return;
+  }
+  const path = join(parent, 'aliases', alias);
+  const other = (await sizeOfFile(path)) === undefined ? undefined : (await readFile(path, 'utf8')).trim();
+  if (other === version) return;
+  const holder = other === undefined ? undefined : join(parent, versionDirectory(other));
+  const theirs = holder === undefined ? undefined : ((await readTag(holder, ORIGIN_TAG)) ?? '');
+  if (theirs === undefined || sourceOf(theirs) === sourceOf(origin)) {
+    if (!dryRun) await staging.replaceFile(path, version);
+    return;
+  }
+  const detail = `on the target the alias is that of version ${other}, and stays so`;
+  findings.loss({ code: 'VALUE_CONFLICT', of, key: `alias ${alias}`, detail });
+}
+
+/** The origin of a version without its number: all versions of one registered model have the same. */
+const sourceOf = (origin: string) => origin.slice(0, origin.lastIndexOf('/'));
+
 /** The URI of the files that a version's source names in this store; `undefined` when nothing here has them. */
 async function findLocation(root: string, { source }: ModelVersion): Promise<string | undefined> {
-  const [, kind, id = '', path = ''] = /^(runs|models):\/+([^/]+)\/?(.*)$/.exec(source) ?? [];
+  const [, kind, id = '', path = ''] = /^(runs|models):\/+([\w-]+)(?:\/(.*))?$/.exec(source) ?? [];
+  if (/^models:\/+(?!m-)/.test(source)) return source;
   if (kind === undefined) return undefined;
-  if (kind === 'models' && !id.startsWith('m-')) return source;
   for (const { name, path: experiment } of await listExperimentDirs(root, true)) {
     const below = kind === 'models' ? join(MODELS, id) : id;
     if (!(await isDirectory(join(experiment, below)))) continue;
@@ -145,18 +171,21 @@ async function findLocation(root: string, { source }: ModelVersion): Promise<str
 
 /** The tags of a record with mlferry's own, as far as files can hold them. */
 function tagsOf(
-  context: StoreContext,
+  { findings }: StoreContext,
   directory: string,
   of: FoundObject,
   tags: StringMap,
   { origin, digest }: ObjectTarget,
 ): (readonly [string, string])[] {
-  const all = Object.fromEntries([...Object.entries(tags), [ORIGIN_TAG, origin], [DIGEST_TAG, digest]]);
-  const job = {
-    runDir: directory,
-    note: (loss: Parameters<typeof context.findings.loss>[0]) => context.findings.loss({ ...loss, of }),
-  };
-  return holdable('tags', all, [], job, createOversizeFile(undefined));
+  const all = Object.entries({ ...tags, [ORIGIN_TAG]: origin, [DIGEST_TAG]: digest });
+  const lossOf = createTagCheck(directory, []);
+  return all
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .filter(([key, value]) => {
+      const loss = lossOf(key, value);
+      if (loss !== undefined) findings.loss({ ...loss, of });
+      return loss === undefined;
+    });
 }
 
 /** Makes a directory with its tags and `meta.yaml`, whole and then by one rename. */

@@ -108,8 +108,9 @@ async function hasModels(client: TrackingClient): Promise<boolean> {
       if ((await client.call(routes.countLoggedModels, { body })).count > 0) return true;
     }
   } catch (error) {
-    // What keeps models from being searched is told when they are read; it costs no run.
     if (!(error instanceof MlferryError) || endsJob(error)) throw error;
+    // Where models cannot be searched nobody knows: then each run is asked. That they cannot is told when they are read.
+    return !isAbsentRoute(error);
   }
   return false;
 }

@@ -1,13 +1,18 @@
 import type { z } from 'zod';
 import { kindOf } from '../../../kinds/kinds.ts';
-import { allReferencesOf, locate } from '../../../kinds/remap-object.ts';
+import { bringsFiles, isMadeOfChosen, wantsWholeRegistry } from '../../../kinds/model-registry.ts';
+import { locate } from '../../../kinds/remap-object.ts';
 import type { Findings } from '../../../model/findings.ts';
 import { PROMPT_TAG } from '../../../model/mlflow/tags.ts';
 import { type ModelVersion, modelVersion, registeredModel } from '../../../model/registered-model.ts';
-import { wantsWholeExperiments } from '../../../model/selection.ts';
-import { ownValue } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import type { ArtifactOwner, ObjectReader, ObjectScope, ObjectSource } from '../../place.ts';
+import {
+  type ArtifactOwner,
+  NO_FILES,
+  type ObjectReader,
+  type ObjectScope,
+  type ObjectSource,
+} from '../../place.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
 import { modelOwner, type ServerOwner, versionOwner } from '../connect/owner.ts';
 import { pages } from '../connect/pages.ts';
@@ -99,18 +104,13 @@ export function registry(client: TrackingClient, findings: Findings): ReadonlyAr
   ];
 }
 
-const NO_FILES: ArtifactOwner = {
-  async *artifacts() {},
-  open: async () => undefined,
-};
-
 function registeredModels(client: TrackingClient): ObjectSource {
   const of = kindOf('registered_model');
   return {
     represent: (wanted, present) =>
       representRegisteredModel(registeredModel.parse(wanted), registeredModel.parse(present)),
     async *read(scope) {
-      const chosen = isWhole(scope) ? undefined : await namesOfChosen(client, scope);
+      const chosen = wantsWholeRegistry(scope.selection) ? undefined : await namesOfChosen(client, scope);
       if (chosen?.size === 0) return;
       for await (const { model } of searchRegisteredModels(client)) {
         if (chosen !== undefined && !chosen.has(model.name)) continue;
@@ -120,28 +120,18 @@ function registeredModels(client: TrackingClient): ObjectSource {
   };
 }
 
-/** Whether the whole registry belongs to a selection. */
-function isWhole({ selection }: ObjectScope): boolean {
-  return wantsWholeExperiments(selection) && selection.experiments.length === 0;
-}
-
 /** The names of which a version was made from what is chosen. */
 async function namesOfChosen(client: TrackingClient, { isChosen }: ObjectScope): Promise<Set<string>> {
-  const of = kindOf('model_version');
   const names = new Set<string>();
-  for await (const version of searchModelVersions(client)) {
-    const made = allReferencesOf(of, version).some(
-      ({ kind, id }) => kind !== of.within && isChosen(kind, id),
-    );
-    if (made) names.add(version.name);
-  }
+  for await (const version of searchModelVersions(client))
+    if (isMadeOfChosen(version, isChosen)) names.add(version.name);
   return names;
 }
 
 function modelVersions(client: TrackingClient, findings: Findings): ObjectSource {
   const of = kindOf('model_version');
   const reader = (record: ModelVersion, { isHeld }: ObjectScope): ObjectReader => {
-    const files = hasOwnFiles(record, isHeld) ? versionFiles(client, record, findings) : NO_FILES;
+    const files = bringsFiles(record, isHeld) ? versionFiles(client, record, findings) : NO_FILES;
     return { of, record, ...files };
   };
   return {
@@ -160,14 +150,6 @@ function modelVersions(client: TrackingClient, findings: Findings): ObjectSource
       }
     },
   };
-}
-
-/** Whether a version brings files: those of a run or model that is on the target are there, a prompt has none. */
-function hasOwnFiles({ source, tags }: ModelVersion, isHeld: ObjectScope['isHeld']): boolean {
-  if (ownValue(tags, PROMPT_TAG) === 'true') return false;
-  if (/^models:\/+(?!m-)/.test(source)) return false;
-  const [, kind, id = ''] = /^(runs|models):\/+([^/]+)/.exec(locate(source, isHeld)) ?? [];
-  return kind === undefined || !isHeld(kind === 'runs' ? 'run' : 'logged_model', id);
 }
 
 /** The files of a version, at its source wherever that is. What the server cannot give is a loss. */

@@ -45,13 +45,20 @@ export function representModel(
   wanted: LoggedModel,
   present: LoggedModel,
 ): FittedModel & { record: LoggedModel } {
-  const { model, losses } = fitLoggedModel(wanted);
+  const { model, losses: unfit } = fitLoggedModel(wanted);
+  const losses = [...unfit];
   const there = new Map(present.metrics.map((metric) => [modelMetricKey(metric), metric]));
   const metrics = model.metrics.flatMap((metric) => {
     const held = there.get(modelMetricKey(metric));
+    if (held !== undefined || metric.value !== 0) return held ?? metric;
     // A store keeps a NaN of a model as 0, which the run that measured it does not have.
-    if (held === undefined && metric.value === 0) return [];
-    return held ?? metric;
+    losses.push({
+      code: 'METRICS_NOT_CARRIED',
+      key: metric.key,
+      detail:
+        'a value of 0 is not there: it is left out where the run that measured it has none (MLflow keeps a NaN so)',
+    });
+    return [];
   });
   const tags = Object.entries(model.tags);
   const own = [MODEL_VERSIONS_TAG].flatMap((key) => {

@@ -1,4 +1,4 @@
-import { locate } from '../../../kinds/remap-object.ts';
+import { hasSameSource } from '../../../kinds/model-registry.ts';
 import { withoutBookkeeping } from '../../../model/canonical.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
 import type { ModelVersion, RegisteredModel } from '../../../model/registered-model.ts';
@@ -37,9 +37,7 @@ export function representVersion(
   present: ModelVersion,
 ): { readonly record: ModelVersion; readonly losses: readonly RunLoss[] } {
   const { version, losses } = fitVersion(wanted);
-  const all = () => true;
-  const place = ({ source }: ModelVersion) => locate(source, all).replace(/^(runs|models):\/+/, '$1:/');
-  const same = place(wanted) === place(present) || present.source.includes(`/${OWN_FILES}/`);
+  const same = hasSameSource(wanted, present) || present.source.includes(`/${OWN_FILES}/`);
   return {
     record: {
       ...version,

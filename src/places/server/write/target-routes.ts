@@ -10,7 +10,7 @@ import { type Route, routes, within } from '../connect/routes.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { listDirectory } from '../read/artifact-pages.ts';
 import { searchLoggedModels } from '../read/logged-models.ts';
-import { searchModelVersions } from '../read/registry.ts';
+import { searchModelVersions, searchRegisteredModels } from '../read/registry.ts';
 import { searchExperiments, searchRunPages, type ViewType } from '../read/searches.ts';
 import type { Batch } from './log-batches.ts';
 
@@ -84,6 +84,9 @@ export interface TargetRoutes {
   setAlias(name: string, alias: string, version: string): Promise<void>;
   /** The alias → version of a registered model. */
   aliasesOf(name: string): Promise<ReadonlyMap<string, string>>;
+  /** All registered models, and all versions, page by page. */
+  registeredModels(): AsyncGenerator<ServerRegisteredModel>;
+  allModelVersions(): AsyncGenerator<ModelVersion>;
   /** All versions of a registered model. */
   modelVersions(name: string): Promise<ModelVersion[]>;
   modelVersion(name: string, version: string): Promise<ModelVersion>;
@@ -211,6 +214,8 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
     async aliasesOf(name) {
       return (await registeredModelOrNone(name))?.aliases ?? new Map();
     },
+    registeredModels: () => searchRegisteredModels(client),
+    allModelVersions: () => searchModelVersions(client),
     async modelVersions(name) {
       // A literal of the search language has no escapes: a name with both quotes is looked for among all.
       const quote = ["'", '"'].find((mark) => !name.includes(mark));

@@ -1,17 +1,16 @@
 import { CREATION_TIME_TAG, DIGEST_TAG, ORIGIN_TAG, originRunId } from '../../../model/canonical.ts';
 import type { Findings, FoundObject } from '../../../model/findings.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
-import { type LoggedModel, loggedModel, type ModelMetric } from '../../../model/logged-model.ts';
-import { toDouble } from '../../../model/metric-value.ts';
+import { type LoggedModel, loggedModel } from '../../../model/logged-model.ts';
 import { ownValue, type StringMap } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import type { ObjectReader, ObjectTarget, ObjectWriter, WrittenObject } from '../../place.ts';
 import { modelOwner } from '../connect/owner.ts';
 import { createOnce } from './create-once.ts';
 import { fitLoggedModel, modelMetricKey } from './fit-logged-model.ts';
-import { BATCH_LIMITS } from './log-batches.ts';
 import { artifactLosses } from './run-losses.ts';
 import { sendArtifacts } from './send-artifacts.ts';
+import { sendModelMetrics } from './send-model-metrics.ts';
 import type { TargetContext } from './target-context.ts';
 import type { ExperimentState, TargetExperiments } from './target-experiments.ts';
 
@@ -168,7 +167,7 @@ async function writeModel(
     found.push({ code: 'VALUE_CONFLICT', key: field, detail });
   }
   await sendParams(context, present, wanted.params, found);
-  const unsent = await sendMetrics(context, present, wanted.metrics);
+  const unsent = await sendModelMetrics(context, present, wanted.metrics);
   if (unsent > 0) {
     found.push({
       code: 'METRICS_NOT_CARRIED',
@@ -216,56 +215,6 @@ async function sendParams(
   }
   for (let at = 0; at < missing.length; at += PARAMS)
     await routes.logModelParams(present.model_id, Object.fromEntries(missing.slice(at, at + PARAMS)));
-}
-
-/**
- * Values of a model go by the runs that measured them, and are points of those runs at once: what a run does not have is
- * not sent, it would get a point that its source has not. How many those are.
- */
-async function sendMetrics(
-  context: TargetContext,
-  present: LoggedModel,
-  wanted: readonly ModelMetric[],
-): Promise<number> {
-  const { routes } = context;
-  if (!routes.changes) return 0;
-  const there = new Set(present.metrics.map(modelMetricKey));
-  const missing = wanted.filter((metric) => !there.has(modelMetricKey(metric)));
-  let unsent = 0;
-  for (const [run_id, metrics] of Map.groupBy(missing, (metric) => metric.run_id)) {
-    if (run_id === undefined) continue;
-    const held = await heldByRun(context, run_id, metrics);
-    unsent += metrics.length - held.length;
-    for (let at = 0; at < held.length; at += BATCH_LIMITS.keys) {
-      const batch = held
-        .slice(at, at + BATCH_LIMITS.keys)
-        .map(({ run_id: _, ...metric }) => ({ ...metric, model_id: present.model_id }));
-      await routes.logBatch(run_id, { params: [], tags: [], metrics: batch }, true);
-    }
-  }
-  return unsent;
-}
-
-/** Those of the values that are points of the run: its latest ones are told with it, of others the history is read. */
-async function heldByRun(
-  { routes, pointsOf }: TargetContext,
-  run_id: string,
-  metrics: readonly ModelMetric[],
-): Promise<ModelMetric[]> {
-  const { latest_metrics } = await routes.getRun(run_id);
-  const held: ModelMetric[] = [];
-  for (const [key, ofKey] of Map.groupBy(metrics, (metric) => metric.key)) {
-    const latest = ownValue(latest_metrics, key);
-    const isLatest = ({ step, timestamp, value }: ModelMetric) =>
-      latest !== undefined && latest[0] === step && latest[1] === timestamp && latest[2] === value;
-    if (ofKey.every(isLatest)) {
-      held.push(...ofKey);
-      continue;
-    }
-    const points = await pointsOf(run_id, key);
-    held.push(...ofKey.filter(({ step, timestamp, value }) => points.has(step, timestamp, toDouble(value))));
-  }
-  return held;
 }
 
 /** Reads the model back. Throws MISMATCH naming the first field that is not what was sent. */

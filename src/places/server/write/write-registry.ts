@@ -6,19 +6,19 @@ import {
   MODEL_STAGES,
   type ModelVersion,
   modelVersion,
-  type RegisteredModel,
   registeredModel,
 } from '../../../model/registered-model.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import type { ObjectReader, ObjectTarget, ObjectWriter, WrittenObject } from '../../place.ts';
+import type { ObjectReader, ObjectTarget, ObjectWriter } from '../../place.ts';
 import { versionOwner } from '../connect/owner.ts';
-import { createOnce } from './create-once.ts';
-import { fitVersion, GAP_TAG, OWN_FILES, representVersion } from './fit-registry.ts';
+import { fitVersion, OWN_FILES, representVersion } from './fit-registry.ts';
+import { createVersion, taken } from './number-versions.ts';
+import { type NameState, registryState } from './registry-state.ts';
 import { artifactLosses } from './run-losses.ts';
 import { sendArtifacts } from './send-artifacts.ts';
 import type { TargetContext } from './target-context.ts';
-import type { NewVersion } from './target-routes.ts';
+import { createModel, updateModel } from './write-registered-model.ts';
 
 /** Writes registered models and their versions to a server. */
 export interface RegistryWriter {
@@ -28,45 +28,19 @@ export interface RegistryWriter {
   finish(): void;
 }
 
-/** A registered model of the target during a pass. */
-interface NameState {
-  /** Versions that are there, by number. */
-  readonly versions: Map<number, ModelVersion>;
-  /** The number that the server gives to the next version; `undefined` while only a lower bound is known. */
-  next: number | undefined;
-}
-
 /** See {@link RegistryWriter}. */
 export function registryWriter(context: TargetContext): RegistryWriter {
   const { routes, findings } = context;
-  const names = new Map<string, Promise<NameState>>();
+  const stateOf = registryState(context);
   let created = 0;
-
-  const stateOf = (name: string) => {
-    const state = names.get(name) ?? loadState(name);
-    names.set(name, state);
-    return state;
-  };
-
-  async function loadState(name: string): Promise<NameState> {
-    const versions = new Map<number, ModelVersion>();
-    const aliases = await routes.aliasesOf(name);
-    for (const version of await routes.modelVersions(name)) {
-      const own = [...aliases].filter(([, number]) => number === version.version).map(([alias]) => alias);
-      if (isLeftover(version)) await routes.deleteModelVersion(version);
-      else versions.set(Number(version.version), { ...version, aliases: own.sort() });
-    }
-    return { versions, next: undefined };
-  }
 
   return {
     async models(source, target) {
       const wanted = registeredModel.parse(target.remap({ id: originId(target.origin) }));
       const of = { kind: source.of.kind, id: originId(target.origin), name: wanted.name };
-      const found = await routes.registeredModel(wanted.name);
-      if (found !== undefined) return updateModel(context, of, wanted, found, target);
+      const { model } = await stateOf(wanted.name);
+      if (model !== undefined) return updateModel(context, of, wanted, model, target);
       created += 1;
-      names.set(wanted.name, Promise.resolve({ versions: new Map(), next: 1 }));
       if (routes.changes) await createModel(context, wanted, target);
       return { id: wanted.name, outcome: 'created', artifacts: 0, bytes: 0 };
     },
@@ -77,7 +51,8 @@ export function registryWriter(context: TargetContext): RegistryWriter {
       const present = state.versions.get(Number(whole.version));
       const isOurs = present !== undefined && ownValue(present.tags, ORIGIN_TAG) === target.origin;
       if (present !== undefined && !isOurs) {
-        if (isEqual(whole, present)) return { id, outcome: 'unchanged', artifacts: 0, bytes: 0 };
+        if (isEqual(whole, withAliases(present, state)))
+          return { id, outcome: 'unchanged', artifacts: 0, bytes: 0 };
         throw taken(whole, 'the target has another version of this number');
       }
       if (present !== undefined && ownValue(present.tags, DIGEST_TAG) === target.digest)
@@ -89,11 +64,11 @@ export function registryWriter(context: TargetContext): RegistryWriter {
       losses.push(...unfit);
       const there = present ?? (await createVersion(context, state, wanted, target));
       if (present === undefined) created += 1;
-      await completeVersion(context, wanted, there, target, losses);
+      await completeVersion(context, state, wanted, there, target, losses);
       if (routes.changes) {
         const now = await routes.modelVersion(wanted.name, wanted.version);
         mustBe(wanted, now);
-        state.versions.set(Number(wanted.version), { ...now, aliases: wanted.aliases });
+        state.versions.set(Number(wanted.version), now);
       }
       const of: FoundObject = { kind: source.of.kind, id, name: wanted.name };
       for (const loss of losses) findings.loss({ ...loss, of });
@@ -103,77 +78,11 @@ export function registryWriter(context: TargetContext): RegistryWriter {
       if (created === 0) return;
       findings.loss({
         code: 'MODEL_TIMES',
-        key: 'registry',
         count: created,
         detail: `a server sets times and users of registered models and versions itself: when the source’s were created stands in their tag ${CREATION_TIME_TAG}`,
       });
     },
   };
-}
-
-/** What a pass that was cut off has left: a filler, or a version that got another number than its source's. */
-function isLeftover({ name, version, tags }: ModelVersion): boolean {
-  if (ownValue(tags, GAP_TAG) !== undefined) return true;
-  const origin = ownValue(tags, ORIGIN_TAG);
-  if (origin === undefined || ownValue(tags, DIGEST_TAG) !== undefined) return false;
-  const id = originId(origin);
-  return id.startsWith(`${name}/`) && id !== `${name}/${version}`;
-}
-
-function marks(record: RegisteredModel | ModelVersion, { origin }: ObjectTarget): [string, string][] {
-  return [
-    [ORIGIN_TAG, origin],
-    [CREATION_TIME_TAG, String(record.creation_timestamp)],
-  ];
-}
-
-async function createModel(
-  { routes, ...patience }: TargetContext,
-  wanted: RegisteredModel,
-  target: ObjectTarget,
-): Promise<void> {
-  const { name, description, tags } = wanted;
-  await createOnce(
-    () =>
-      routes.createRegisteredModel({
-        name,
-        ...(description === undefined ? {} : { description }),
-        tags: Object.fromEntries([
-          ...Object.entries(tags),
-          ...marks(wanted, target),
-          [DIGEST_TAG, target.digest],
-        ]),
-      }),
-    () => routes.registeredModel(name),
-    patience,
-  );
-}
-
-/** A registered model that is there: a copy of this one is brought up to date, any other is left as it is. */
-async function updateModel(
-  { routes, findings }: TargetContext,
-  of: FoundObject,
-  wanted: RegisteredModel,
-  present: RegisteredModel,
-  target: ObjectTarget,
-): Promise<WrittenObject> {
-  const done = { id: wanted.name, artifacts: 0, bytes: 0 };
-  const isOurs = ownValue(present.tags, ORIGIN_TAG) === target.origin;
-  if (isOurs && ownValue(present.tags, DIGEST_TAG) === target.digest)
-    return { ...done, outcome: 'unchanged' };
-  const tags = Object.entries(wanted.tags).filter(([key, value]) => ownValue(present.tags, key) !== value);
-  const described = wanted.description !== undefined && wanted.description !== present.description;
-  if (!isOurs) {
-    for (const key of [...(described ? ['description'] : []), ...tags.map(([tag]) => tag)]) {
-      const detail = 'the target has a registered model of this name, which keeps its own';
-      findings.loss({ code: 'VALUE_CONFLICT', of, key, detail });
-    }
-    return { ...done, outcome: 'unchanged' };
-  }
-  if (described) await routes.describeRegisteredModel(wanted.name, wanted.description ?? '');
-  for (const [key, value] of [...tags, [DIGEST_TAG, target.digest] as const])
-    await routes.setRegisteredModelTag(wanted.name, key, value);
-  return { ...done, outcome: 'updated' };
 }
 
 /** Whether a version that somebody else made is the source's very version. */
@@ -191,13 +100,6 @@ function isEqual(wanted: ModelVersion, present: ModelVersion): boolean {
       aliases,
     ]);
   return text(record) === text(fitVersion(present).version);
-}
-
-function taken({ name, version }: ModelVersion, reason: string): MlferryError {
-  const message = `Version ${version} of registered model ${JSON.stringify(name)} cannot be written: ${reason}`;
-  return new MlferryError('REFUSED', message, {
-    hint: 'Rename or delete the registered model of this name on the target.',
-  });
 }
 
 /** The version with its source as it stands on the target; files that nothing there has are sent along. */
@@ -229,85 +131,13 @@ function folderOf(name: string): string {
   return `${plain}-${createHash('sha256').update(name).digest('hex').slice(0, 12)}`;
 }
 
-/**
- * Creates the version of a number: a server counts by itself, so versions that are deleted at once take the place of those
- * that the source no longer has. Where it is not known which number comes next (versions of a name that was there before
- * may be deleted, and are hidden then), the version itself is what is made, until it has its number. Throws REFUSED when
- * the number is given away already.
- */
-async function createVersion(
-  context: TargetContext,
-  state: NameState,
-  wanted: ModelVersion,
-  target: ObjectTarget,
-): Promise<ModelVersion> {
-  const { routes } = context;
-  const number = Number(wanted.version);
-  if (!routes.changes) return { ...wanted, tags: {} };
-  while (state.next !== undefined && state.next < number) await fillGap(context, state, wanted, number);
-  const least = state.next ?? Math.max(0, ...state.versions.keys()) + 1;
-  if (least > number) throw taken(wanted, `the target has given this number away, its next one is ${least}`);
-  const created = await createOneVersion(context, newVersion(wanted, target));
-  state.next = Number(created.version) + 1;
-  if (created.version === wanted.version) return created;
-  await routes.deleteModelVersion(created);
-  if (Number(created.version) < number) return createVersion(context, state, wanted, target);
-  throw taken(wanted, `the target gave it the number ${created.version}`);
-}
-
-function newVersion(wanted: ModelVersion, target: ObjectTarget): NewVersion {
-  const { name, source, run_id, run_link, description, tags } = wanted;
-  const model_id = wanted.model_id ?? /^models:\/+(m-[\w-]+)/.exec(source)?.[1];
-  return {
-    name,
-    source,
-    ...(run_id === undefined ? {} : { run_id }),
-    ...(run_link === undefined ? {} : { run_link }),
-    ...(model_id === undefined ? {} : { model_id }),
-    ...(description === undefined ? {} : { description }),
-    tags: Object.fromEntries([...Object.entries(tags), ...marks(wanted, target)]),
-  };
-}
-
-/** Newest servers take a source on their own proxy only below a run or model. Nothing is ever asked for there. */
-const GAP_SOURCE = 's3://mlferry/gap';
-
-/** Takes one number away. */
-async function fillGap(
-  context: TargetContext,
-  state: NameState,
-  { name }: ModelVersion,
-  wanted: number,
-): Promise<void> {
-  const filler = await createOneVersion(context, {
-    name,
-    source: GAP_SOURCE,
-    tags: { [GAP_TAG]: `keeps a number free below ${wanted}` },
-  });
-  await context.routes.deleteModelVersion(filler);
-  state.next = Number(filler.version) + 1;
-}
-
-/** Creates a version; one whose answer was lost is found by its tags. */
-async function createOneVersion(context: TargetContext, wanted: NewVersion): Promise<ModelVersion> {
-  const { routes } = context;
-  const key = Object.hasOwn(wanted.tags, ORIGIN_TAG) ? ORIGIN_TAG : GAP_TAG;
-  return createOnce(
-    () => routes.createModelVersion(wanted),
-    async () =>
-      (await routes.modelVersions(wanted.name)).find(
-        ({ tags }) => ownValue(tags, key) !== undefined && ownValue(tags, key) === ownValue(wanted.tags, key),
-      ),
-    context,
-  );
-}
-
 /** Brings a version to what the source has; the digest comes last. */
 async function completeVersion(
   context: TargetContext,
+  state: NameState,
   wanted: ModelVersion,
   present: ModelVersion,
-  { digest }: ObjectTarget,
+  { origin, digest }: ObjectTarget,
   losses: RunLoss[],
 ): Promise<void> {
   const { routes } = context;
@@ -317,30 +147,63 @@ async function completeVersion(
     const detail = `the target has ${present[field]}, which cannot be changed`;
     losses.push({ code: 'VALUE_CONFLICT', key: field, detail });
   }
-  if (wanted.description !== undefined && wanted.description !== present.description)
-    await routes.describeModelVersion(wanted, wanted.description);
+  if ((wanted.description ?? '') !== (present.description ?? ''))
+    await routes.describeModelVersion(wanted, wanted.description ?? '');
   if (wanted.current_stage !== present.current_stage) {
     const stage = MODEL_STAGES.find((known) => known.toLowerCase() === wanted.current_stage.toLowerCase());
     if (stage !== undefined) await routes.transitionModelVersion(wanted, stage);
   }
   for (const [key, value] of Object.entries(wanted.tags))
     if (ownValue(present.tags, key) !== value) await routes.setModelVersionTag(wanted, key, value);
-  const aliases =
-    wanted.aliases.length === 0 ? new Map<string, string>() : await routes.aliasesOf(wanted.name);
-  for (const alias of wanted.aliases) {
+  losses.push(...(await setAliases(context, state, wanted, origin)));
+  await routes.setModelVersionTag(wanted, DIGEST_TAG, digest);
+}
+
+/**
+ * Points aliases to a version, from another one only where that is a copy of the same source's. Throws MISMATCH when one is
+ * not there afterwards.
+ */
+async function setAliases(
+  { routes }: TargetContext,
+  { aliases, versions }: NameState,
+  { name, version, aliases: wanted }: ModelVersion,
+  origin: string,
+): Promise<RunLoss[]> {
+  const losses: RunLoss[] = [];
+  const set: string[] = [];
+  for (const alias of wanted) {
     const other = aliases.get(alias);
-    if (other === undefined) await routes.setAlias(wanted.name, alias, wanted.version);
-    else if (other !== wanted.version) {
+    if (other === version) continue;
+    const theirs = ownValue(versions.get(Number(other))?.tags ?? {}, ORIGIN_TAG);
+    if (other !== undefined && (theirs === undefined || sourceOf(theirs) !== sourceOf(origin))) {
       const detail = `on the target the alias is that of version ${other}, and stays so`;
       losses.push({ code: 'VALUE_CONFLICT', key: `alias ${alias}`, detail });
+      continue;
     }
+    await routes.setAlias(name, alias, version);
+    aliases.set(alias, version);
+    set.push(alias);
   }
-  await routes.setModelVersionTag(wanted, DIGEST_TAG, digest);
+  if (set.length === 0 || !routes.changes) return losses;
+  const there = await routes.aliasesOf(name);
+  const missing = set.find((alias) => there.get(alias) !== version);
+  if (missing === undefined) return losses;
+  const message = `The alias ${missing} of registered model ${JSON.stringify(name)} was accepted, but is not there`;
+  throw new MlferryError('MISMATCH', message);
+}
+
+/** The origin of a version without its number: all versions of one registered model have the same. */
+const sourceOf = (origin: string) => origin.slice(0, origin.lastIndexOf('/'));
+
+/** A version with the aliases that its registered model tells. */
+function withAliases(version: ModelVersion, { aliases }: NameState): ModelVersion {
+  const own = [...aliases].flatMap(([alias, number]) => (number === version.version ? [alias] : []));
+  return { ...version, aliases: own.sort() };
 }
 
 /** Throws MISMATCH when a version reads back other than it was sent. */
 function mustBe(wanted: ModelVersion, found: ModelVersion): void {
-  const differs = (['description', 'current_stage', 'source', 'status'] as const).find(
+  const differs = (['description', 'current_stage', 'source', 'status', 'run_id'] as const).find(
     (field) => wanted[field] !== undefined && wanted[field] !== found[field],
   );
   const tag = Object.entries(wanted.tags).find(([key, value]) => ownValue(found.tags, key) !== value)?.[0];

@@ -1,0 +1,36 @@
+import { PROMPT_TAG } from '../model/mlflow/tags.ts';
+import type { ModelVersion } from '../model/registered-model.ts';
+import { type Selection, wantsWholeExperiments } from '../model/selection.ts';
+import { ownValue } from '../model/string-map.ts';
+import { kindOf } from './kinds.ts';
+import { allReferencesOf, locate } from './remap-object.ts';
+
+/** What holds for the model registry of every place. */
+
+/** Asks for an object by its kind and id. */
+type Has = (kind: string, id: string) => boolean;
+
+/** Whether the whole registry belongs to a selection. */
+export function wantsWholeRegistry(selection: Selection): boolean {
+  return wantsWholeExperiments(selection) && selection.experiments.length === 0;
+}
+
+/** Whether a version was made from something that is chosen. */
+export function isMadeOfChosen(version: ModelVersion, isChosen: Has): boolean {
+  const of = kindOf('model_version');
+  return allReferencesOf(of, version).some(({ kind, id }) => kind !== of.within && isChosen(kind, id));
+}
+
+/** Whether a version brings files: those of a run or model that is on the target are there, a prompt has none. */
+export function bringsFiles({ source, tags }: ModelVersion, isHeld: Has): boolean {
+  if (ownValue(tags, PROMPT_TAG) === 'true' || /^models:\/+(?!m-)/.test(source)) return false;
+  const [, kind, id = ''] = /^(runs|models):\/+([^/]+)/.exec(locate(source, isHeld)) ?? [];
+  return kind === undefined || !isHeld(kind === 'runs' ? 'run' : 'logged_model', id);
+}
+
+/** Whether two versions have the same files as source: where those are is told by more than one URI. */
+export function hasSameSource(a: ModelVersion, b: ModelVersion): boolean {
+  const place = ({ source }: ModelVersion) =>
+    locate(source, () => true).replace(/^(runs|models):\/+/, '$1:/');
+  return place(a) === place(b);
+}
