@@ -119,6 +119,28 @@ describe('the model registry', () => {
     expect(await found.text()).toContain('s3://somewhere/else');
   });
 
+  it('has an alias go with its version', async () => {
+    await using target = await startServer();
+    await copyReport(['copy', source.url, target.url]);
+    const point = (version: string) =>
+      fetch(`${source.url}/api/2.0/mlflow/registered-models/alias`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ name: 'first of all', alias: 'champion', version }),
+      });
+    expect((await point('11')).status).toBe(200);
+    try {
+      expect(await copyReport(['copy', source.url, target.url])).toMatchObject({
+        exit_status: 0,
+        objects: { model_versions: { updated: 2, unchanged: 11 } },
+      });
+      expect((await viewRegistry(target)).models[0]?.aliases).toMatchObject({ champion: '11' });
+      await mustBeSame(source.url, target.url);
+    } finally {
+      await point('12');
+    }
+  });
+
   it('goes along with the runs that its versions were made from, and no others', async () => {
     const chosen = join(directory, 'chosen.tar');
     await copyReport(['copy', source.url, chosen, '-e', 'other models']);
