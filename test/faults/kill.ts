@@ -9,6 +9,8 @@ import type { FaultProxy, Moment, SeenRequest, Watcher } from './proxy.ts';
 export interface KillPoint {
   readonly number: number;
   readonly moment: Moment;
+  /** Only requests whose route contains this are counted. */
+  readonly route?: string;
 }
 
 /** Requests of one command line, over one proxy or several. */
@@ -29,11 +31,15 @@ export async function runKilled(
   environment: Readonly<Record<string, string>>,
 ): Promise<Killed> {
   let requests = 0;
+  let counted = 0;
   let at: string | undefined;
   const numbers = new WeakMap<SeenRequest, number>();
   let child: ChildProcess | undefined;
   const watcher: Watcher = async (request, moment) => {
-    if (moment === 'before') numbers.set(request, requests++);
+    if (moment === 'before') {
+      requests++;
+      if (request.route.includes(point?.route ?? '')) numbers.set(request, counted++);
+    }
     if (at !== undefined || point?.number !== numbers.get(request) || point?.moment !== moment) return true;
     at = `${request.route} (${moment})`;
     if (child !== undefined && child.exitCode === null) {

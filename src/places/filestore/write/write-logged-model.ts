@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sizeOfFile } from '../../../artifacts/local/put-file.ts';
-import { DIGEST_TAG, ORIGIN_TAG, originRunId } from '../../../model/canonical.ts';
+import { DIGEST_TAG, ORIGIN_TAG, originRunId, withoutBookkeeping } from '../../../model/canonical.ts';
 import type { FoundObject } from '../../../model/findings.ts';
 import { type LoggedModel, loggedModel } from '../../../model/logged-model.ts';
 import { MlferryError } from '../../../util/errors.ts';
@@ -110,7 +110,11 @@ function withMarks(record: LoggedModel, artifact_uri: string, { origin, digest }
   return {
     ...record,
     artifact_uri,
-    tags: Object.fromEntries([...Object.entries(record.tags), [ORIGIN_TAG, origin], [DIGEST_TAG, digest]]),
+    tags: Object.fromEntries([
+      ...Object.entries(withoutBookkeeping(record.tags)),
+      [ORIGIN_TAG, origin],
+      [DIGEST_TAG, digest],
+    ]),
   };
 }
 

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sizeOfFile } from '../../../artifacts/local/put-file.ts';
-import { DIGEST_TAG, ORIGIN_TAG, originId } from '../../../model/canonical.ts';
+import { DIGEST_TAG, ORIGIN_TAG, originId, withoutBookkeeping } from '../../../model/canonical.ts';
 import type { FoundObject } from '../../../model/findings.ts';
 import {
   type ModelVersion,
@@ -177,7 +177,7 @@ function tagsOf(
   tags: StringMap,
   { origin, digest }: ObjectTarget,
 ): (readonly [string, string])[] {
-  const all = Object.entries({ ...tags, [ORIGIN_TAG]: origin, [DIGEST_TAG]: digest });
+  const all = Object.entries({ ...withoutBookkeeping(tags), [ORIGIN_TAG]: origin, [DIGEST_TAG]: digest });
   const lossOf = createTagCheck(directory, []);
   return all
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto';
-import { CREATION_TIME_TAG, DIGEST_TAG, ORIGIN_TAG, originId } from '../../../model/canonical.ts';
+import {
+  CREATION_TIME_TAG,
+  DIGEST_TAG,
+  ORIGIN_TAG,
+  originId,
+  withoutBookkeeping,
+} from '../../../model/canonical.ts';
 import type { FoundObject } from '../../../model/findings.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
 import {
@@ -36,7 +42,9 @@ export function registryWriter(context: TargetContext): RegistryWriter {
 
   return {
     async models(source, target) {
-      const wanted = registeredModel.parse(target.remap({ id: originId(target.origin) }));
+      const whole = registeredModel.parse(target.remap({ id: originId(target.origin) }));
+      // The marks of an earlier copy are not this one's.
+      const wanted = { ...whole, tags: withoutBookkeeping(whole.tags) };
       const of = { kind: source.of.kind, id: originId(target.origin), name: wanted.name };
       const { model } = await stateOf(wanted.name);
       if (model !== undefined) return updateModel(context, of, wanted, model, target);
