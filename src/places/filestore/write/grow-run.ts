@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sizeOfFile } from '../../../artifacts/local/put-file.ts';
 import { DIGEST_TAG, ORIGIN_PARENT_TAG } from '../../../model/canonical.ts';
@@ -42,13 +41,13 @@ export async function readCopy(runDir: string): Promise<Copy> {
  */
 export async function growRun(job: RunJob, copy: Copy): Promise<WrittenRun> {
   const { context, target, record, runDir, note } = job;
-  const { dryRun, staging } = context;
+  const { staging } = context;
   let changes = 0;
   const put = async (path: string, content: string) => {
     changes += 1;
-    if (!dryRun) await staging.replaceFile(path, content);
+    await staging.replaceFile(path, content);
   };
-  const spill = dryRun ? undefined : await staging.newPath();
+  const spill = await staging.newPath();
   const oversize = createOversizeFile(spill);
   try {
     const presentParams = new Map(await readTexts(join(runDir, 'params'), 'param', []));
@@ -73,7 +72,7 @@ export async function growRun(job: RunJob, copy: Copy): Promise<WrittenRun> {
     }
     if (presentTags.has(ORIGIN_PARENT_TAG) && ownValue(record.tags, PARENT_TAG) !== undefined) {
       changes += 1;
-      if (!dryRun) await rm(join(runDir, 'tags', ORIGIN_PARENT_TAG), { force: true });
+      await staging.removeFile(join(runDir, 'tags', ORIGIN_PARENT_TAG));
     }
     const inputs = await readInputs(job.experimentDir, runDir);
     for (const [path, content] of await placeInputs(job, inputs.datasets, oversize))
@@ -133,7 +132,7 @@ async function appendMissing(job: RunJob, oversize: ReturnType<typeof createOver
     const missing = await current.known.missing(piece);
     if (missing.length === 0) return;
     points += missing.length;
-    if (job.context.dryRun) return;
+    if (job.context.staging.isDry) return;
     if (!current.clean) await dropTornEnd(join(directory, key));
     current.clean = true;
     await writer.append(key, missing);

@@ -1,8 +1,7 @@
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DIGEST_TAG, ORIGIN_TAG } from '../../../model/canonical.ts';
 import type { StringMap } from '../../../model/string-map.ts';
-import { syncDirectory } from '../../../util/sync-directory.ts';
 import type { RunTarget, WrittenRun } from '../../place.ts';
 import { META_FILE } from '../layout/layout.ts';
 import { runMetaFields } from '../layout/meta-fields.ts';
@@ -34,20 +33,10 @@ export async function writeNewRun(job: RunJob): Promise<WrittenRun> {
       detail: 'the run has no start time, and no MLflow reads such a run; it became 0',
     });
   }
-  if (context.dryRun) return writeParts(job, undefined);
-  const directory = await context.staging.newPath();
-  try {
-    const written = await writeParts(job, directory);
-    await rename(directory, job.runDir);
-    await syncDirectory(job.experimentDir);
-    return written;
-  } catch (error) {
-    await rm(directory, { recursive: true, force: true });
-    throw error;
-  }
+  return context.staging.placeDirectory(job.runDir, (directory) => writeParts(job, directory));
 
   async function writeParts(run: RunJob, runDirectory: string | undefined): Promise<WrittenRun> {
-    const spill = runDirectory === undefined ? undefined : await context.staging.newPath();
+    const spill = await context.staging.newPath();
     const oversize = createOversizeFile(spill);
     const series = runDirectory === undefined ? undefined : createMetricWriter(join(runDirectory, 'metrics'));
     try {

@@ -16,7 +16,6 @@ export interface StoreContext {
   readonly staging: Staging;
   readonly runs: TargetRuns;
   readonly findings: Findings;
-  readonly dryRun: boolean;
   readonly sourceTraits: PlaceTraits;
 }
 

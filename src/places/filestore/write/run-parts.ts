@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { localPathProblem } from '../../../artifacts/local/names.ts';
 import { placeFile, sizeOfFile } from '../../../artifacts/local/put-file.ts';
@@ -92,7 +92,7 @@ function text({ dataset, tags }: DatasetInput): string {
 
 /** Makes sure that the experiment has the dataset. False when it has another one of the same name and digest. */
 async function placeDataset(
-  { staging, dryRun }: StoreContext,
+  { staging }: StoreContext,
   experimentDir: string,
   id: string,
   dataset: DatasetInput['dataset'],
@@ -105,12 +105,10 @@ async function placeDataset(
   } catch (error) {
     if (!isAbsent(error)) throw error;
   }
-  if (dryRun) return true;
-  const temporary = await staging.newPath();
-  await writeFiles(temporary, [[META_FILE, wanted]]);
-  await mkdir(dirname(directory), { recursive: true });
   try {
-    await rename(temporary, directory);
+    await staging.placeDirectory(directory, async (temporary) => {
+      if (temporary !== undefined) await writeFiles(temporary, [[META_FILE, wanted]]);
+    });
   } catch (error) {
     const code = systemCode(error);
     if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
@@ -151,7 +149,8 @@ export async function writeArtifacts(
       continue;
     }
     if (await isThere(entry)) continue;
-    if (context.dryRun) {
+    const temporary = await context.staging.newPath();
+    if (temporary === undefined) {
       if (!(await isCarried(context, source, entry))) {
         note({
           code: 'ARTIFACTS_NOT_CARRIED',
@@ -164,7 +163,7 @@ export async function writeArtifacts(
       bytes += entry.size ?? 0;
       continue;
     }
-    const outcome = await writeArtifact(source, entry, directory, await context.staging.newPath());
+    const outcome = await writeArtifact(source, entry, directory, temporary);
     if ('bytes' in outcome) {
       artifacts += 1;
       bytes += outcome.bytes;

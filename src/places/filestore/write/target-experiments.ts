@@ -1,10 +1,9 @@
 import { randomInt } from 'node:crypto';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Experiment } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import { syncDirectory } from '../../../util/sync-directory.ts';
 import type { TargetExperiment } from '../../place.ts';
 import { fileUri } from '../layout/file-uri.ts';
 import { isDirectory, listExperimentDirs, META_FILE, NEW_STORE, PARTIAL, TRASH } from '../layout/layout.ts';
@@ -38,7 +37,7 @@ const DEFAULT_NAME = 'Default';
 
 /** The experiments of the store at `context.root`; `isNew` = there was no store before this job. */
 export function createTargetExperiments(context: StoreContext, isNew: boolean): TargetExperiments {
-  const { root, staging, dryRun, findings } = context;
+  const { root, staging, findings } = context;
   const byId = new Map<string, ExperimentState>();
   const byName = new Map<string, { experiment: Experiment; directory: string }>();
   const ids = new Set<string>();
@@ -108,15 +107,13 @@ export function createTargetExperiments(context: StoreContext, isNew: boolean): 
       lifecycle_stage: 'active',
       tags: Object.fromEntries(tags),
     };
-    if (!dryRun) {
+    await staging.placeDirectory(directory, async (temporary) => {
+      if (temporary === undefined) return;
       await mkdir(join(root, TRASH), { recursive: true });
-      const temporary = await staging.newPath();
       if (isNew) await writeFile(join(root, PARTIAL, NEW_STORE), '');
       await writeFiles(join(temporary, 'tags'), tags);
       await writeFiles(temporary, [[META_FILE, formatMetaYaml(experimentMetaFields(record))]]);
-      await rename(temporary, directory);
-      await syncDirectory(root);
-    }
+    });
     byName.set(name, { experiment: record, directory });
     return record;
   };
@@ -128,9 +125,8 @@ export function createTargetExperiments(context: StoreContext, isNew: boolean): 
     const record = found?.experiment ?? (await create(source, name));
     const directory = found?.directory ?? join(root, record.experiment_id);
     if (found !== undefined) {
-      for (const [key, value] of tagsToWrite(source, name, record, directory)) {
-        if (!dryRun) await staging.replaceFile(join(directory, 'tags', key), value);
-      }
+      for (const [key, value] of tagsToWrite(source, name, record, directory))
+        await staging.replaceFile(join(directory, 'tags', key), value);
       if (
         record.lifecycle_stage === 'deleted' &&
         source.lifecycle_stage === 'active' &&
@@ -160,7 +156,7 @@ export function createTargetExperiments(context: StoreContext, isNew: boolean): 
       return experiment;
     },
     async openDefault() {
-      if (!isNew || dryRun || !(await isDirectory(root))) return;
+      if (!isNew || staging.isDry || !(await isDirectory(root))) return;
       if (!ids.has(DEFAULT_ID) && !byName.has(DEFAULT_NAME)) await createDefault();
       await rm(join(root, PARTIAL, NEW_STORE), { force: true });
     },

@@ -1,13 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sizeOfFile } from '../../../artifacts/local/put-file.ts';
 import { DIGEST_TAG, ORIGIN_TAG, originRunId, withoutBookkeeping } from '../../../model/canonical.ts';
 import type { FoundObject } from '../../../model/findings.ts';
 import { type LoggedModel, loggedModel } from '../../../model/logged-model.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import { syncDirectory } from '../../../util/sync-directory.ts';
 import type {
   ArtifactEntry,
   ArtifactOwner,
@@ -38,7 +37,7 @@ const MODEL_ID = /^m-[\w-]{1,250}$/;
 
 /** Writes logged models to a store: a new one whole and then by one rename, one that is there is completed. */
 export function loggedModelWriter(context: StoreContext, experiments: TargetExperiments): ObjectWriter {
-  const { root, dryRun } = context;
+  const { root, staging } = context;
   const scans = new Map<string, Promise<Map<string, string>>>();
   let taken: Promise<Set<string>> | undefined;
 
@@ -93,7 +92,7 @@ export function loggedModelWriter(context: StoreContext, experiments: TargetExpe
       note({ code: 'RUN_ID_TAKEN', detail });
     }
     const written = await writeModel(job);
-    if (!dryRun) (await copiesIn(experiment.directory)).set(id, model_id);
+    if (!staging.isDry) (await copiesIn(experiment.directory)).set(id, model_id);
     return written;
   };
 }
@@ -128,11 +127,9 @@ function metricFiles(metrics: readonly HeldMetric[]): Array<readonly [string, st
 
 async function writeModel(job: ModelJob): Promise<WrittenObject> {
   const { context, record, directory } = job;
-  const { staging, dryRun } = context;
-  const temporary = dryRun ? undefined : await staging.newPath();
-  const spill = dryRun ? undefined : await staging.newPath();
+  const spill = await context.staging.newPath();
   const oversize = createOversizeFile(spill);
-  try {
+  const fill = async (temporary: string | undefined): Promise<WrittenObject> => {
     const held = holdModel(record, directory, job.note, oversize);
     const meta = formatMetaYaml(modelMetaFields(record));
     if (temporary !== undefined) {
@@ -150,17 +147,11 @@ async function writeModel(job: ModelJob): Promise<WrittenObject> {
       artifacts += placed.artifacts;
       bytes += placed.bytes;
     }
-    if (temporary !== undefined) {
-      await mustBe(temporary, held, meta);
-      const parent = join(directory, '..');
-      await mkdir(parent, { recursive: true });
-      await rename(temporary, directory);
-      await syncDirectory(parent);
-    }
+    if (temporary !== undefined) await mustBe(temporary, held, meta);
     return { id: record.model_id, outcome: 'created', artifacts, bytes };
-  } catch (error) {
-    if (temporary !== undefined) await rm(temporary, { recursive: true, force: true });
-    throw error;
+  };
+  try {
+    return await context.staging.placeDirectory(directory, fill);
   } finally {
     await oversize.abandon();
   }
@@ -183,7 +174,7 @@ async function mustBe(directory: string, held: HeldModel, meta: string): Promise
 /** Completes the copy of a model: what is there stays; the digest comes last. */
 async function growModel(job: ModelJob, { digest }: ObjectTarget): Promise<WrittenObject> {
   const { context, record, directory, note } = job;
-  const { staging, dryRun } = context;
+  const { staging } = context;
   const nothing = { id: record.model_id, artifacts: 0, bytes: 0 };
   const path = join(directory, META_FILE);
   const present = toModelMeta(await readMetaYaml(path), path);
@@ -200,9 +191,9 @@ async function growModel(job: ModelJob, { digest }: ObjectTarget): Promise<Writt
   let changes = 0;
   const put = async (name: string, content: string) => {
     changes += 1;
-    if (!dryRun) await staging.replaceFile(join(directory, name), content);
+    await staging.replaceFile(join(directory, name), content);
   };
-  const spill = dryRun ? undefined : await staging.newPath();
+  const spill = await staging.newPath();
   const oversize = createOversizeFile(spill);
   try {
     const held = holdModel(record, directory, note, oversize);

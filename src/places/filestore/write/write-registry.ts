@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sizeOfFile } from '../../../artifacts/local/put-file.ts';
 import { DIGEST_TAG, ORIGIN_TAG, originId, withoutBookkeeping } from '../../../model/canonical.ts';
@@ -11,7 +11,6 @@ import {
 } from '../../../model/registered-model.ts';
 import type { StringMap } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import { syncDirectory } from '../../../util/sync-directory.ts';
 import type { ObjectReader, ObjectTarget, ObjectWriter, WrittenObject } from '../../place.ts';
 import { fileUri } from '../layout/file-uri.ts';
 import { isDirectory, listExperimentDirs, META_FILE } from '../layout/layout.ts';
@@ -38,7 +37,7 @@ export interface RegistryWriter {
 
 /** See {@link RegistryWriter}. A name or number that the store has from elsewhere is left as it is. */
 export function registryWriter(context: StoreContext): RegistryWriter {
-  const { root, findings } = context;
+  const { root, findings, staging } = context;
   return {
     async models(source, target) {
       const id = originId(target.origin);
@@ -47,7 +46,9 @@ export function registryWriter(context: StoreContext): RegistryWriter {
       const directory = join(registryOf(root), mustBeName(wanted.name));
       const nothing = { id: wanted.name, artifacts: 0, bytes: 0 };
       if (!(await isDirectory(directory))) {
-        await placeDirectory(context, directory, of, wanted.tags, target, registeredModelMeta(wanted));
+        await staging.placeDirectory(directory, (temporary) =>
+          writeEntry(context, temporary, directory, of, wanted.tags, target, registeredModelMeta(wanted)),
+        );
         return { ...nothing, outcome: 'created' };
       }
       const origin = await readTag(directory, ORIGIN_TAG);
@@ -81,7 +82,7 @@ async function writeVersion(
   source: ObjectReader,
   target: ObjectTarget,
 ): Promise<WrittenObject> {
-  const { root, findings, dryRun, staging } = context;
+  const { root, findings, staging } = context;
   const id = originId(target.origin);
   const whole = modelVersion.parse(target.remap({ id }));
   const of: FoundObject = { kind: source.of.kind, id, name: whole.name };
@@ -97,27 +98,38 @@ async function writeVersion(
   }
   if (there && (await readTag(directory, DIGEST_TAG)) === target.digest)
     return { id, outcome: 'unchanged', artifacts: 0, bytes: 0 };
-  const files = { artifacts: 0, bytes: 0 };
   const location = await findLocation(root, whole);
-  const temporary = dryRun || there ? undefined : await staging.newPath();
-  const own = join(temporary ?? directory, 'artifacts');
-  if (location === undefined) {
-    const job = {
-      context,
-      source,
-      note: (loss: Parameters<typeof findings.loss>[0]) => findings.loss({ ...loss, of }),
-    };
-    Object.assign(files, await writeArtifacts(job, own, async () => false));
-  }
-  const version: ModelVersion =
-    location === undefined && files.artifacts > 0
-      ? { ...whole, source: `${fileUri(ownFilesOf(root, whole))}` }
-      : location !== undefined && whole.source.startsWith('runs:')
-        ? { ...whole, source: location }
-        : whole;
-  const meta = modelVersionMeta(version, location ?? version.source);
-  if (there) await grow(context, directory, of, version, target, meta);
-  else await placeDirectory(context, directory, of, version.tags, target, meta, temporary);
+  /** Files that nothing else in the store has, and the version with the source that then leads to them. */
+  const fill = async (own: string) => {
+    const files = { artifacts: 0, bytes: 0 };
+    if (location === undefined) {
+      const job = {
+        context,
+        source,
+        note: (loss: Parameters<typeof findings.loss>[0]) => findings.loss({ ...loss, of }),
+      };
+      Object.assign(files, await writeArtifacts(job, join(own, 'artifacts'), async () => false));
+    }
+    const version: ModelVersion =
+      location === undefined && files.artifacts > 0
+        ? { ...whole, source: `${fileUri(ownFilesOf(root, whole))}` }
+        : location !== undefined && whole.source.startsWith('runs:')
+          ? { ...whole, source: location }
+          : whole;
+    return { version, files, meta: modelVersionMeta(version, location ?? version.source) };
+  };
+  const write = async () => {
+    if (!there)
+      return staging.placeDirectory(directory, async (temporary) => {
+        const filled = await fill(temporary ?? directory);
+        await writeEntry(context, temporary, directory, of, filled.version.tags, target, filled.meta);
+        return filled;
+      });
+    const filled = await fill(directory);
+    await grow(context, directory, of, filled.version, target, filled.meta);
+    return filled;
+  };
+  const { version, files } = await write();
   for (const alias of version.aliases) await placeAlias(context, parent, alias, version, target, of);
   return { id, outcome: there ? 'updated' : 'created', artifacts: files.artifacts, bytes: files.bytes };
 }
@@ -127,7 +139,7 @@ const ALIAS = /^[\w-]{1,255}$/;
 
 /** Points an alias to a version; from another version only where that is a copy of the same source's. */
 async function placeAlias(
-  { findings, staging, dryRun }: StoreContext,
+  { findings, staging }: StoreContext,
   parent: string,
   alias: string,
   { version }: ModelVersion,
@@ -145,7 +157,7 @@ async function placeAlias(
   const holder = other === undefined ? undefined : join(parent, versionDirectory(other));
   const theirs = holder === undefined ? undefined : ((await readTag(holder, ORIGIN_TAG)) ?? '');
   if (theirs === undefined || sourceOf(theirs) === sourceOf(origin)) {
-    if (!dryRun) await staging.replaceFile(path, version);
+    await staging.replaceFile(path, version);
     return;
   }
   const detail = `on the target the alias is that of version ${other}, and stays so`;
@@ -188,30 +200,20 @@ function tagsOf(
     });
 }
 
-/** Makes a directory with its tags and `meta.yaml`, whole and then by one rename. */
-async function placeDirectory(
+/** Writes the tags and `meta.yaml` of what is to stand at `directory`; in a dry run its losses are told only. */
+async function writeEntry(
   context: StoreContext,
+  temporary: string | undefined,
   directory: string,
   of: FoundObject,
   tags: StringMap,
   target: ObjectTarget,
   meta: Parameters<typeof formatMetaYaml>[0],
-  begun?: string,
 ): Promise<void> {
   const held = tagsOf(context, directory, of, tags, target);
-  if (context.dryRun) return;
-  const temporary = begun ?? (await context.staging.newPath());
-  try {
-    await writeFiles(join(temporary, 'tags'), held);
-    await writeFiles(temporary, [[META_FILE, formatMetaYaml(meta)]]);
-    const parent = join(directory, '..');
-    await mkdir(parent, { recursive: true });
-    await rename(temporary, directory);
-    await syncDirectory(parent);
-  } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
-    throw error;
-  }
+  if (temporary === undefined) return;
+  await writeFiles(join(temporary, 'tags'), held);
+  await writeFiles(temporary, [[META_FILE, formatMetaYaml(meta)]]);
 }
 
 /** Brings a directory to what the source has; the digest comes last. Whether anything changed. */
@@ -223,11 +225,10 @@ async function grow(
   target: ObjectTarget,
   meta: Parameters<typeof formatMetaYaml>[0],
 ): Promise<boolean> {
-  const { staging, dryRun } = context;
+  const { staging } = context;
   const present = new Map(await readTexts(join(directory, 'tags'), 'tag', []));
   if (present.get(DIGEST_TAG) === target.digest) return false;
   const held = tagsOf(context, directory, of, record.tags, target);
-  if (dryRun) return true;
   await staging.replaceFile(join(directory, META_FILE), formatMetaYaml(meta));
   for (const [key, value] of held.filter(([tag]) => tag !== DIGEST_TAG))
     if (present.get(key) !== value) await staging.replaceFile(join(directory, 'tags', key), value);

@@ -40,14 +40,14 @@ export async function openFileStoreWriter(place: FileStoreLocation, options: Wri
   if (sourceTraits.ownFingerprint && source.fingerprint === info.fingerprint) {
     throw new MlferryError('CONFLICT', `"${place.path}" is both source and target`);
   }
-  const staging = createStaging(root);
+  const staging = createStaging(root, dryRun);
   try {
-    if (!dryRun) await staging.open();
+    await staging.open();
   } catch (error) {
     throw asMlferryError(error, 'BUG', place.path);
   }
   const runs = createTargetRuns(root);
-  const context: StoreContext = { root, staging, runs, findings, dryRun, sourceTraits };
+  const context: StoreContext = { root, staging, runs, findings, sourceTraits };
   const experiments = createTargetExperiments(context, isNew);
   const registry = registryWriter(context);
   const guarded =
@@ -184,9 +184,7 @@ export async function openFileStoreWriter(place: FileStoreLocation, options: Wri
         }
         await staging.close();
       }),
-    abort: async () => {
-      if (!dryRun) await staging.close();
-    },
+    abort: () => staging.close(),
   };
 }
 
