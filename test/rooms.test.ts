@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { KINDS } from '../src/kinds/table.ts';
 import * as tags from '../src/model/mlflow/tags.ts';
 import * as ownFiles from '../src/model/own-files.ts';
 import { places } from '../src/places/registry.ts';
@@ -39,6 +40,13 @@ const NAMES: ReadonlyArray<{
     what: 'a kind of place',
     names: places.map(({ kind }) => kind),
     home: (kind) => [`places/${kind}/`],
+    except: {},
+  },
+  {
+    // Experiments and runs are not among them: selections, searches and points are about those.
+    what: 'a further kind of object',
+    names: KINDS.map(({ kind }) => kind).filter((kind) => kind !== 'experiment' && kind !== 'run'),
+    home: () => ['kinds/', 'model/', ...places.map(({ kind }) => `places/${kind}/`)],
     except: {},
   },
   { what: 'a tag of MLflow', names: Object.values(tags), home: () => ['model/mlflow/'], except: {} },

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { namesOfPlacesThatCan } from '../places/registry.ts';
+import { changeCommand } from './change-command.ts';
 import type { Io } from './io.ts';
 import { addChangeOptions, addPlaceOptions } from './manage-options.ts';
 import { collect } from './selection-options.ts';
@@ -63,75 +63,49 @@ Examples
 }
 
 function addDelete(experiments: Command, io: Io): void {
-  const command = experiments
-    .command('delete')
-    .description('delete experiments softly, with their runs')
-    .argument('<place>', namesOfPlacesThatCan('manage'))
-    .action(async (place: string, values: unknown) => (await actions()).experimentsDelete(place, values, io))
-    .addHelpText(
-      'after',
-      `
-Examples
-  mlferry experiments delete http://localhost:5000 -e 'old-*' --dry-run
-  mlferry experiments delete ./mlruns -e scratch --yes
-`,
-    );
+  const command = changeCommand(experiments, 'delete', 'delete experiments softly, with their runs', [
+    "mlferry experiments delete http://localhost:5000 -e 'old-*' --dry-run",
+    'mlferry experiments delete ./mlruns -e scratch --yes',
+  ]).action(async (place: string, values: unknown) => (await actions()).experimentsDelete(place, values, io));
   addChangeOptions(addChoice(command));
 }
 
 function addRestore(experiments: Command, io: Io): void {
-  const command = experiments
-    .command('restore')
-    .description('restore deleted experiments with the runs that were deleted with them')
-    .argument('<place>', namesOfPlacesThatCan('manage'))
+  const command = changeCommand(
+    experiments,
+    'restore',
+    'restore deleted experiments with the runs that were deleted with them',
+    [
+      'mlferry experiments restore http://localhost:5000 -e scratch',
+      'mlferry experiments restore ./mlruns --from-undo undo.ndjson --yes',
+    ],
+  )
     .option('--from-undo <file>', 'put back the state that this undo file holds')
-    .action(async (place: string, values: unknown) => (await actions()).experimentsRestore(place, values, io))
-    .addHelpText(
-      'after',
-      `
-Examples
-  mlferry experiments restore http://localhost:5000 -e scratch
-  mlferry experiments restore ./mlruns --from-undo undo.ndjson --yes
-`,
+    .action(async (place: string, values: unknown) =>
+      (await actions()).experimentsRestore(place, values, io),
     );
   addChangeOptions(addChoice(command));
 }
 
 function addRename(experiments: Command, io: Io): void {
-  const command = experiments
-    .command('rename')
-    .description('give an experiment another name')
-    .argument('<place>', namesOfPlacesThatCan('manage'))
+  const command = changeCommand(experiments, 'rename', 'give an experiment another name', [
+    'mlferry experiments rename http://localhost:5000 churn churn-2023',
+  ])
     .argument('<experiment>', 'its name or id')
     .argument('<name>', 'its new name')
     .action(async (place: string, experiment: string, name: string, values: unknown) =>
       (await actions()).experimentsRename(place, experiment, name, values, io),
-    )
-    .addHelpText(
-      'after',
-      `
-Examples
-  mlferry experiments rename http://localhost:5000 churn churn-2023
-`,
     );
   addChangeOptions(command);
 }
 
 function addTag(experiments: Command, io: Io): void {
-  const command = experiments
-    .command('tag')
-    .description('set tags of experiments')
-    .argument('<place>', namesOfPlacesThatCan('manage'))
+  const command = changeCommand(experiments, 'tag', 'set tags of experiments', [
+    "mlferry experiments tag http://localhost:5000 team=churn -e 'churn-*' --yes",
+  ])
     .argument('<tags...>', 'KEY=VALUE')
     .action(async (place: string, pairs: string[], values: unknown) =>
       (await actions()).experimentsTag(place, pairs, values, io),
-    )
-    .addHelpText(
-      'after',
-      `
-Examples
-  mlferry experiments tag http://localhost:5000 team=churn -e 'churn-*' --yes
-`,
     );
   addChangeOptions(addChoice(command));
 }

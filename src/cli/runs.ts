@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { namesOfPlacesThatCan } from '../places/registry.ts';
+import { changeCommand } from './change-command.ts';
 import type { Io } from './io.ts';
 import { addChangeOptions, addChoiceOptions } from './manage-options.ts';
 import { parseTime } from './parse-time.ts';
@@ -32,40 +32,27 @@ Examples
 }
 
 function addDelete(runs: Command, io: Io): void {
-  const command = runs
-    .command('delete')
-    .description('delete runs softly, and the runs below them')
-    .argument('<place>', namesOfPlacesThatCan('manage'))
-    .action(async (place: string, values: unknown) => (await actions()).runsDelete(place, values, io))
-    .addHelpText(
-      'after',
-      `
-Examples
-  mlferry runs delete http://localhost:5000 -e churn -f "metrics.auc < 0.5"
-  mlferry runs delete http://localhost:5000 -e churn --created-before 2024-05-01 --yes
-  mlferry runs delete databricks://team -e /Shared/churn --created-before 1714521600000 --yes
-  mlferry runs delete ./mlruns --run 8f0c3a --no-cascade --dry-run
-`,
-    );
+  const command = changeCommand(runs, 'delete', 'delete runs softly, and the runs below them', [
+    'mlferry runs delete http://localhost:5000 -e churn -f "metrics.auc < 0.5"',
+    'mlferry runs delete http://localhost:5000 -e churn --created-before 2024-05-01 --yes',
+    'mlferry runs delete databricks://team -e /Shared/churn --created-before 1714521600000 --yes',
+    'mlferry runs delete ./mlruns --run 8f0c3a --no-cascade --dry-run',
+  ]).action(async (place: string, values: unknown) => (await actions()).runsDelete(place, values, io));
   addChoiceOptions(command, 'active').option('--no-cascade', 'leave the runs below the chosen ones');
   addChangeOptions(command);
 }
 
 function addRestore(runs: Command, io: Io): void {
-  const command = runs
-    .command('restore')
-    .description('restore deleted runs, or put back what an undo file holds')
-    .argument('<place>', namesOfPlacesThatCan('manage'))
-    .action(async (place: string, values: unknown) => (await actions()).runsRestore(place, values, io))
-    .addHelpText(
-      'after',
-      `
-Examples
-  mlferry runs restore http://localhost:5000 -e churn --deleted-after 2024-05-01T12:00:00Z
-  mlferry runs restore http://localhost:5000 --from-undo undo.ndjson --yes
-  mlferry runs restore ./mlruns --run 8f0c3a --cascade
-`,
-    );
+  const command = changeCommand(
+    runs,
+    'restore',
+    'restore deleted runs, or put back what an undo file holds',
+    [
+      'mlferry runs restore http://localhost:5000 -e churn --deleted-after 2024-05-01T12:00:00Z',
+      'mlferry runs restore http://localhost:5000 --from-undo undo.ndjson --yes',
+      'mlferry runs restore ./mlruns --run 8f0c3a --cascade',
+    ],
+  ).action(async (place: string, values: unknown) => (await actions()).runsRestore(place, values, io));
   addChoiceOptions(command, 'deleted')
     .option(
       '--deleted-after <time>',
@@ -78,59 +65,35 @@ Examples
 }
 
 function addTag(runs: Command, io: Io): void {
-  const command = runs
-    .command('tag')
-    .description('set tags of runs')
-    .argument('<place>', namesOfPlacesThatCan('manage'))
+  const command = changeCommand(runs, 'tag', 'set tags of runs', [
+    `mlferry runs tag http://localhost:5000 reviewed=yes 'note=kept for the paper' -e churn -f "metrics.auc > 0.9"`,
+  ])
     .argument('<tags...>', 'KEY=VALUE')
     .action(async (place: string, pairs: string[], values: unknown) =>
       (await actions()).runsTag(place, pairs, values, io),
-    )
-    .addHelpText(
-      'after',
-      `
-Examples
-  mlferry runs tag http://localhost:5000 reviewed=yes 'note=kept for the paper' -e churn -f "metrics.auc > 0.9"
-`,
     );
   addChangeOptions(addChoiceOptions(command, 'active'));
 }
 
 function addUntag(runs: Command, io: Io): void {
-  const command = runs
-    .command('untag')
-    .description('remove tags of runs')
-    .argument('<place>', namesOfPlacesThatCan('manage'))
+  const command = changeCommand(runs, 'untag', 'remove tags of runs', [
+    'mlferry runs untag ./mlruns reviewed -e churn --yes',
+  ])
     .argument('<keys...>', 'keys of the tags')
     .action(async (place: string, keys: string[], values: unknown) =>
       (await actions()).runsUntag(place, keys, values, io),
-    )
-    .addHelpText(
-      'after',
-      `
-Examples
-  mlferry runs untag ./mlruns reviewed -e churn --yes
-`,
     );
   addChangeOptions(addChoiceOptions(command, 'active'));
 }
 
 function addRename(runs: Command, io: Io): void {
-  const command = runs
-    .command('rename')
-    .description('give a run another name')
-    .argument('<place>', namesOfPlacesThatCan('manage'))
+  const command = changeCommand(runs, 'rename', 'give a run another name', [
+    "mlferry runs rename http://localhost:5000 8f0c3a 'best so far'",
+  ])
     .argument('<run>', 'id of the run')
     .argument('<name>', 'its new name')
     .action(async (place: string, run: string, name: string, values: unknown) =>
       (await actions()).runsRename(place, run, name, values, io),
-    )
-    .addHelpText(
-      'after',
-      `
-Examples
-  mlferry runs rename http://localhost:5000 8f0c3a 'best so far'
-`,
     );
   addChangeOptions(command);
 }

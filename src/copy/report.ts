@@ -21,15 +21,7 @@ export interface Report {
   readonly dry_run: boolean;
   readonly experiments: { read: number; created: number };
   /** `left`: copies that were deleted on the target and stay so. `left_out`: deleted runs that the view did not select. */
-  readonly runs: {
-    read: number;
-    created: number;
-    updated: number;
-    unchanged: number;
-    left: number;
-    failed: number;
-    left_out: number;
-  };
+  readonly runs: Omit<ObjectCounts, 'not_held'> & { left_out: number };
   /** The further kinds that the source has, by the key of the kind. */
   readonly objects?: Readonly<Record<string, ObjectCounts>>;
   /** Sent to the target (in a dry run: to be sent). */
