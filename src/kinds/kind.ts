@@ -27,6 +27,11 @@ export interface ObjectKind {
   readonly chosenBy?: 'parent' | 'references';
   /** Whether the objects of one parent are written one after another, as they are read. */
   readonly ordered?: boolean;
+  /**
+   * How a copy is known: by the mark of its origin among its tags (default), or, of a kind whose tags are none or mean
+   * something else, by having the id that the copy must have.
+   */
+  readonly foundBy?: 'origin' | 'id';
   /** Whether its files may be those of another object: then only what its source brings is its own. */
   readonly sharesFiles?: boolean;
   /** Whether it has files of its own. */

@@ -7,7 +7,7 @@ import type { ObjectKind, ObjectRecord } from './kind.ts';
  * `identifies: kind` — the object's own id; `references: kind` — the id of another object; `mentions: true` — texts that
  * may name objects by URI; `placed: true` — what the place itself decides, so that a copy has another; `located: true` —
  * a URI of files that may be those of a run or logged model; `bound: true`, with
- * `references` in an element of a list — the element cannot be without the object it names.
+ * `references` in an element of a list, or on it — the element cannot be without the object it names.
  */
 const markSchema = z.object({
   identifies: z.string().optional(),
@@ -117,12 +117,11 @@ export function withoutUnbound(
   let rest: Record<string, unknown> = record;
   for (const { references: kind, bound, path } of marksOf(of.schema)) {
     const [field, star, inner] = path;
-    if (kind === undefined || bound !== true || star !== '*' || field === undefined || inner === undefined)
-      continue;
+    if (kind === undefined || bound !== true || star !== '*' || field === undefined) continue;
     const items: unknown = rest[field];
     if (!Array.isArray(items)) continue;
     const kept = items.filter((item) => {
-      const id: unknown = bindings.safeParse(item).data?.[inner];
+      const id: unknown = inner === undefined ? item : bindings.safeParse(item).data?.[inner];
       if (typeof id !== 'string' || has(kind, id)) return true;
       left.push({ kind, id });
       return false;

@@ -1,6 +1,8 @@
+import { evaluationDataset, evaluationDatasetRecord } from '../model/evaluation-dataset.ts';
 import { loggedModel } from '../model/logged-model.ts';
 import { experiment, run } from '../model/records.ts';
 import { modelVersion, registeredModel } from '../model/registered-model.ts';
+import { scorer } from '../model/scorer.ts';
 import type { ObjectKind } from './kind.ts';
 import { MODEL_URI } from './model-links.ts';
 
@@ -62,5 +64,37 @@ export const KINDS: readonly ObjectKind[] = [
     ordered: true,
     sharesFiles: true,
     artifacts: true,
+  },
+  {
+    kind: 'scorer',
+    words: { one: 'scorer', many: 'scorers' },
+    counted: 'scorers',
+    since: 3,
+    schema: scorer,
+    name: 'scorer_name',
+    within: 'experiment',
+    ordered: true,
+    foundBy: 'id',
+    artifacts: false,
+  },
+  {
+    kind: 'evaluation_dataset',
+    words: { one: 'evaluation dataset', many: 'evaluation datasets' },
+    counted: 'evaluation_datasets',
+    since: 3,
+    schema: evaluationDataset,
+    name: 'name',
+    artifacts: false,
+  },
+  {
+    kind: 'evaluation_dataset_record',
+    words: { one: 'evaluation dataset record', many: 'evaluation dataset records' },
+    counted: 'evaluation_dataset_records',
+    since: 3,
+    schema: evaluationDatasetRecord,
+    name: 'input_hash',
+    within: 'evaluation_dataset',
+    foundBy: 'id',
+    artifacts: false,
   },
 ];

@@ -39,6 +39,7 @@ const LOSSES = {
   KIND_NOT_HELD: 'content',
   REFERENCE_MISSING: 'content',
   MODEL_TIMES: 'form',
+  CREATION_TIMES: 'form',
   MODEL_STATUS: 'form',
 } as const satisfies Readonly<Record<string, 'content' | 'form'>>;
 

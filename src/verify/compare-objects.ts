@@ -110,13 +110,22 @@ async function compareKind(
       left += 1;
       continue;
     }
-    await comparePair(object, copies?.get(id), to, { source, target }, known.ids, frame);
+    await comparePair(
+      object,
+      copies?.get(idOfCopy(object, target, known.ids)),
+      to,
+      { source, target },
+      known.ids,
+      frame,
+    );
   }
   if (left > 0) {
     const detail = `${target.info.location} cannot hold ${of.words.many}: ${left} stay behind`;
     expected.loss({ code: 'KIND_NOT_HELD', key: of.kind, count: left, detail });
   }
   if (selection.experiments.length + selection.runs.length > 0) return;
+  // What is found by its id alone may be anybody's.
+  if (of.foundBy === 'id' && target.representation !== undefined) return;
   for (const [id, { record }] of copies ?? []) {
     if (seen.has(id)) continue;
     const item = { kind: of.kind, id: idOf(of, record), name: nameOf(of, record), differences: [] };
@@ -128,7 +137,14 @@ async function compareKind(
   }
 }
 
-/** The target's objects that are this source's, by the source's id. */
+/** The id by which {@link copiesOf} has the copy of an object. */
+function idOfCopy({ of, record }: ObjectReader, target: Reader, ids: IdMap): string {
+  const id = idOf(of, record);
+  if (of.foundBy !== 'id' || target.representation === undefined) return id;
+  return idOf(of, remapObject(of, record, { id }, ids));
+}
+
+/** The target's objects that are this source's, by the source's id; of kinds that are found by their own id, all by that. */
 async function copiesOf(
   of: ObjectKind,
   to: ObjectSource,
@@ -147,7 +163,8 @@ async function copiesOf(
   };
   for await (const object of to.read(scope)) {
     const origin = ownValue(tagsOf(object.record), ORIGIN_TAG);
-    if (target.representation === undefined) copies.set(idOf(of, object.record), object);
+    if (target.representation === undefined || of.foundBy === 'id')
+      copies.set(idOf(of, object.record), object);
     else if (origin?.startsWith(`${source.info.fingerprint}/`) === true) {
       // MLflow's copy of a version has the tags of the first one: that is the one of the same id.
       const id = originId(origin);

@@ -80,7 +80,7 @@ const state = () => ({ tempDir: directory, environment: {} });
 describe('a further kind', () => {
   it('makes the next format version, and has ids and references by the marks of its schema', () => {
     const of = noteKind();
-    expect(FORMAT_VERSION).toBe(2);
+    expect(FORMAT_VERSION).toBe(of.since);
     expect(allReferencesOf(of, noteRecord({ about_runs: [RUN, OTHER] }))).toEqual([
       { kind: 'experiment', id: '1' },
       { kind: 'run', id: RUN },

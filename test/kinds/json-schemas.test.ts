@@ -24,12 +24,15 @@ describe('schemas/', () => {
       'logged_model',
       'registered_model',
       'model_version',
+      'scorer',
+      'evaluation_dataset',
+      'evaluation_dataset_record',
       'object_artifact',
       'end',
       'record',
     ]);
     expect(schemas.run).toMatchObject({
-      $id: 'urn:mlferry:schema:2:run',
+      $id: 'urn:mlferry:schema:3:run',
       properties: {
         run_id: { type: 'string', 'x-identifies': 'run' },
         experiment_id: { 'x-references': 'experiment' },

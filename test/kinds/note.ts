@@ -7,7 +7,7 @@ export const note: ObjectKind = {
   kind: 'note',
   words: { one: 'note', many: 'notes' },
   counted: 'notes',
-  since: 2,
+  since: 4,
   schema: z.strictObject({
     kind: z.literal('note'),
     note_id: z.string().min(1).meta({ identifies: 'note' }),

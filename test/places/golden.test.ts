@@ -39,7 +39,7 @@ describe('files of format version 1', () => {
     const path = join(dir, 'today.ndjson');
     const { options } = testOptions(dir, { artifactsDir: join(dir, 'artifacts') });
     await writeWorkspace(await goldenWorkspace(), await openWriter(path, options));
-    expect(FORMAT_VERSION).toBe(2);
+    expect(FORMAT_VERSION).toBeGreaterThan(1);
     // Their order may change within a version, as long as it is one that the format allows.
     const linesOf = async (file: string) =>
       splitLines(await readFile(file))
@@ -79,16 +79,16 @@ describe('a file of another version', () => {
     [
       'a newer version',
       'a',
-      header((fields) => ({ ...fields, version: 3 })),
+      header((fields) => ({ ...fields, version: FORMAT_VERSION + 1 })),
       'FORMAT',
-      /version 3.*up to version 2/,
+      new RegExp(`version ${FORMAT_VERSION + 1}.*up to version ${FORMAT_VERSION}`),
     ],
     [
       'a newer version with other fields',
       'b',
-      header(() => ({ kind: 'header', format: 'mlferry', version: 4, codec: 'x' })),
+      header(() => ({ kind: 'header', format: 'mlferry', version: 99, codec: 'x' })),
       'FORMAT',
-      /version 4/,
+      /version 99/,
     ],
     ['version 0', 'c', header((fields) => ({ ...fields, version: 0 })), 'CORRUPT', /version/],
     [

@@ -86,3 +86,18 @@ const registryView = z.object({
 export async function viewRegistry(place: MlflowPlace): Promise<z.infer<typeof registryView>> {
   return registryView.parse(await runScript(place, 'registry_view.py', []));
 }
+
+const evaluationView = z.object({
+  scorers: z.array(z.tuple([z.string(), z.string(), z.int(), z.string()])),
+  datasets: z.array(z.looseObject({ name: z.string(), records: z.array(z.string()) })),
+});
+
+/** Makes scorers and evaluation datasets at a server of MLflow 3.4 or newer. */
+export async function makeEvaluation(place: MlflowPlace): Promise<void> {
+  await runScript(place, 'evaluation.py', ['make']);
+}
+
+/** What MLflow's own client sees of the scorers and evaluation datasets there, ids replaced by names. */
+export async function viewEvaluation(place: MlflowPlace): Promise<z.infer<typeof evaluationView>> {
+  return evaluationView.parse(await runScript(place, 'evaluation.py', ['show']));
+}

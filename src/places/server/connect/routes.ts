@@ -13,6 +13,14 @@ import {
   runPage,
   serverInfo,
 } from './answers.ts';
+import {
+  datasetExperiments,
+  datasetGet,
+  datasetPage,
+  datasetRecordPage,
+  registeredScorer,
+  scorerList,
+} from './evaluation-answers.ts';
 import type { RequestClass } from './flow.ts';
 import {
   modelVersionGet,
@@ -124,6 +132,24 @@ export const routes = {
   setModelVersionTag: change(`${MLFLOW}/model-versions/set-tag`),
   /** Models that a run made. */
   logOutputs: change(`${MLFLOW}/runs/outputs`),
+
+  // Since 3.4, of databases only.
+  scorers: read(`${NEWER}/scorers/list`, scorerList),
+  scorerVersions: read(`${NEWER}/scorers/versions`, scorerList),
+  registerScorer: change(`${NEWER}/scorers/register`, registeredScorer),
+  deleteScorer: { ...change(`${NEWER}/scorers/delete`), method: 'DELETE' },
+  searchEvaluationDatasets: search(`${NEWER}/datasets/search`, datasetPage),
+  createEvaluationDataset: change(`${NEWER}/datasets/create`, datasetGet),
+  /** One dataset is `within` these. */
+  evaluationDatasetExperiments: {
+    ...read(`${NEWER}/datasets`, datasetExperiments),
+    after: '/experiment-ids',
+  },
+  evaluationDatasetRecords: { ...read(`${NEWER}/datasets`, datasetRecordPage), after: '/records' },
+  upsertEvaluationDatasetRecords: { ...change(`${NEWER}/datasets`), after: '/records' },
+  setEvaluationDatasetTags: { ...change(`${NEWER}/datasets`), method: 'PATCH', after: '/tags' },
+  addToExperiments: { ...change(`${NEWER}/datasets`), after: '/add-experiments' },
+
   /** Since 2.14 the older route, since 3.3 the newer. */
   countTraces: search(`${NEWER}/traces/search`, countedPage('traces')),
   countTracesBefore33: read(`${MLFLOW}/traces`, countedPage('traces')),

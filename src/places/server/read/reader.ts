@@ -10,12 +10,14 @@ import type { MetricPoints, PlaceInfo, PlaceOptions, Reader } from '../../place.
 import { type RunSource, type SourceRun, selectingReader } from '../../selecting-reader.ts';
 import type { ServerRun } from '../connect/answers.ts';
 import { connect } from '../connect/client.ts';
+import { knowsEvaluation } from '../connect/knows-evaluation.ts';
 import { runOwner } from '../connect/owner.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import type { ServerLocation } from '../location.ts';
 import { SERVER_TRAITS } from '../traits.ts';
 import { serverRepresentation } from '../write/representation.ts';
 import { listArtifacts, openArtifact } from './artifacts.ts';
+import { evaluationDatasets } from './evaluation-datasets.ts';
 import { readHistory } from './history.ts';
 import { knowsModels, loggedModels, modelLinksOf } from './logged-models.ts';
 import { reportNotCarried } from './not-carried.ts';
@@ -23,6 +25,7 @@ import { createPointStore } from './point-store.ts';
 import { createPrefetch, type Prefetch } from './prefetch.ts';
 import { registry } from './registry.ts';
 import { createRunSearch, VIEW_TYPES } from './run-search.ts';
+import { scorers } from './scorers.ts';
 import { countRuns, searchRuns } from './searches.ts';
 import { type Missing, selectExperiments, selectRuns } from './selected.ts';
 
@@ -36,7 +39,8 @@ const MOST_HIDDEN = 50_000;
  * what is logged meanwhile may be read or not.
  */
 export async function openServerReader(place: ServerLocation, options: PlaceOptions): Promise<Reader> {
-  return serverReader(await connect(place, options), options);
+  const client = await connect(place, options);
+  return serverReader(client, options, await knowsEvaluation(client));
 }
 
 /** The place a client is connected to. The fingerprint is made of the base URL and the workspace. */
@@ -50,8 +54,8 @@ export function serverPlace(client: TrackingClient): PlaceInfo {
   };
 }
 
-/** The reading side of a connection. */
-export function serverReader(client: TrackingClient, options: PlaceOptions): Reader {
+/** The reading side of a connection. `evaluation`: see {@link knowsEvaluation}. */
+export function serverReader(client: TrackingClient, options: PlaceOptions, evaluation = false): Reader {
   const { tempDir, asFound = false } = options;
   const findings = withoutRepeats(options.findings);
   const budget = { free: BUDGET_POINTS };
@@ -107,6 +111,7 @@ export function serverReader(client: TrackingClient, options: PlaceOptions): Rea
     objects: new Map([
       ...(knowsModels(client) ? [['logged_model', loggedModels(client, findings)] as const] : []),
       ...registry(client, findings),
+      ...(evaluation ? [['scorer', scorers(client)] as const, ...evaluationDatasets(client)] : []),
     ]),
     experiments: async function* (selection) {
       if (selection.runs.length === 0) {

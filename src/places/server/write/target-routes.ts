@@ -1,7 +1,9 @@
+import type { EvaluationDataset, EvaluationDatasetRecord } from '../../../model/evaluation-dataset.ts';
 import type { Int64 } from '../../../model/int64.ts';
 import type { LoggedModel } from '../../../model/logged-model.ts';
 import type { DatasetInput, Experiment, ModelInput, ModelOutput, Run } from '../../../model/records.ts';
 import type { ModelVersion, RegisteredModel } from '../../../model/registered-model.ts';
+import type { Scorer } from '../../../model/scorer.ts';
 import type { StringMap } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import type { ServerOwner } from '../connect/owner.ts';
@@ -9,8 +11,10 @@ import type { ServerRegisteredModel } from '../connect/registry-answers.ts';
 import { type Route, routes, within } from '../connect/routes.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { listDirectory } from '../read/artifact-pages.ts';
+import { experimentsOf, readDatasetRecords, searchEvaluationDatasets } from '../read/evaluation-datasets.ts';
 import { searchLoggedModels } from '../read/logged-models.ts';
 import { searchModelVersions, searchRegisteredModels } from '../read/registry.ts';
+import { scorerVersions } from '../read/scorers.ts';
 import { searchExperiments, searchRunPages, type ViewType } from '../read/searches.ts';
 import type { Batch } from './log-batches.ts';
 
@@ -26,6 +30,9 @@ export interface NewRun {
 /** What the creation of a logged model sets. */
 export interface NewModel
   extends Pick<LoggedModel, 'experiment_id' | 'name' | 'model_type' | 'source_run_id' | 'params' | 'tags'> {}
+
+/** Which scorer, whatever the version. */
+export type ScorerKey = Pick<Scorer, 'experiment_id' | 'scorer_name'>;
 
 /** Which version of which registered model. */
 export type VersionKey = Pick<ModelVersion, 'name' | 'version'>;
@@ -95,6 +102,21 @@ export interface TargetRoutes {
   transitionModelVersion(version: VersionKey, stage: string): Promise<void>;
   setModelVersionTag(version: VersionKey, key: string, value: string): Promise<void>;
   deleteModelVersion(version: VersionKey): Promise<void>;
+  /** All versions of a scorer, by number. */
+  scorerVersions(experiment_id: string, name: string): Promise<Scorer[]>;
+  /** The server counts the version. */
+  registerScorer(scorer: ScorerKey & Pick<Scorer, 'serialized_scorer'>): Promise<string>;
+  deleteScorer(scorer: ScorerKey & Pick<Scorer, 'scorer_version'>): Promise<void>;
+  evaluationDatasets(): AsyncGenerator<EvaluationDataset>;
+  experimentsOfDataset(dataset_id: string): Promise<string[]>;
+  createEvaluationDataset(
+    dataset: Pick<EvaluationDataset, 'name' | 'experiment_ids' | 'tags'>,
+  ): Promise<EvaluationDataset>;
+  setEvaluationDatasetTags(dataset_id: string, tags: StringMap): Promise<void>;
+  addToExperiments(dataset_id: string, experiment_ids: readonly string[]): Promise<void>;
+  datasetRecords(dataset_id: string): AsyncGenerator<EvaluationDatasetRecord>;
+  /** Records as JSON objects in one JSON list; those whose inputs are there already are merged. */
+  upsertDatasetRecords(dataset_id: string, records: string): Promise<void>;
   updateRun(
     run_id: string,
     change: { status?: Run['status']; end_time?: Int64; run_name?: string },
@@ -239,6 +261,26 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
     setModelVersionTag: ({ name, version }, key, value) =>
       tell(routes.setModelVersionTag, { name, version, key, value }),
     deleteModelVersion: ({ name, version }) => tell(routes.deleteModelVersion, { name, version }),
+    scorerVersions: (experiment_id, name) => scorerVersions(client, experiment_id, name),
+    async registerScorer({ experiment_id, scorer_name: name, serialized_scorer }) {
+      const body = { experiment_id, name, serialized_scorer };
+      return (await change(routes.registerScorer, body, false)).version;
+    },
+    deleteScorer: ({ experiment_id, scorer_name: name, scorer_version }) =>
+      tell(routes.deleteScorer, { experiment_id, name, version: Number(scorer_version) }),
+    evaluationDatasets: () => searchEvaluationDatasets(client),
+    experimentsOfDataset: (dataset_id) => experimentsOf(client, dataset_id),
+    async createEvaluationDataset({ tags, ...dataset }) {
+      const body = { ...dataset, tags: JSON.stringify(tags) };
+      return (await change(routes.createEvaluationDataset, body, false)).dataset;
+    },
+    setEvaluationDatasetTags: (dataset_id, tags) =>
+      tell(within(routes.setEvaluationDatasetTags, dataset_id), { tags: JSON.stringify(tags) }),
+    addToExperiments: (dataset_id, experiment_ids) =>
+      tell(within(routes.addToExperiments, dataset_id), { experiment_ids }),
+    datasetRecords: (dataset_id) => readDatasetRecords(client, dataset_id),
+    upsertDatasetRecords: (dataset_id, records) =>
+      tell(within(routes.upsertEvaluationDatasetRecords, dataset_id), { records }),
     updateRun: (run_id, update) => tell(routes.updateRun, { run_id, ...update }),
     deleteTag: (run_id, key) => tell(routes.deleteTag, { run_id, key }),
     deleteRun: (run_id) => tell(routes.deleteRun, { run_id }),

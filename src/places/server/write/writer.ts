@@ -6,8 +6,10 @@ import { MlferryError } from '../../../util/errors.ts';
 import type { RunReader, RunTarget, Writer, WriterOptions, WrittenRun } from '../../place.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
 import { connect } from '../connect/client.ts';
+import { knowsEvaluation } from '../connect/knows-evaluation.ts';
 import type { ServerLocation } from '../location.ts';
 import { SERVER_TRAITS } from '../traits.ts';
+import { evaluationWriters } from './evaluation-writers.ts';
 import { findCopiedRuns } from './find-copied-runs.ts';
 import type { KnownRun } from './known-runs.ts';
 import { createReadBack } from './read-back.ts';
@@ -33,6 +35,7 @@ export async function openServerWriter(place: ServerLocation, options: WriterOpt
   });
   const models = isAtLeast(client.server, '3.0') ? loggedModelWriter(context, experiments) : undefined;
   const registry = registryWriter(context);
+  const evaluation = (await knowsEvaluation(client)) ? evaluationWriters(context) : undefined;
   const readBack = createReadBack(options.tempDir);
   const { version } = client.server;
 
@@ -91,6 +94,7 @@ export async function openServerWriter(place: ServerLocation, options: WriterOpt
       ...(isAtLeast(client.server, '2.9')
         ? [['registered_model', registry.models] as const, ['model_version', registry.versions] as const]
         : []),
+      ...(evaluation?.objects ?? []),
     ]),
     findRuns: (source_run_ids) => findCopiedRuns(client, routes, source_run_ids),
     secondPass: (pass) =>
@@ -99,6 +103,7 @@ export async function openServerWriter(place: ServerLocation, options: WriterOpt
       for (const experiment of experiments.all()) await removeDuplicateCopies(context, experiment);
       await models?.finish();
       registry.finish();
+      await evaluation?.finish();
       if (routes.changes) await readBack.compare(routes, findings);
       await end();
     },
