@@ -32,7 +32,7 @@ export async function copyObjects(pass: Pass): Promise<void> {
       const { concurrency } = pass.options;
       /** The last object of each parent, where those of one go one after another. */
       const last = new Map<string, Promise<void>>();
-      await mapConcurrent(chosen(pass, source.read(scope)), concurrency, async (object) => {
+      await mapConcurrent(wholeFor(pass, chosen(pass, source.read(scope))), concurrency, async (object) => {
         const parent = of.ordered === true ? parentIdOf(of, object.record) : undefined;
         if (parent !== undefined) {
           const done = (last.get(parent) ?? Promise.resolve()).then(() => copyObject(pass, object));
@@ -69,11 +69,38 @@ async function* chosen(pass: Pass, objects: AsyncIterable<ObjectReader>): AsyncG
       yield object;
 }
 
-async function copyObject(pass: Pass, whole: ObjectReader): Promise<void> {
+/** A place that keeps records as they are gets them whole, in the order of the source. */
+async function* wholeFor(pass: Pass, objects: AsyncIterable<ObjectReader>): AsyncGenerator<ObjectReader> {
+  const { writer, options } = pass;
+  for await (const object of objects) {
+    const { of, whole } = object;
+    if (whole === undefined || !writer.traits.keepsIds || options.dryRun) {
+      yield object;
+      continue;
+    }
+    let record: ObjectRecord;
+    try {
+      record = await whole();
+    } catch (error) {
+      const counts = pass.objectCounts(of);
+      counts.read += 1;
+      counts.failed += 1;
+      pass.objectFailed(
+        { kind: of.kind, id: idOf(of, object.record), name: nameOf(of, object.record) },
+        error,
+      );
+      continue;
+    }
+    yield { ...object, record };
+  }
+}
+
+async function copyObject(pass: Pass, object: ObjectReader): Promise<void> {
   const { signal, ledger, journal, parts } = pass.options;
-  const { of } = whole;
-  const record = parts.metrics ? whole.record : withoutMetrics(whole.record);
-  const source = { ...whole, record };
+  const { of } = object;
+  const carries = (found: ObjectRecord) => (parts.metrics ? found : withoutMetrics(found));
+  const record = carries(object.record);
+  const source = { ...object, record };
   if (signal.aborted) throw new MlferryError('INTERRUPTED', 'Interrupted');
   const id = idOf(of, record);
   const counts = pass.objectCounts(of);
@@ -102,6 +129,12 @@ async function copyObject(pass: Pass, whole: ObjectReader): Promise<void> {
         if (keepsIds) return record;
         own = { artifact_uri: '', ...target };
         return remapObject(of, record, own, pass.ids);
+      },
+      async whole(target) {
+        const late = source.whole === undefined ? record : carries(await source.whole());
+        if (keepsIds) return late;
+        own = { artifact_uri: '', ...target };
+        return remapObject(of, late, own, pass.ids);
       },
     });
     await notes?.done(ref, written.id);

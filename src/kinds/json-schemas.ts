@@ -38,7 +38,7 @@ function toJsonSchema(schema: z.ZodType): Record<string, unknown> {
   return z.toJSONSchema(schema, {
     unrepresentable: 'any',
     override: ({ jsonSchema }) => {
-      const { values, identifies, references, mentions, placed, ...rest } = z
+      const { values, identifies, references, mentions, placed, names, late, ...rest } = z
         .record(z.string(), z.unknown())
         .parse(jsonSchema);
       const marks = {

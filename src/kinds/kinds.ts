@@ -25,5 +25,5 @@ export function kindOf(name: string): ObjectKind {
 
 /** `run 1f0… ("a name")`, for people. */
 export function describeObject({ kind, id, name }: FoundObject): string {
-  return `${kindOf(kind).words.one} ${id}${name === undefined ? '' : ` ("${name}")`}`;
+  return `${kindOf(kind).words.one} ${id}${name === undefined || name === id ? '' : ` ("${name}")`}`;
 }

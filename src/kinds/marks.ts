@@ -7,7 +7,8 @@ import type { ObjectKind, ObjectRecord } from './kind.ts';
  * `identifies: kind` — the object's own id; `references: kind` — the id of another object; `mentions: true` — texts that
  * may name objects by URI; `placed: true` — what the place itself decides, so that a copy has another; `located: true` —
  * a URI of files that may be those of a run or logged model; `bound: true`, with
- * `references` in an element of a list, or on it — the element cannot be without the object it names.
+ * `references` in an element of a list, or on it — the element cannot be without the object it names; `names: true`, in an element of a list — what elements
+ * are told apart by; `late: true` — what a place may give later than the rest, and what no digest covers.
  */
 const markSchema = z.object({
   identifies: z.string().optional(),
@@ -16,6 +17,8 @@ const markSchema = z.object({
   placed: z.boolean().optional(),
   bound: z.boolean().optional(),
   located: z.boolean().optional(),
+  names: z.boolean().optional(),
+  late: z.boolean().optional(),
 });
 
 /** One marked field. In `path`, `*` stands for every element of a list. */

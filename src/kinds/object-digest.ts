@@ -7,11 +7,13 @@ import { canonicalLine } from './wire-record.ts';
 
 /**
  * sha256 (hex) of what an object of a further kind holds, in the ids of its source: the same wherever it is read. Left
- * out is what its place decides and mlferry's own bookkeeping tags.
+ * out is what its place decides, what it may give late, and mlferry's own bookkeeping tags.
  */
 export function objectDigest(of: ObjectKind, record: ObjectRecord): string {
-  const placed = new Set(marksOf(of.schema).flatMap(({ placed: is, path }) => (is === true ? path : [])));
-  const fields = Object.entries(record).filter(([field]) => !placed.has(field));
+  const left = new Set(
+    marksOf(of.schema).flatMap(({ placed, late, path }) => (placed === true || late === true ? path : [])),
+  );
+  const fields = Object.entries(record).filter(([field]) => !left.has(field));
   const tags = stringMap.safeParse(record.tags);
   const rest: ObjectRecord = {
     ...Object.fromEntries(fields),

@@ -3,6 +3,7 @@ import { loggedModel } from '../model/logged-model.ts';
 import { experiment, run } from '../model/records.ts';
 import { modelVersion, registeredModel } from '../model/registered-model.ts';
 import { scorer } from '../model/scorer.ts';
+import { trace } from '../model/trace.ts';
 import type { ObjectKind } from './kind.ts';
 import { MODEL_URI } from './model-links.ts';
 
@@ -63,6 +64,16 @@ export const KINDS: readonly ObjectKind[] = [
     chosenBy: 'references',
     ordered: true,
     sharesFiles: true,
+    artifacts: true,
+  },
+  {
+    kind: 'trace',
+    words: { one: 'trace', many: 'traces' },
+    counted: 'traces',
+    since: 3,
+    schema: trace,
+    name: 'trace_id',
+    within: 'experiment',
     artifacts: true,
   },
   {

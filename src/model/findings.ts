@@ -41,6 +41,10 @@ const LOSSES = {
   MODEL_TIMES: 'form',
   CREATION_TIMES: 'form',
   MODEL_STATUS: 'form',
+  TRACE_VALUES_CUT: 'content',
+  TRACE_ID_TAKEN: 'form',
+  TRACE_SPANS: 'content',
+  ASSESSMENT_VALID: 'form',
 } as const satisfies Readonly<Record<string, 'content' | 'form'>>;
 
 /** A code of a loss. */

@@ -79,6 +79,8 @@ export interface ObjectReader extends ArtifactOwner {
   readonly belongs?: boolean;
   readonly of: ObjectKind;
   readonly record: ObjectRecord;
+  /** The record with what the place gives late (a mark of its schema); absent where the record is whole. */
+  whole?(): Promise<ObjectRecord>;
 }
 
 /** Which objects of a further kind are wanted: those of these experiments, and those that live in none. */
@@ -204,6 +206,8 @@ export interface ObjectTarget {
   readonly inDoubt: boolean;
   /** The record in the target's ids; a writer calls it once it knows the object's own, before it asks for files. */
   remap(own: OwnObject): ObjectRecord;
+  /** The same with what the source gives late. */
+  whole(own: OwnObject): Promise<ObjectRecord>;
 }
 
 /** What became of an object of a further kind; `id` is the target's. */

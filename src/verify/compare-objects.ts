@@ -182,15 +182,17 @@ async function comparePair(
   ids: IdMap,
   frame: ComparisonFrame,
 ): Promise<void> {
-  const { of, record } = source;
+  const { of } = source;
   const { book, expected, parts, progress } = frame;
-  const item = { kind: of.kind, id: idOf(of, record), name: nameOf(of, record) };
+  const item = { kind: of.kind, id: idOf(of, source.record), name: nameOf(of, source.record) };
   if (copy === undefined) {
     book.add({ ...item, symbol: '+', differences: [] });
     return;
   }
   const target_id = idOf(of, copy.record);
   try {
+    const record = (await source.whole?.()) ?? source.record;
+    const present = (await copy.whole?.()) ?? copy.record;
     const keepsIds = target.representation === undefined;
     const bound = keepsIds ? { left: [] } : boundTo(of, record, ids);
     if (bound.left.length > 0) {
@@ -198,8 +200,8 @@ async function comparePair(
       expected.loss({ code: 'REFERENCE_MISSING', of: item, count: bound.left.length, detail });
     }
     const wanted = keepsIds ? record : remapObject(of, record, { id: target_id }, ids);
-    const fitted = to.represent?.(wanted, copy.record) ?? { record: wanted, losses: [] };
-    const differences = recordDifferences(of, fitted.record, copy.record, keepsIds).filter(
+    const fitted = to.represent?.(wanted, present) ?? { record: wanted, losses: [] };
+    const differences = recordDifferences(of, fitted.record, present, keepsIds).filter(
       ({ field }) => parts.metrics || field !== 'metrics',
     );
     for (const loss of fitted.losses) expected.loss({ ...loss, of: item });

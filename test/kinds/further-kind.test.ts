@@ -70,7 +70,13 @@ async function write(path: string, notes: readonly ObjectReader[]) {
   await writer.run(memoryRunReader(run), { experiment, origin: 'f/1', digest: 'd', remap: () => run.run });
   const writeNote = writer.objects?.get('note');
   for (const note of notes)
-    await writeNote?.(note, { origin: 'f/n', digest: 'd', inDoubt: false, remap: () => note.record });
+    await writeNote?.(note, {
+      origin: 'f/n',
+      digest: 'd',
+      inDoubt: false,
+      remap: () => note.record,
+      whole: async () => note.record,
+    });
   await writer.finish();
   return { path, losses };
 }

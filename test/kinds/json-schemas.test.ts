@@ -24,6 +24,7 @@ describe('schemas/', () => {
       'logged_model',
       'registered_model',
       'model_version',
+      'trace',
       'scorer',
       'evaluation_dataset',
       'evaluation_dataset_record',

@@ -101,3 +101,27 @@ export async function makeEvaluation(place: MlflowPlace): Promise<void> {
 export async function viewEvaluation(place: MlflowPlace): Promise<z.infer<typeof evaluationView>> {
   return evaluationView.parse(await runScript(place, 'evaluation.py', ['show']));
 }
+
+/** Logs traces of many kinds at a place of MLflow 3. */
+export async function logTraces(place: MlflowPlace): Promise<void> {
+  await runScript(place, 'log_traces.py', []);
+}
+
+const traceView = z.object({
+  traces: z.array(
+    z.looseObject({
+      trace_id: z.string(),
+      experiment: z.string(),
+      state: z.string(),
+      in_store: z.boolean(),
+      spans: z.array(z.looseObject({ name: z.string() })),
+      assessments: z.array(z.looseObject({ assessment_name: z.string(), valid: z.boolean().optional() })),
+    }),
+  ),
+  linked: z.array(z.tuple([z.string(), z.string()])),
+});
+
+/** What MLflow's own client sees of the traces there, ids of runs replaced by names (test/python/trace_view.py). */
+export async function viewTraces(place: MlflowPlace): Promise<z.infer<typeof traceView>> {
+  return traceView.parse(await runScript(place, 'trace_view.py', []));
+}

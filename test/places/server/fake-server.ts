@@ -75,7 +75,7 @@ export async function startFake(
 
 function usual({ path }: SeenRequest, version: string): Answer {
   if (path.endsWith('/version')) return status(200, version);
-  if (/\/(experiments|logged-models|registered-models|model-versions)\/search$/.test(path))
+  if (/\/(experiments|logged-models|registered-models|model-versions|traces)\/search$/.test(path))
     return { json: {} };
   return status(404, '<!doctype html><title>404 Not Found</title>', { 'content-type': 'text/html' });
 }

@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ALL_ACTIVE } from '../../../src/model/selection.ts';
+import type { ObjectReader } from '../../../src/places/place.ts';
 import { startServer } from '../../servers/start-server.ts';
 import { created, FILES, fill, identified, openReader, readAll, sha256 } from './filled-server.ts';
 import { rest } from './rest.ts';
@@ -95,7 +96,7 @@ describe('the newest server', () => {
     await expect(openReader(server.url)).rejects.toMatchObject({ code: 'DENIED' });
   });
 
-  it('reads logged models and the links of runs to them, and reports traces as losses', async () => {
+  it('reads logged models and the links of runs to them, and traces', async () => {
     await using server = await startServer();
     const { call } = rest(server.url);
     const { experiment_id } = identified.parse(await call('experiments/create', { name: 'models' }));
@@ -120,6 +121,20 @@ describe('the newest server', () => {
     const { reader, losses } = await openReader(server.url);
     const [found] = await readAll(reader, { ...ALL_ACTIVE, experiments: ['models'] });
     expect(found?.runs[0]?.run.model_outputs).toEqual([{ model_id, step: 0 }]);
-    expect(losses.map(({ code, count }) => [code, count])).toEqual([['TRACES', 1]]);
+    const scope = {
+      selection: ALL_ACTIVE,
+      experiments: found === undefined ? [] : [found.experiment],
+      isChosen: () => true,
+      isHeld: () => false,
+    };
+    const again = await openReader(server.url);
+    const traces: ObjectReader[] = [];
+    for await (const trace of again.reader.objects?.get('trace')?.read(scope) ?? []) traces.push(trace);
+    expect(traces.map(({ record }) => record)).toMatchObject([
+      { trace_id: 'tr-1', experiment_id, request_time: Date.parse('2026-01-01T00:00:00Z'), state: 'OK' },
+    ]);
+    expect(await traces[0]?.whole?.()).toMatchObject({ spans: [] });
+    await again.reader.close();
+    expect([...losses, ...again.losses]).toMatchObject([{ code: 'ARTIFACT_MISSING', key: 'traces.json' }]);
   });
 });

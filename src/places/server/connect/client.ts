@@ -75,6 +75,10 @@ export async function connect(place: ServerLocation, options: PlaceOptions): Pro
     await exchange.send({ route, headers, body: whole }, async ({ body }) => body.dump());
   }
 
+  async function post(route: Endpoint, body: Uint8Array, headers: Readonly<Record<string, string>>) {
+    await exchange.send({ route, headers, body: async () => body }, async (response) => response.body.dump());
+  }
+
   const version = (repeats: number) =>
     exchange.send({ route: routes.version, repeats }, ({ body }) => readStart(body));
 
@@ -91,6 +95,7 @@ export async function connect(place: ServerLocation, options: PlaceOptions): Pro
       download,
       stream,
       upload,
+      post,
       requests,
       close,
     };

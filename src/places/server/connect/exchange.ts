@@ -21,7 +21,7 @@ export interface HttpRequest {
   readonly query?: Query | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   /** A fresh body for each try. */
-  readonly body?: () => Promise<Readable | string>;
+  readonly body?: () => Promise<Readable | string | Uint8Array>;
   /** `false`: not sent again where the server may have done it already. */
   readonly repeat?: boolean;
   /** Most repeats, where fewer than the settings allow. */

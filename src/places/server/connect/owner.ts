@@ -89,3 +89,20 @@ export function versionOwner(
         : [routes.artifact, { run_id: inRun.run_id, path: below(path) }],
   };
 }
+
+/** A trace as the owner of its files: what stands beside it where the store does not hold it. */
+export function traceOwner({
+  trace_id,
+  artifact_uri,
+}: {
+  readonly trace_id: string;
+  readonly artifact_uri: string;
+}): ServerOwner {
+  return {
+    kind: 'trace',
+    id: trace_id,
+    words: `trace ${trace_id}`,
+    artifact_uri,
+    file: (path) => [routes.traceData, { request_id: trace_id, path: path.replace(/^attachments\//, '') }],
+  };
+}

@@ -28,6 +28,7 @@ import {
   registeredModelGet,
   registeredModelPage,
 } from './registry-answers.ts';
+import { olderTracePage, traceBatch, traceGet, traceInfos, tracePage } from './trace-answers.ts';
 
 /** An endpoint below the base URL. */
 export interface Endpoint {
@@ -150,13 +151,25 @@ export const routes = {
   setEvaluationDatasetTags: { ...change(`${NEWER}/datasets`), method: 'PATCH', after: '/tags' },
   addToExperiments: { ...change(`${NEWER}/datasets`), after: '/add-experiments' },
 
-  /** Since 2.14 the older route, since 3.3 the newer. */
-  countTraces: search(`${NEWER}/traces/search`, countedPage('traces')),
-  countTracesBefore33: read(`${MLFLOW}/traces`, countedPage('traces')),
+  /** Traces. The older routes are of 2.14 to 3.2, the newer ones of 3.3 (batches: 3.6; batches of infos: 3.11). One trace is `within` these. */
+  searchTraces: search(`${NEWER}/traces/search`, tracePage),
+  olderSearchTraces: read(`${MLFLOW}/traces`, olderTracePage),
+  trace: read(`${NEWER}/traces`, traceGet),
+  traceBatch: read(`${NEWER}/traces/batchGet`, traceBatch),
+  traceInfos: search(`${NEWER}/traces/batchGetInfos`, traceInfos),
+  /** The spans of a trace wherever they are, or one of its attachments. Only here. */
+  traceData: bytes('GET', '/ajax-api/2.0/mlflow/get-trace-artifact', 'bytes'),
+  startTrace: change(`${NEWER}/traces`, traceGet),
+  /** OpenTelemetry's own route, see {@link TrackingClient.post}. */
+  logSpans: { ...bytes('POST', '/v1/traces', 'write'), changes: true },
+  createAssessment: { ...change(`${NEWER}/traces`), after: '/assessments' },
+  deleteAssessment: { ...change(`${NEWER}/traces`), method: 'DELETE', after: '/assessments' },
+  linkTraces: change(`${MLFLOW}/traces/link-to-run`),
+  setTraceTag: { ...change(`${NEWER}/traces`), method: 'PATCH', after: '/tags' },
 } as const satisfies Readonly<Record<string, Endpoint>>;
 
 /** The endpoint of a path below a route; the path's segments are encoded here. */
-export function below(route: Endpoint, path: string): Endpoint {
+export function below<T extends Endpoint>(route: T, path: string): T {
   return { ...route, path: `${route.path}/${path.split('/').map(encodeURIComponent).join('/')}` };
 }
 
@@ -180,6 +193,6 @@ function change(path: string, schema: z.ZodType<unknown> = z.unknown()): Route<u
 }
 
 /** What is read or sent as it comes. */
-function bytes(method: 'GET' | 'PUT', path: string, kind: RequestClass): Endpoint {
+function bytes(method: 'GET' | 'PUT' | 'POST', path: string, kind: RequestClass): Endpoint {
   return { method, path, class: kind, changes: false };
 }

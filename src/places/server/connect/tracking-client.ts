@@ -50,6 +50,8 @@ export interface TrackingClient {
   stream<T>(route: Endpoint, query: Query, take: (body: Readable) => Promise<T>): Promise<T>;
   /** PUT of `size` bytes; `open` gives a fresh stream for each try. An MlferryError of that stream is thrown as it is. */
   upload(route: Endpoint, size: number, open: () => Promise<Readable>): Promise<void>;
+  /** POST of bytes to a route that does not speak JSON; its answer is dropped. */
+  post(route: Endpoint, body: Uint8Array, headers: Readonly<Record<string, string>>): Promise<void>;
   /** Requests sent so far, repeats included. */
   requests(): number;
   close(): Promise<void>;

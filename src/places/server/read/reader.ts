@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Findings } from '../../../model/findings.ts';
 import type { Experiment, Run } from '../../../model/records.ts';
-import { type Selection, selectsRun, wantsWholeExperiments } from '../../../model/selection.ts';
+import { type Selection, selectsRun } from '../../../model/selection.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { evaluateExperiment } from '../../../search/evaluate.ts';
 import { searchOf } from '../../../search/search-of.ts';
@@ -20,7 +20,6 @@ import { listArtifacts, openArtifact } from './artifacts.ts';
 import { evaluationDatasets } from './evaluation-datasets.ts';
 import { readHistory } from './history.ts';
 import { knowsModels, loggedModels, modelLinksOf } from './logged-models.ts';
-import { reportNotCarried } from './not-carried.ts';
 import { createPointStore } from './point-store.ts';
 import { createPrefetch, type Prefetch } from './prefetch.ts';
 import { registry } from './registry.ts';
@@ -28,6 +27,7 @@ import { createRunSearch, VIEW_TYPES } from './run-search.ts';
 import { scorers } from './scorers.ts';
 import { countRuns, searchRuns } from './searches.ts';
 import { type Missing, selectExperiments, selectRuns } from './selected.ts';
+import { knowsTraces, traces } from './traces.ts';
 
 /** Points held in memory by one reader: some 10 MB, and what waits for the garbage collector with them. */
 const BUDGET_POINTS = 100_000;
@@ -62,7 +62,6 @@ export function serverReader(client: TrackingClient, options: PlaceOptions, eval
   const prefetch = createPrefetch(client, tempDir, budget);
   /** Runs that were selected by id, by experiment. */
   const selected = new Map<string, ServerRun[]>();
-  const reported = new Set<string>();
   const missing: Missing = (object, reason, hint = errorCodes.NOT_FOUND.hint) =>
     findings.failure({ code: 'NOT_FOUND', object, message: `${client.location}: ${reason}`, hint });
   const announce = (runs: readonly Run[], keys: readonly string[] | undefined) =>
@@ -72,18 +71,8 @@ export function serverReader(client: TrackingClient, options: PlaceOptions, eval
   const modelLinks = modelLinksOf(client);
   const search = createRunSearch(client, missing, refused, announce);
 
-  const reportExperiment = async (experiment: Experiment) => {
-    if (reported.has(experiment.experiment_id)) return;
-    reported.add(experiment.experiment_id);
-    await reportNotCarried(client, experiment, findings);
-  };
-
-  const sourceRun = (found: ServerRun, experiment: Experiment, selection: Selection): SourceRun => ({
+  const sourceRun = (found: ServerRun): SourceRun => ({
     run: found.run,
-    report: async () => {
-      if (selection.filter !== undefined || selection.max_runs !== undefined)
-        await reportExperiment(experiment);
-    },
     metrics: (keys) =>
       readMetrics(client, found.run, keys, prefetch, () => createPointStore(tempDir, budget), asFound),
     artifacts: () => listArtifacts(client, runOwner(found.run), findings),
@@ -112,6 +101,7 @@ export function serverReader(client: TrackingClient, options: PlaceOptions, eval
       ...(knowsModels(client) ? [['logged_model', loggedModels(client, findings)] as const] : []),
       ...registry(client, findings),
       ...(evaluation ? [['scorer', scorers(client)] as const, ...evaluationDatasets(client)] : []),
+      ...(knowsTraces(client) ? [['trace', traces(client, findings)] as const] : []),
     ]),
     experiments: async function* (selection) {
       if (selection.runs.length === 0) {
@@ -126,9 +116,8 @@ export function serverReader(client: TrackingClient, options: PlaceOptions, eval
       }
     },
     runs: async function* (experiment, selection) {
-      if (wantsWholeExperiments(selection)) await reportExperiment(experiment);
       for await (const found of runsOf(experiment, selection)) {
-        if (selectsRun(selection, found.run)) yield sourceRun(found, experiment, selection);
+        if (selectsRun(selection, found.run)) yield sourceRun(found);
       }
     },
     search: async function* (experiment, selection, filter) {
@@ -137,8 +126,7 @@ export function serverReader(client: TrackingClient, options: PlaceOptions, eval
         return;
       }
       for await (const { found, recheck } of search.find(experiment.experiment_id, selection, filter)) {
-        if (selectsRun(selection, found.run))
-          yield { source: sourceRun(found, experiment, selection), recheck };
+        if (selectsRun(selection, found.run)) yield { source: sourceRun(found), recheck };
       }
     },
     together: async (experiments, selection, searched) => {
@@ -149,7 +137,7 @@ export function serverReader(client: TrackingClient, options: PlaceOptions, eval
         for await (const { found, recheck } of stream) {
           const experiment = byId.get(found.run.experiment_id);
           if (experiment !== undefined && selectsRun(selection, found.run))
-            yield { source: sourceRun(found, experiment, selection), recheck };
+            yield { source: sourceRun(found), recheck };
         }
       };
       return { streams: streams.map(candidatesOf), sorted };

@@ -1,14 +1,17 @@
 import type { EvaluationDataset, EvaluationDatasetRecord } from '../../../model/evaluation-dataset.ts';
 import type { Int64 } from '../../../model/int64.ts';
 import type { LoggedModel } from '../../../model/logged-model.ts';
+import { assessmentBody } from '../../../model/mlflow/trace-fields.ts';
 import type { DatasetInput, Experiment, ModelInput, ModelOutput, Run } from '../../../model/records.ts';
 import type { ModelVersion, RegisteredModel } from '../../../model/registered-model.ts';
 import type { Scorer } from '../../../model/scorer.ts';
 import type { StringMap } from '../../../model/string-map.ts';
+import type { Assessment, Span, Trace } from '../../../model/trace.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import type { ServerOwner } from '../connect/owner.ts';
 import type { ServerRegisteredModel } from '../connect/registry-answers.ts';
-import { type Route, routes, within } from '../connect/routes.ts';
+import { below, type Route, routes, within } from '../connect/routes.ts';
+import type { TraceInfo } from '../connect/trace-answers.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { listDirectory } from '../read/artifact-pages.ts';
 import { experimentsOf, readDatasetRecords, searchEvaluationDatasets } from '../read/evaluation-datasets.ts';
@@ -16,7 +19,11 @@ import { searchLoggedModels } from '../read/logged-models.ts';
 import { searchModelVersions, searchRegisteredModels } from '../read/registry.ts';
 import { scorerVersions } from '../read/scorers.ts';
 import { searchExperiments, searchRunPages, type ViewType } from '../read/searches.ts';
+import { createTraceLookup } from '../read/trace-lookup.ts';
+import { searchTracePages } from '../read/traces.ts';
 import type { Batch } from './log-batches.ts';
+import { exportRequests } from './otlp.ts';
+import { traceBody } from './trace-body.ts';
 
 /** What `runs/create` sets; the rest follows in other requests. */
 export interface NewRun {
@@ -117,6 +124,20 @@ export interface TargetRoutes {
   datasetRecords(dataset_id: string): AsyncGenerator<EvaluationDatasetRecord>;
   /** Records as JSON objects in one JSON list; those whose inputs are there already are merged. */
   upsertDatasetRecords(dataset_id: string, records: string): Promise<void>;
+  /** All traces of an experiment, without spans, page by page. */
+  searchTraces(experiment_id: string): AsyncGenerator<readonly TraceInfo[]>;
+  /** A trace without its spans, in any experiment; `undefined`: there is none. */
+  traceById(trace_id: string): Promise<TraceInfo | undefined>;
+  /** Spans into the store; UNSUPPORTED where they cannot go there. A span of the same id is replaced. */
+  logSpans(experiment_id: string, trace_id: string, spans: readonly Span[]): Promise<void>;
+  /** Makes a trace, or adds to the one of this id; `marks` are tags besides its own. */
+  startTrace(trace: Trace, marks: StringMap): Promise<TraceInfo>;
+  /** Not repeated, see above: an assessment that is there already is refused. */
+  createAssessment(trace_id: string, assessment: Assessment): Promise<void>;
+  deleteAssessment(trace_id: string, assessment_id: string): Promise<void>;
+  setTraceTag(trace_id: string, key: string, value: string): Promise<void>;
+  /** Links that are there stay as they are. */
+  linkTraces(trace_ids: readonly string[], run_id: string): Promise<void>;
   updateRun(
     run_id: string,
     change: { status?: Run['status']; end_time?: Int64; run_name?: string },
@@ -281,6 +302,27 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
     datasetRecords: (dataset_id) => readDatasetRecords(client, dataset_id),
     upsertDatasetRecords: (dataset_id, records) =>
       tell(within(routes.upsertEvaluationDatasetRecords, dataset_id), { records }),
+    searchTraces: (experiment_id) => searchTracePages(client, [experiment_id]),
+    traceById: createTraceLookup(client),
+    async logSpans(experiment_id, trace_id, spans) {
+      if (dryRun) return;
+      const headers = { 'content-type': 'application/x-protobuf', 'x-mlflow-experiment-id': experiment_id };
+      for (const piece of exportRequests(spans, trace_id)) await client.post(routes.logSpans, piece, headers);
+    },
+    async startTrace(trace, marks) {
+      return (await change(routes.startTrace, { trace: { trace_info: traceBody(trace, marks) } })).trace
+        .trace_info;
+    },
+    createAssessment: (trace_id, assessment) =>
+      tell(
+        within(routes.createAssessment, trace_id),
+        { assessment: assessmentBody(trace_id, assessment) },
+        false,
+      ),
+    deleteAssessment: (trace_id, assessment_id) =>
+      tell(below(within(routes.deleteAssessment, trace_id), assessment_id), {}),
+    setTraceTag: (trace_id, key, value) => tell(within(routes.setTraceTag, trace_id), { key, value }),
+    linkTraces: (trace_ids, run_id) => tell(routes.linkTraces, { trace_ids, run_id }),
     updateRun: (run_id, update) => tell(routes.updateRun, { run_id, ...update }),
     deleteTag: (run_id, key) => tell(routes.deleteTag, { run_id, key }),
     deleteRun: (run_id) => tell(routes.deleteRun, { run_id }),

@@ -8,6 +8,7 @@ import { isAtLeast } from '../connect/capabilities.ts';
 import { connect } from '../connect/client.ts';
 import { knowsEvaluation } from '../connect/knows-evaluation.ts';
 import type { ServerLocation } from '../location.ts';
+import { hasNewerTraces } from '../read/traces.ts';
 import { SERVER_TRAITS } from '../traits.ts';
 import { evaluationWriters } from './evaluation-writers.ts';
 import { findCopiedRuns } from './find-copied-runs.ts';
@@ -21,6 +22,7 @@ import { type ExperimentState, targetExperiments } from './target-experiments.ts
 import { loggedModelWriter } from './write-logged-model.ts';
 import { registryWriter } from './write-registry.ts';
 import { writeRun } from './write-run.ts';
+import { traceWriter } from './write-trace.ts';
 
 /**
  * Opens a tracking server (MLflow 2.9 and newer) for writing. Connection errors are those of {@link connect}. Of a dry run
@@ -95,6 +97,9 @@ export async function openServerWriter(place: ServerLocation, options: WriterOpt
         ? [['registered_model', registry.models] as const, ['model_version', registry.versions] as const]
         : []),
       ...(evaluation?.objects ?? []),
+      ...(hasNewerTraces(client)
+        ? [['trace', traceWriter(context, experiments, options.source)] as const]
+        : []),
     ]),
     findRuns: (source_run_ids) => findCopiedRuns(client, routes, source_run_ids),
     secondPass: (pass) =>

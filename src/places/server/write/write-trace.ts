@@ -1,0 +1,231 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { DIGEST_TAG, ORIGIN_TAG, originId } from '../../../model/canonical.ts';
+import type { FoundObject } from '../../../model/findings.ts';
+import type { RunLoss } from '../../../model/fit-run.ts';
+import { toJson } from '../../../model/json.ts';
+import { printTraceData } from '../../../model/mlflow/trace-data.ts';
+import { SPANS_LOCATION_TAG } from '../../../model/mlflow/trace-fields.ts';
+import { ownValue } from '../../../model/string-map.ts';
+import { type Assessment, type Trace, trace } from '../../../model/trace.ts';
+import { MlferryError } from '../../../util/errors.ts';
+import type { ObjectTarget, ObjectWriter, PlaceInfo, WrittenObject } from '../../place.ts';
+import { isAtLeast } from '../connect/capabilities.ts';
+import { traceOwner } from '../connect/owner.ts';
+import type { TraceInfo } from '../connect/trace-answers.ts';
+import { createSpanReader } from '../read/traces.ts';
+import { createOnce } from './create-once.ts';
+import { fitTrace, representTrace, spansOf, withOwnIds } from './fit-trace.ts';
+import { otlpProblem } from './otlp.ts';
+import type { TargetContext } from './target-context.ts';
+import type { TargetExperiments } from './target-experiments.ts';
+import { unlessMissing } from './target-routes.ts';
+import { planAssessments } from './trace-assessments.ts';
+
+/** The part of a target's trace that is remembered. */
+interface KnownTrace {
+  readonly trace_id: string;
+  readonly digest: string | undefined;
+  /** Whether it is a copy, told by its tag. */
+  readonly isCopy: boolean;
+}
+
+/** The traces of one experiment of the target. */
+interface KnownTraces {
+  readonly byOrigin: Map<string, KnownTrace>;
+  readonly byId: Map<string, KnownTrace>;
+}
+
+const NOTHING_SENT = { artifacts: 0, bytes: 0 };
+
+/** A file that holds the spans of a trace where its store does not. */
+const DATA_FILE = 'traces.json';
+
+/**
+ * Writes traces to a server of MLflow 3.3 and newer, where a client chooses their ids, and a create that comes again adds to what
+ * is there. Spans go where the source has them: into the store by OpenTelemetry's route (3.6 and newer), before
+ * the trace, because MLflow works its times out anew with every span; or to the file `traces.json`, after the trace, whose
+ * answer tells where.
+ */
+export function traceWriter(
+  context: TargetContext,
+  experiments: TargetExperiments,
+  source: PlaceInfo,
+): ObjectWriter {
+  const { routes, client, findings } = context;
+  const scans = new Map<string, Promise<KnownTraces>>();
+  /** The source is the target: what has no mark of a copy is the source's own. */
+  const isSource = source.location === client.location;
+  let storeTakesSpans = isAtLeast(client.server, '3.6') && context.store !== 'FileStore';
+
+  const tracesIn = (experiment_id: string) => {
+    const known = scans.get(experiment_id) ?? scan(experiment_id);
+    scans.set(experiment_id, known);
+    return known;
+  };
+
+  async function scan(experiment_id: string): Promise<KnownTraces> {
+    const known: KnownTraces = { byOrigin: new Map(), byId: new Map() };
+    if (!routes.changes && experiment_id.startsWith('new experiment')) return known;
+    for await (const page of routes.searchTraces(experiment_id))
+      for (const found of page) remember(known, found);
+    return known;
+  }
+
+  /** The id of a copy: that of the source, unless something else on the target has it. */
+  async function freeId(id: string, { origin }: ObjectTarget, experiment_id: string, known: KnownTraces) {
+    const here = known.byId.get(id);
+    if (here !== undefined && !here.isCopy && !isSource) return id;
+    if (here === undefined && (await routes.traceById(id)) === undefined) return id;
+    const own = `tr-${createHash('sha256').update(`${origin}\n${experiment_id}`).digest('hex').slice(0, 32)}`;
+    const detail = `the target has another trace of this id: the copy is ${own}`;
+    findings.loss({ code: 'TRACE_ID_TAKEN', of: { kind: 'trace', id }, detail });
+    return own;
+  }
+
+  async function createAssessment(trace_id: string, assessment: Assessment): Promise<void> {
+    await createOnce(
+      async () => {
+        await routes.createAssessment(trace_id, assessment);
+        return true;
+      },
+      async () => {
+        const there = (await routes.traceById(trace_id))?.assessments ?? [];
+        return there.some(({ assessment_id }) => assessment_id === assessment.assessment_id) || undefined;
+      },
+      context,
+    );
+  }
+
+  /** Sends the spans that the store lacks, if it takes them. */
+  async function storeSpans(wanted: Trace, present: TraceInfo | undefined): Promise<boolean> {
+    const { trace_id, experiment_id } = wanted;
+    const spans = spansOf(wanted.spans, true, trace_id, trace_id);
+    if (present?.spans_location === 'TRACKING_STORE') {
+      const there = await createSpanReader(client, [present], findings)(present);
+      if (toJson(there) === toJson(spans)) return true;
+    }
+    try {
+      await routes.logSpans(experiment_id, trace_id, spans);
+      return true;
+    } catch (error) {
+      // A server run by gunicorn or waitress, or with a file store, has no such route.
+      if (!(error instanceof MlferryError) || error.code !== 'UNSUPPORTED') throw error;
+      storeTakesSpans = false;
+      return false;
+    }
+  }
+
+  /** Puts the spans beside the trace. */
+  async function fileSpans(wanted: Trace, present: TraceInfo, losses: RunLoss[]): Promise<number> {
+    const text = printTraceData(wanted.spans, wanted.trace_id, false);
+    const body = Buffer.from(text);
+    const owner = traceOwner(present);
+    const sink = await context.sinkOf(experiments.get(present.experiment_id), owner);
+    if (sink === undefined) {
+      const detail = 'its spans were not copied: the artifact root of the target cannot be written from here';
+      losses.push({ code: 'TRACE_SPANS', count: wanted.spans.length, detail });
+      return 0;
+    }
+    await sink.put(DATA_FILE, body.length, async () => Readable.from([body], { objectMode: false }));
+    return body.length;
+  }
+
+  return async (source, target): Promise<WrittenObject> => {
+    const id = originId(target.origin);
+    const draft = trace.parse(target.remap({ id }));
+    const experiment = experiments.get(draft.experiment_id);
+    const known = await tracesIn(draft.experiment_id);
+    const copy = known.byOrigin.get(id);
+    if (copy?.digest === target.digest && draft.state !== 'IN_PROGRESS')
+      return { id: copy.trace_id, outcome: 'unchanged', ...NOTHING_SENT };
+    const trace_id = copy?.trace_id ?? (await freeId(id, target, draft.experiment_id, known));
+    const there = copy ?? known.byId.get(trace_id);
+    if (!routes.changes)
+      return { id: trace_id, outcome: there === undefined ? 'created' : 'updated', ...NOTHING_SENT };
+
+    await experiment.revive();
+    const present = there === undefined ? undefined : await routes.traceById(trace_id);
+    const whole = trace.parse(await target.whole({ id: trace_id }));
+    const isOther = trace_id !== id;
+    const wanted = fitTrace({
+      ...whole,
+      spans: spansOf(whole.spans, false, id, trace_id),
+      assessments: isOther ? withOwnIds(whole.assessments, trace_id) : whole.assessments,
+    });
+    const losses: RunLoss[] = [];
+    const wantsStore =
+      storeTakesSpans &&
+      wanted.spans_location !== 'ARTIFACT_REPO' &&
+      otlpProblem(spansOf(wanted.spans, true, id, trace_id), trace_id) === undefined;
+    const inStore = wantsStore && (await storeSpans(wanted, present));
+    const plan = planAssessments(wanted.assessments, present?.assessments ?? []);
+    const isWhole = inStore && plan.after.length + wanted.linked_runs.length === 0;
+    const marks = { [ORIGIN_TAG]: target.origin, ...(isWhole ? { [DIGEST_TAG]: target.digest } : {}) };
+    const made = await routes.startTrace({ ...wanted, assessments: [...plan.withTrace] }, marks);
+    if (!inStore && wanted.spans.length > 0) {
+      await fileSpans(wanted, made, losses);
+      // MLflow 3.6 takes for granted that the spans are in its store.
+      if (made.spans_location === 'TRACKING_STORE')
+        await routes.setTraceTag(trace_id, SPANS_LOCATION_TAG, 'ARTIFACT_REPO');
+    }
+    for (const assessment_id of plan.removed)
+      await unlessMissing(routes.deleteAssessment(trace_id, assessment_id));
+    for (const assessment of plan.after) await createAssessment(trace_id, assessment);
+    if (plan.stayValid.length > 0) {
+      const detail =
+        'no route of MLflow says that an assessment is not valid, unless another one overrides it';
+      losses.push({ code: 'ASSESSMENT_VALID', count: plan.stayValid.length, detail });
+    }
+    for (const { run_id } of wanted.linked_runs) await routes.linkTraces([trace_id], run_id);
+    if (!isWhole) await routes.setTraceTag(trace_id, DIGEST_TAG, target.digest);
+    const found = await routes.traceById(trace_id);
+    mustBe(found, wanted, plan.stayValid);
+    remember(known, found);
+    const of: FoundObject = { kind: source.of.kind, id };
+    for (const loss of losses) findings.loss({ ...loss, of, experiment_name: experiment.name });
+    return { id: trace_id, outcome: there === undefined ? 'created' : 'updated', ...NOTHING_SENT };
+  };
+}
+
+function remember({ byOrigin, byId }: KnownTraces, { trace_id, tags }: Pick<TraceInfo, 'trace_id' | 'tags'>) {
+  const origin = ownValue(tags, ORIGIN_TAG);
+  const known = { trace_id, digest: ownValue(tags, DIGEST_TAG) || undefined, isCopy: origin !== undefined };
+  byId.set(trace_id, known);
+  if (origin !== undefined) byOrigin.set(originId(origin), known);
+}
+
+/** Compares what the server has with what was sent. Throws MISMATCH naming the first field that differs. */
+function mustBe(
+  found: TraceInfo | undefined,
+  wanted: Trace,
+  stayValid: readonly string[],
+): asserts found is TraceInfo {
+  if (found === undefined)
+    throw new MlferryError('MISMATCH', `Trace ${wanted.trace_id} was accepted, but is not there`);
+  const { record } = representTrace(wanted, { ...found, spans: [] });
+  const texts = (['trace_metadata', 'tags'] as const).flatMap((field) =>
+    Object.entries(record[field]).flatMap(([key, value]) =>
+      ownValue(found[field], key) === value ? [] : [`${field} ${JSON.stringify(key)}`],
+    ),
+  );
+  const fields = FIELDS.filter((field) => record[field] !== undefined && record[field] !== found[field]);
+  const valid = new Map(found.assessments.map((one) => [one.assessment_id, one.valid]));
+  const assessments = record.assessments.flatMap(({ assessment_id, valid: wants }) =>
+    valid.get(assessment_id) === (wants || stayValid.includes(assessment_id))
+      ? []
+      : [`assessment ${assessment_id}`],
+  );
+  const [wrong] = [...fields, ...texts, ...assessments];
+  if (wrong === undefined) return;
+  throw new MlferryError('MISMATCH', `Trace ${found.trace_id} differs from what was sent in ${wrong}`);
+}
+
+const FIELDS = [
+  'experiment_id',
+  'request_time',
+  'execution_duration',
+  'state',
+  'request_preview',
+  'response_preview',
+] as const;

@@ -1,0 +1,63 @@
+"""
+What MLflow's own client sees of the traces there, as JSON: `trace_view.py URL`. Ids of runs and experiments are replaced by names,
+so that the view of a copy is that of its source; ids of traces, spans and assessments stay.
+"""
+
+import json
+import sys
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import ViewType
+
+mlflow.set_tracking_uri(sys.argv[1])
+client = MlflowClient()
+experiments = client.search_experiments(view_type=ViewType.ALL)
+names = {}
+for experiment in experiments:
+    for run in client.search_runs([experiment.experiment_id], run_view_type=ViewType.ALL):
+        names[run.info.run_id] = f"<run {run.info.run_name}>"
+OURS = ("mlferry.", "mlflow.artifactLocation", "mlflow.trace.spansLocation")
+
+
+def view(info, experiment):
+    trace = client.get_trace(info.trace_id) if hasattr(info, "trace_id") else client.get_trace(info.request_id)
+    shown = trace.info.to_dict()
+    shown.pop("trace_location", None)
+    shown.pop("experiment_id", None)
+    shown["experiment"] = experiment.name
+    shown["in_store"] = trace.info.tags.get("mlflow.trace.spansLocation") == "TRACKING_STORE"
+    shown["tags"] = {k: v for k, v in trace.info.tags.items() if not k.startswith(OURS)}
+    shown["assessments"] = sorted(shown.get("assessments", []), key=lambda found: found["assessment_id"])
+    # As Python spells them: JSON in the tests has no NaN, no integers beyond 2^53, and one kind of number.
+    shown["spans"] = [
+        {
+            "span_id": span.span_id,
+            "parent_id": span.parent_id,
+            "name": span.name,
+            "type": span.span_type,
+            "times": f"{span.start_time_ns} {span.end_time_ns}",
+            "status": f"{span.status.status_code} {span.status.description}",
+            "attributes": {key: repr(value) for key, value in span.attributes.items()},
+            "events": [f"{event.name} {event.timestamp} {sorted(event.attributes.items())!r}" for event in span.events],
+            "links": [repr(link) for link in getattr(span, "links", [])],
+        }
+        for span in sorted(trace.data.spans, key=lambda span: (span.start_time_ns, span.span_id))
+    ]
+    return shown
+
+
+found = []
+linked = []
+for experiment in experiments:
+    for info in client.search_traces(experiment_ids=[experiment.experiment_id], max_results=500):
+        found.append(view(getattr(info, "info", info), experiment))
+for run_id, name in names.items() if hasattr(client, "link_traces_to_run") else ():
+    for trace in client.search_traces(
+        experiment_ids=[each.experiment_id for each in experiments], run_id=run_id, max_results=500
+    ):
+        linked.append([name, trace.info.trace_id])
+text = json.dumps({"traces": sorted(found, key=lambda each: (each["experiment"], each.get("trace_id") or each["request_id"])), "linked": sorted(linked)})
+for id, name in names.items():
+    text = text.replace(id, name)
+print(text)
