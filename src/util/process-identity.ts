@@ -24,23 +24,33 @@ export function whereabouts({ pid, host, birth }: ProcessIdentity): 'alive' | 'g
   return birth === undefined || now === undefined || birth === now ? 'alive' : 'gone';
 }
 
-/** Whether a process of this number is running on this machine. */
+/** Whether a process of this number is running on this machine. One that was killed and not yet reaped is not. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return !['Z', 'X'].includes(statOf(pid)?.[0] ?? '');
   } catch (error) {
     return systemCode(error) !== 'ESRCH';
   }
 }
 
-/** Field 22 of `/proc/<pid>/stat`, the start in clock ticks since boot; the name before it may hold spaces and brackets. */
+/** The start of a process in clock ticks since boot (field 22), with the boot. */
 function birthOf(pid: number): string | undefined {
+  const start = statOf(pid)?.[19];
+  return start === undefined ? undefined : `${bootId()}/${start}`;
+}
+
+/** The fields of `/proc/<pid>/stat` from the third, the state, on; the name before it may hold spaces and brackets. */
+function statOf(pid: number): string[] | undefined {
+  const stat = systemText(`/proc/${pid}/stat`);
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+const bootId = () => systemText('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
+
+function systemText(path: string): string | undefined {
   try {
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const start = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-    return start === undefined ? undefined : `${boot}/${start}`;
+    return readFileSync(path, 'utf8');
   } catch {
     return undefined;
   }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { findLockHolder, takeLock } from '../../src/util/lock-file.ts';
 import { ownIdentity } from '../../src/util/process-identity.ts';
 
@@ -45,6 +45,30 @@ describe('takeLock', () => {
     await second.release();
     expect(await readdir(dir)).toEqual([]);
   });
+
+  it.skipIf(process.platform !== 'linux')(
+    'takes over from a process that was killed and not yet reaped',
+    async () => {
+      const path = newPath();
+      // The shell starts a child and becomes a program that never asks how it ended.
+      const parent = spawn('sh', ['-c', 'sleep 600 & echo $!; exec sleep 600'], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      try {
+        const [line] = await once(parent.stdout, 'data');
+        const pid = Number(String(line));
+        await writeFile(path, JSON.stringify({ pid, host: hostname(), started }));
+        await expect(takeLock(path, 'the thing')).rejects.toMatchObject({ code: 'CONFLICT' });
+        process.kill(pid, 'SIGKILL');
+        await vi.waitUntil(async () => / Z /.test(await readFile(`/proc/${pid}/stat`, 'utf8')));
+        const lock = await takeLock(path, 'the thing');
+        await lock.release();
+        expect(await readdir(dir)).toEqual([]);
+      } finally {
+        parent.kill('SIGKILL');
+      }
+    },
+  );
 
   it('takes over from a process that is dead, whose id another has by now, or that wrote half a lock', async () => {
     const path = newPath();

@@ -2,6 +2,7 @@ import type { Findings } from '../../../model/findings.ts';
 import type { TargetLimits } from '../../../model/mlflow/limits.ts';
 import type { Experiment } from '../../../model/records.ts';
 import { ownValue, type StringMap } from '../../../model/string-map.ts';
+import { endsJob } from '../../../util/ends-job.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import type { TargetExperiment } from '../../place.ts';
 import { createOnce, type Patience } from './create-once.ts';
@@ -25,6 +26,11 @@ export interface ExperimentState {
   readonly duplicates: DuplicateCopy[];
   /** Source run_id → origin of runs that may have been created twice. */
   readonly suspects: Map<string, string>;
+  /**
+   * Throws CONFLICT when it is the very experiment of the source, because it holds this run of it: then both addresses lead
+   * to one server, or to a copy of its database.
+   */
+  mustNotHold(source_run_id: string): Promise<void>;
   /** Makes a deleted experiment writable; MLflow revives all its runs with it. */
   revive(): Promise<void>;
 }
@@ -41,6 +47,8 @@ export interface TargetExperiments {
 export interface ExperimentContext extends Patience {
   readonly routes: TargetRoutes;
   readonly findings: Findings;
+  /** Whether the source is a place that lives, and no picture of one. */
+  readonly sourceIsAlive: boolean;
   limits(): TargetLimits;
 }
 
@@ -54,7 +62,9 @@ export function targetExperiments(context: ExperimentContext): TargetExperiments
     found: Pick<Experiment, 'experiment_id' | 'name' | 'artifact_location'>,
     deleted: boolean,
     fresh: boolean,
+    looksLikeSource = false,
   ): ExperimentState {
+    let checked: Promise<void> | undefined;
     let known: Promise<Map<string, KnownRun>> | undefined = fresh ? Promise.resolve(new Map()) : undefined;
     let revived: Promise<void> | undefined;
     const state: ExperimentState = {
@@ -68,6 +78,10 @@ export function targetExperiments(context: ExperimentContext): TargetExperiments
       known() {
         known ??= scan();
         return known;
+      },
+      mustNotHold(source_run_id) {
+        checked ??= looksLikeSource ? notThere(source_run_id, found.name) : Promise.resolve();
+        return checked;
       },
       async revive() {
         if (!state.deleted) return;
@@ -87,6 +101,25 @@ export function targetExperiments(context: ExperimentContext): TargetExperiments
     byName.set(found.name, state);
     byId.set(found.experiment_id, state);
     return state;
+  }
+
+  /** An experiment of the same id, made in the same millisecond. */
+  function isLike(found: Experiment, { experiment_id, creation_time }: Experiment): boolean {
+    const same = found.experiment_id === experiment_id && found.creation_time === creation_time;
+    return same && context.sourceIsAlive;
+  }
+
+  async function notThere(source_run_id: string, name: string): Promise<void> {
+    try {
+      await routes.getRun(source_run_id);
+    } catch (error) {
+      if (error instanceof MlferryError && !endsJob(error)) return;
+      throw error;
+    }
+    const message = `Experiment ${JSON.stringify(name)} of the target is the source’s own: it holds the very run ${source_run_id}. Source and target are one server, or one has a copy of the other’s database`;
+    throw new MlferryError('CONFLICT', message, {
+      hint: 'Name another target, or another experiment on it with --into or --rename.',
+    });
   }
 
   async function create(
@@ -151,7 +184,7 @@ export function targetExperiments(context: ExperimentContext): TargetExperiments
         created = found === undefined;
         if (found === undefined) ({ state, present } = await create(name, source.tags));
         else {
-          state = remember(found, found.lifecycle_stage === 'deleted', false);
+          state = remember(found, found.lifecycle_stage === 'deleted', false, isLike(found, source));
           present = found.tags;
         }
       }

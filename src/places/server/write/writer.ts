@@ -34,6 +34,7 @@ export async function openServerWriter(place: ServerLocation, options: WriterOpt
   const { routes, findings } = context;
   const experiments = targetExperiments({
     ...context,
+    sourceIsAlive: options.sourceTraits.ownFingerprint,
   });
   const models = isAtLeast(client.server, '3.0') ? loggedModelWriter(context, experiments) : undefined;
   const registry = registryWriter(context);
@@ -86,6 +87,7 @@ export async function openServerWriter(place: ServerLocation, options: WriterOpt
     experiment: experiments.open,
     async isCurrent(source, { experiment_id }, digest) {
       const experiment = experiments.get(experiment_id);
+      await experiment.mustNotHold(source.run_id);
       const known = (await experiment.known()).get(source.run_id);
       if (known === undefined || known.digest !== digest) return undefined;
       return currentOutcome(source, known, experiment);
