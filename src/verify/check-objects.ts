@@ -43,6 +43,7 @@ async function checkObject(source: ObjectReader, frame: CheckFrame): Promise<voi
   const { of, record } = source;
   const item = { kind: of.kind, id: idOf(of, record), name: nameOf(of, record), differences: [] };
   try {
+    await source.whole?.();
     const { files, bytes } = frame.parts.artifacts
       ? await readArtifacts(source, frame)
       : { files: 0, bytes: 0 };

@@ -2,12 +2,10 @@ import type { IdMap } from '../kinds/id-map.ts';
 import { isChosen } from '../kinds/is-chosen.ts';
 import type { ObjectKind, ObjectRecord } from '../kinds/kind.ts';
 import { FURTHER_KINDS } from '../kinds/kinds.ts';
-import { idOf, marksOf, nameOf } from '../kinds/marks.ts';
+import { idOf, nameOf } from '../kinds/marks.ts';
 import { remapModelFiles } from '../kinds/model-files.ts';
 import { boundTo, remapObject } from '../kinds/remap-object.ts';
-import { canonicalRecord } from '../kinds/wire-record.ts';
-import { ORIGIN_TAG, originId, withoutBookkeeping } from '../model/canonical.ts';
-import { toJson } from '../model/json.ts';
+import { ORIGIN_TAG, originId } from '../model/canonical.ts';
 import type { Experiment } from '../model/records.ts';
 import { ALL_ACTIVE } from '../model/selection.ts';
 import { ownValue, stringMap } from '../model/string-map.ts';
@@ -17,7 +15,7 @@ import { asMlferryError } from '../util/errors.ts';
 import { compareArtifacts } from './compare-artifacts.ts';
 import type { ComparisonFrame } from './comparison-frame.ts';
 import { OF_OBJECT } from './damage.ts';
-import { type Difference, differenceOf, mapDifferences } from './difference.ts';
+import { recordDifferences } from './record-differences.ts';
 
 /** What the comparison of experiments and runs knows of their copies. */
 export interface ComparedIds {
@@ -235,35 +233,6 @@ async function comparePair(
 async function hasFiles(owner: ArtifactOwner): Promise<boolean> {
   for await (const _ of owner.artifacts()) return true;
   return false;
-}
-
-/** The fields in which a record is not the expected one; what a place sets itself counts only where records are kept. */
-function recordDifferences(
-  of: ObjectKind,
-  wanted: ObjectRecord,
-  found: ObjectRecord,
-  keepsIds: boolean,
-): Difference[] {
-  const [expected, present] = [canonicalRecord(of, wanted), canonicalRecord(of, found)];
-  const placed = new Set(marksOf(of.schema).flatMap(({ placed: is, path }) => (is === true ? path : [])));
-  const fields = new Set([...Object.keys(expected), ...Object.keys(present)]);
-  return [...fields].flatMap((field) => {
-    if (!keepsIds && placed.has(field)) return [];
-    const [a, b] = [expected[field], present[field]];
-    const [left, right] = [stringMap.safeParse(a ?? {}), stringMap.safeParse(b ?? {})];
-    if (left.success && right.success) {
-      const own = (tags: Readonly<Record<string, string>>) =>
-        field === 'tags' && !keepsIds ? withoutBookkeeping(tags) : tags;
-      return mapDifferences(`${field}.`, own(left.data), own(right.data));
-    }
-    return differenceOf(field, shown(a), shown(b));
-  });
-}
-
-function shown(value: unknown): string | number | null | undefined {
-  if (value === undefined || value === null || typeof value === 'string' || typeof value === 'number')
-    return value;
-  return toJson(value);
 }
 
 function tagsOf(record: ObjectRecord): Readonly<Record<string, string>> {

@@ -1,7 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { runKilled } from '../faults/kill.ts';
+import { startFaultProxy } from '../faults/proxy.ts';
 import { logTraces, viewTraces } from '../servers/mlflow-client.ts';
 import { startServer, type TestServer } from '../servers/start-server.ts';
 import { copyReport, runMlferry } from './run-mlferry.ts';
@@ -61,4 +65,133 @@ describe('traces', () => {
       expect(again.objects).toMatchObject({ traces: { created: 0, updated: 0, unchanged: 4 } });
     },
   );
+
+  it('are brought up to date: new assessments, overrides and tags; spans are not sent again', async () => {
+    await using own = await startServer();
+    await using target = await startServer();
+    await copyReport(['copy', source.url, own.url]);
+    await copyReport(['copy', own.url, target.url]);
+    const [first] = seen.traces.filter(({ assessments }) => assessments.length > 4);
+    const plain = first?.assessments.find(({ assessment_name }) => assessment_name === 'of a span');
+    const ours = `${own.url}/api/3.0/mlflow/traces/${first?.trace_id}`;
+    const assessment = {
+      assessment_name: 'of a span',
+      trace_id: first?.trace_id,
+      source: { source_type: 'HUMAN', source_id: 'bo' },
+      create_time: '2026-01-01T00:00:00Z',
+      last_update_time: '2026-01-01T00:00:00Z',
+      feedback: { value: false },
+      overrides: plain?.assessment_id,
+    };
+    for (const [path, method, body] of [
+      ['/assessments', 'POST', { assessment }],
+      ['/tags', 'PATCH', { key: 'later', value: 'x' }],
+    ] as const) {
+      const headers = { 'content-type': 'application/json' };
+      const answer = await fetch(`${ours}${path}`, { method, headers, body: JSON.stringify(body) });
+      expect(answer.status).toBe(200);
+    }
+    const proxy = await startFaultProxy(target.url);
+    try {
+      const routes: string[] = [];
+      proxy.play([], async ({ route }) => {
+        routes.push(route);
+        return true;
+      });
+      const grown = await copyReport(['copy', own.url, proxy.url]);
+      expect(grown.objects).toMatchObject({ traces: { created: 0, updated: 1, unchanged: 3 } });
+      expect(routes.filter((route) => route.includes('v1/traces'))).toEqual([]);
+    } finally {
+      await proxy.close();
+    }
+    await mustBeSame(own.url, target.url);
+    const now = await viewTraces(target);
+    expect(now).toEqual(await viewTraces(own));
+    const [grown] = now.traces.filter(({ trace_id }) => trace_id === first?.trace_id);
+    expect(
+      grown?.assessments.find(({ assessment_id }) => assessment_id === plain?.assessment_id),
+    ).toMatchObject({
+      valid: false,
+    });
+  });
+
+  it('that the target has already in another experiment get other ids, and are found again', async () => {
+    await using target = await startServer();
+    await copyReport(['copy', source.url, target.url]);
+    const apart = ['copy', target.url, target.url, '--experiment', 'traced', '--rename', 'traced=again'];
+    for (const created of [4, 0]) {
+      const report = await copyReport(apart);
+      expect(report).toMatchObject({
+        exit_status: 0,
+        objects: { traces: { created, unchanged: 4 - created } },
+      });
+      expect(report.loss_counts.TRACE_ID_TAKEN ?? 0).toBe(created);
+    }
+    const { traces } = await viewTraces(target);
+    expect(traces.filter(({ experiment }) => experiment === 'traced')).toEqual(seen.traces);
+    const shown = (name: string) =>
+      traces
+        .filter(({ experiment }) => experiment === name)
+        .map(({ spans }) => spans.map(({ times }) => times))
+        .sort();
+    expect(shown('again')).toEqual(shown('traced'));
+  });
+
+  it('are there once and whole when copies are killed again and again', async () => {
+    await using target = await startServer();
+    const proxy = await startFaultProxy(target.url);
+    const archive = join(directory, 'kill.tar');
+    await copyReport(['copy', source.url, archive]);
+    const environment = { HOME: directory, XDG_STATE_HOME: join(directory, 'state') };
+    const killedAt: string[] = [];
+    try {
+      for (let number = 1; ; number += 1) {
+        const moment = number % 2 === 0 ? 'before' : 'after';
+        const point = { number, moment, route: 'traces' } as const;
+        const { at, status, stderr } = await runKilled(
+          ['copy', archive, proxy.url],
+          [proxy],
+          point,
+          environment,
+        );
+        if (at === undefined) {
+          expect([status, status === 0 ? '' : stderr]).toEqual([0, '']);
+          break;
+        }
+        killedAt.push(at);
+      }
+    } finally {
+      await proxy.close();
+    }
+    expect(killedAt.length).toBeGreaterThan(4);
+    await mustBeSame(archive, target.url);
+    expect(await viewTraces(target)).toEqual(seen);
+  });
+
+  it('whose copies were changed are told by verify, down to one attribute of a span', async () => {
+    await using target = await startServer();
+    await copyReport(['copy', source.url, target.url]);
+    const database = new DatabaseSync(join(target.directory, 'mlflow.db'));
+    const changes: Readonly<Record<string, string>> = {
+      "UPDATE spans SET content = replace(content, '1e-07', '1e-08')": 'attributes.tiny',
+      "UPDATE assessments SET rationale = 'because' WHERE rationale = 'why'": 'rationale',
+      "UPDATE trace_tags SET value = 'even' WHERE key = 'kind'": 'tags.kind',
+      'UPDATE trace_info SET execution_time_ms = execution_time_ms + 1': 'execution_duration',
+      "UPDATE trace_request_metadata SET value = 'bo' WHERE key = 'mlflow.trace.user'":
+        'trace_metadata.mlflow.trace.user',
+    };
+    for (const change of Object.keys(changes)) database.exec(change);
+    database.close();
+    const { stdout, status } = await runMlferry(['verify', source.url, target.url, '--json']);
+    const { items } = z
+      .object({ items: z.array(z.object({ differences: z.array(z.object({ field: z.string() })) })) })
+      .parse(JSON.parse(stdout));
+    const fields = items.flatMap(({ differences }) => differences.map(({ field }) => field));
+    for (const field of Object.values(changes))
+      expect(fields.some((found) => found.endsWith(field))).toBe(true);
+    expect(new Set(fields.map((field) => Object.values(changes).find((end) => field.endsWith(end))))).toEqual(
+      new Set(Object.values(changes)),
+    );
+    expect(status).toBe(4);
+  });
 });

@@ -153,10 +153,11 @@ export function createSpanReader(
 ): (trace: TraceInfo) => Promise<readonly Span[]> {
   const inStore = page.filter(({ spans_location }) => spans_location === 'TRACKING_STORE');
   const places = new Map(inStore.map(({ trace_id }, at) => [trace_id, at]));
-  const asked = new Map<string, Promise<ReadonlyMap<string, readonly Span[]>>>();
+  /** What was read stays here until it is taken. */
+  const asked = new Map<string, Promise<Map<string, readonly Span[]>>>();
   const batches = client.server.version === undefined || isAtLeast(client.server, '3.6');
 
-  async function together(ids: readonly string[]): Promise<ReadonlyMap<string, readonly Span[]>> {
+  async function together(ids: readonly string[]): Promise<Map<string, readonly Span[]>> {
     try {
       const answer = await client.call(routes.traceBatch, { query: { trace_ids: ids } });
       return new Map(answer.traces.map(({ trace_id, spans }) => [trace_id, spans]));
@@ -186,8 +187,12 @@ export function createSpanReader(
       batch.catch(() => undefined);
       for (const id of ids) asked.set(id, batch);
     }
+    const found = await batch;
+    const spans = found.get(trace.trace_id);
+    found.delete(trace.trace_id);
+    asked.delete(trace.trace_id);
     // An incomplete trace is not among them.
-    return (await batch).get(trace.trace_id) ?? spansOf(client, trace, findings);
+    return spans ?? spansOf(client, trace, findings);
   };
 }
 
