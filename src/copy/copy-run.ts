@@ -48,7 +48,8 @@ export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: 
         return remapRun(run, own, runIds);
       },
     });
-    await notes?.done(ref, written.run_id, digest);
+    const isWhole = written.incomplete !== true;
+    await notes?.done(ref, written.run_id, isWhole ? digest : undefined);
     pass.wrote(run, experiment, written);
     const kept = keepsIds ? [] : references.inputs.filter((id) => !runIds.has(id));
     if (kept.length > 0) ledger.loss(referenceKept(experiment.name, run_id, 'dataset input', kept));
@@ -59,7 +60,7 @@ export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: 
         experiment_name: experiment.name,
         tags,
         links,
-        digest,
+        digest: isWhole ? digest : undefined,
       });
     }
     const changed = written.outcome === 'created' || written.outcome === 'updated';

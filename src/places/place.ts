@@ -188,6 +188,8 @@ export interface WrittenRun {
   readonly bytes: number;
   /** Value of `mlferry.origin_parent` that the target's run has from an earlier pass. */
   readonly origin_parent?: string;
+  /** A file of it failed, as the findings tell: the rest is there, and a later pass looks for what is missing. */
+  readonly incomplete?: boolean;
 }
 
 /** What the target gave an object of a further kind: its id there, and the root of its files where it has one. */

@@ -85,7 +85,9 @@ const reportSchema = z.object({
       detail: z.string(),
     }),
   ),
-  failures: z.array(z.object({ code: z.string(), object: z.string(), message: z.string() })),
+  failures: z.array(
+    z.object({ code: z.string(), object: z.string(), message: z.string(), hint: z.string() }),
+  ),
   error: z.object({ code: z.string(), message: z.string() }).optional(),
   verification: z.looseObject({ exit_status: z.int(), items: z.array(z.unknown()) }).optional(),
   exit_status: z.int(),

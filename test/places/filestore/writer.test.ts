@@ -474,8 +474,6 @@ describe('errors', () => {
       },
     };
     await expect(writer.run(failing, target(broken.run))).rejects.toMatchObject({ code: 'SOURCE_ITEM' });
-    const short = { ...broken, open: async () => memoryRunReader(await full()).open({ path: 'empty' }) };
-    await expect(writer.run(short, target(broken.run))).rejects.toMatchObject({ code: 'SHORT_BODY' });
     expect(await readdir(join(root, '1'))).not.toContain(A);
     const good = await full({ run_id: B });
     expect(await writer.run(memoryRunReader(good), target(good.run))).toMatchObject({
@@ -487,6 +485,32 @@ describe('errors', () => {
     expect(
       (await readStore(root)).workspace.flatMap(({ runs }) => runs.map(({ run }) => run.run_id)),
     ).toEqual([B]);
+  });
+
+  it('of one file cost that file: the run is there without its digest, and completed later', async () => {
+    const root = newRoot();
+    const { options, failures } = testOptions(dir);
+    const writer = await openFileStoreWriter({ path: root }, options);
+    const experiment = await writer.experiment(makeExperiment(), 'e');
+    const whole = memoryRunReader(await full());
+    const target = { experiment, origin: `f/${A}`, digest: 'd', remap: () => whole.run };
+    const empty = await whole.open({ path: 'empty' });
+    const short = { ...whole, open: async () => empty };
+    expect(await writer.run(short, target)).toMatchObject({ outcome: 'created', incomplete: true });
+    expect(failures).toContainEqual(
+      expect.objectContaining({
+        code: 'SHORT_BODY',
+        run_id: A,
+        object: expect.stringContaining('artifact "'),
+      }),
+    );
+    const tags = join(root, '1', A, 'tags');
+    expect(await readdir(tags)).not.toContain('mlferry.digest');
+    const completed = await writer.run(whole, target);
+    expect(completed).toMatchObject({ outcome: 'updated', points: 0 });
+    expect(completed).not.toHaveProperty('incomplete');
+    expect(await readdir(tags)).toContain('mlferry.digest');
+    await writer.finish();
   });
 
   it('and crashes leave no rubbish: abort removes its own, the next writer that of dead processes', async () => {

@@ -522,7 +522,7 @@ describe.each(targets)(
       expect(written.outcome).toBe('updated');
     });
 
-    it('reads a short source once more, then fails the run', async () => {
+    it('reads a short source once more, then fails the file and leaves the run incomplete', async () => {
       const source = memoryRun({ run: { run_id: 'short' }, artifacts: [['f', 'four']] });
       let opened = 0;
       const short: RunReader = {
@@ -532,7 +532,11 @@ describe.each(targets)(
           return memoryRun({ artifacts: [['f', 'fo']] }).open({ path: 'f' });
         },
       };
-      await expect(pass(short, 'short')).rejects.toMatchObject({ code: 'SHORT_BODY' });
+      const { written, failures } = await pass(short, 'short');
+      expect(written).toMatchObject({ outcome: 'created', artifacts: 0, incomplete: true });
+      expect(failures).toMatchObject([
+        { code: 'SHORT_BODY', object: expect.stringContaining('artifact "f"') },
+      ]);
       expect(opened).toBe(2);
     });
   },

@@ -84,11 +84,12 @@ export async function growRun(job: RunJob, copy: Copy): Promise<WrittenRun> {
       const present = await sizeOfFile(join(artifactDir, ...path.split('/')));
       return present !== undefined && (size === undefined || size === present);
     };
-    let { artifacts, bytes, hasOversize } = await writeArtifacts(job, artifactDir, isThere);
+    const files = await writeArtifacts(job, artifactDir, isThere);
+    let { artifacts, bytes } = files;
     const run_name = holdableName('run_name', record.run_name, job, oversize);
     const user_id = holdableName('user_id', record.user_id, job, oversize);
     if (!oversize.isEmpty) {
-      const placed = await placeOversize(artifactDir, spill, await oversize.close(), hasOversize);
+      const placed = await placeOversize(artifactDir, spill, await oversize.close(), files.hasOversize);
       artifacts += placed.artifacts;
       bytes += placed.bytes;
     }
@@ -98,7 +99,9 @@ export async function growRun(job: RunJob, copy: Copy): Promise<WrittenRun> {
     const meta = formatMetaYaml(runMetaFields({ ...rest, run_name, user_id, ...stage }));
     if (meta !== formatMetaYaml(runMetaFields(copy.meta))) await put(join(runDir, META_FILE), meta);
     const digest = tags.find(([key]) => key === DIGEST_TAG)?.[1];
-    if (digest !== undefined && digest !== copy.digest) await put(join(runDir, 'tags', DIGEST_TAG), digest);
+    const isWhole = files.failed === 0;
+    if (isWhole && digest !== undefined && digest !== copy.digest)
+      await put(join(runDir, 'tags', DIGEST_TAG), digest);
     const unchanged = changes + points + artifacts === 0;
     return {
       run_id: record.run_id,
@@ -106,6 +109,7 @@ export async function growRun(job: RunJob, copy: Copy): Promise<WrittenRun> {
       points,
       artifacts,
       bytes,
+      ...(isWhole ? {} : { incomplete: true }),
       ...(copy.origin_parent === undefined ? {} : { origin_parent: copy.origin_parent }),
     };
   } finally {

@@ -51,7 +51,6 @@ export async function writeNewRun(job: RunJob): Promise<WrittenRun> {
           await mkdir(join(runDirectory, name), { recursive: true });
         }
         await writeFiles(join(runDirectory, 'params'), params);
-        await writeFiles(join(runDirectory, 'tags'), tags);
         await writeFiles(runDirectory, inputs);
       }
       const points = new Map<string, number>();
@@ -61,18 +60,38 @@ export async function writeNewRun(job: RunJob): Promise<WrittenRun> {
       });
       await series?.close();
       const artifactDir = join(runDirectory ?? run.runDir, 'artifacts');
-      let { artifacts, bytes, hasOversize } = await writeArtifacts(run, artifactDir, async () => false);
+      const files = await writeArtifacts(run, artifactDir, async () => false);
+      let { artifacts, bytes } = files;
       if (!oversize.isEmpty) {
-        const placed = await placeOversize(artifactDir, spill, await oversize.close(), hasOversize);
+        const placed = await placeOversize(artifactDir, spill, await oversize.close(), files.hasOversize);
         artifacts += placed.artifacts;
         bytes += placed.bytes;
       }
+      // A run that lacks a file is not complete: it is looked at again.
+      const isWhole = files.failed === 0;
+      const whole = isWhole ? tags : tags.filter(([key]) => key !== DIGEST_TAG);
       if (runDirectory !== undefined) {
+        await writeFiles(join(runDirectory, 'tags'), whole);
         await writeFile(join(runDirectory, META_FILE), meta, { flush: true });
-        await checkRun(runDirectory, { meta, params, tags, points, inputs: inputs.length, artifacts, bytes });
+        await checkRun(runDirectory, {
+          meta,
+          params,
+          tags: whole,
+          points,
+          inputs: inputs.length,
+          artifacts,
+          bytes,
+        });
       }
       const total = [...points.values()].reduce((sum, count) => sum + count, 0);
-      return { run_id: record.run_id, outcome: 'created', points: total, artifacts, bytes };
+      return {
+        run_id: record.run_id,
+        outcome: 'created',
+        points: total,
+        artifacts,
+        bytes,
+        ...(isWhole ? {} : { incomplete: true }),
+      };
     } finally {
       await series?.close();
       await oversize.abandon();

@@ -2,6 +2,7 @@ import type { Findings } from '../../../model/findings.ts';
 import { OVERSIZE_FILE } from '../../../model/own-files.ts';
 import type { Run } from '../../../model/records.ts';
 import type { StringMap } from '../../../model/string-map.ts';
+import type { MlferryError } from '../../../util/errors.ts';
 import type { ArtifactOwner, RunReader, RunTarget } from '../../place.ts';
 import type { PlaceTraits } from '../../traits.ts';
 import { createKeySpace } from '../layout/key-paths.ts';
@@ -24,6 +25,8 @@ export interface FilesJob {
   readonly context: StoreContext;
   readonly source: ArtifactOwner;
   note(loss: RunLoss): void;
+  /** A file that could not be written: the others are. */
+  fail(path: string, error: MlferryError): void;
 }
 
 /** A run on its way into an experiment's directory. */

@@ -4,7 +4,8 @@ import { localPathProblem } from '../../../artifacts/local/names.ts';
 import { placeFile, sizeOfFile } from '../../../artifacts/local/put-file.ts';
 import { OVERSIZE_FILE } from '../../../model/own-files.ts';
 import type { DatasetInput } from '../../../model/records.ts';
-import { isAbsent, systemCode } from '../../../util/errors.ts';
+import { endsJob } from '../../../util/ends-job.ts';
+import { asMlferryError, isAbsent, systemCode } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
 import type { ArtifactEntry, ArtifactOwner, MetricPoints } from '../../place.ts';
 import { datasetId, datasetMeta, inputId, inputMeta, readDataset } from '../layout/dataset-files.ts';
@@ -13,7 +14,7 @@ import { META_FILE } from '../layout/layout.ts';
 import { formatMetaYaml } from '../layout/meta-yaml.ts';
 import type { OversizeFile } from '../layout/oversize.ts';
 import type { FilesJob, RunJob, StoreContext } from './run-context.ts';
-import { writeArtifact } from './write-artifact.ts';
+import { type ArtifactOutcome, writeArtifact } from './write-artifact.ts';
 
 /** Parts of a run that a new and a grown run have in common. */
 
@@ -123,19 +124,23 @@ export interface ArtifactCounts {
   readonly bytes: number;
   /** The source itself has an artifact of the name {@link OVERSIZE_FILE}. */
   readonly hasOversize: boolean;
+  /** Files that could not be written, each reported. */
+  readonly failed: number;
 }
 
 /**
- * Writes the source's artifacts that `isThere` does not find, below `directory`. In a dry run they are only counted.
+ * Writes the source's artifacts that `isThere` does not find, below `directory`. In a dry run they are only counted. What
+ * keeps one file from being written costs that file; throws what ends the job.
  */
 export async function writeArtifacts(
-  { context, source, note }: FilesJob,
+  { context, source, note, fail }: FilesJob,
   directory: string,
   isThere: (entry: ArtifactEntry) => Promise<boolean>,
 ): Promise<ArtifactCounts> {
   let artifacts = 0;
   let bytes = 0;
   let hasOversize = false;
+  let failed = 0;
   for await (const entry of source.artifacts()) {
     hasOversize ||= entry.path === OVERSIZE_FILE;
     const problem = localPathProblem(entry.path);
@@ -163,7 +168,16 @@ export async function writeArtifacts(
       bytes += entry.size ?? 0;
       continue;
     }
-    const outcome = await writeArtifact(source, entry, directory, temporary);
+    let outcome: ArtifactOutcome;
+    try {
+      outcome = await writeArtifact(source, entry, directory, temporary);
+    } catch (error) {
+      const known = asMlferryError(error);
+      if (endsJob(known)) throw known;
+      failed += 1;
+      fail(entry.path, known);
+      continue;
+    }
     if ('bytes' in outcome) {
       artifacts += 1;
       bytes += outcome.bytes;
@@ -175,7 +189,7 @@ export async function writeArtifacts(
         detail: `the artifact is left out: ${outcome.reason}`,
       });
   }
-  return { artifacts, bytes, hasOversize };
+  return { artifacts, bytes, hasOversize, failed };
 }
 
 /** Whether the source has the bytes of a file it lists; asked of those only that may have none, where it costs no request. */

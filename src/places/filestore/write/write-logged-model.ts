@@ -3,10 +3,12 @@ import { createReadStream } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sizeOfFile } from '../../../artifacts/local/put-file.ts';
+import { describeObject } from '../../../kinds/kinds.ts';
 import { DIGEST_TAG, ORIGIN_TAG, originRunId, withoutBookkeeping } from '../../../model/canonical.ts';
 import type { FoundObject } from '../../../model/findings.ts';
 import { type LoggedModel, loggedModel } from '../../../model/logged-model.ts';
 import { MlferryError } from '../../../util/errors.ts';
+import { fileFailure } from '../../file-failure.ts';
 import type {
   ArtifactEntry,
   ArtifactOwner,
@@ -85,7 +87,9 @@ export function loggedModelWriter(context: StoreContext, experiments: TargetExpe
     );
     const of: FoundObject = { kind: source.of.kind, id, name: record.name };
     const note = (loss: RunLoss) => context.findings.loss({ ...loss, of, experiment_name: name });
-    const job: ModelJob = { context, source, note, record, directory };
+    const fail: ModelJob['fail'] = (path, error) =>
+      context.findings.failure(fileFailure(path, error, { words: describeObject(of), of }));
+    const job: ModelJob = { context, source, note, fail, record, directory };
     if (known !== undefined) return growModel(job, target);
     if (model_id !== id) {
       const detail = `the store has another logged model of this id, or cannot hold it; the copy is ${model_id}`;
@@ -136,18 +140,23 @@ async function writeModel(job: ModelJob): Promise<WrittenObject> {
       for (const name of ['metrics', 'params', 'tags', 'artifacts'])
         await mkdir(join(temporary, name), { recursive: true });
       await writeFiles(join(temporary, 'params'), held.params);
-      await writeFiles(join(temporary, 'tags'), held.tags);
       await writeFiles(join(temporary, 'metrics'), metricFiles(held.metrics));
       await writeFiles(temporary, [[META_FILE, meta]]);
     }
     const artifactDir = join(temporary ?? directory, 'artifacts');
-    let { artifacts, bytes, hasOversize } = await writeArtifacts(job, artifactDir, async () => false);
+    const files = await writeArtifacts(job, artifactDir, async () => false);
+    let { artifacts, bytes } = files;
     if (!oversize.isEmpty) {
-      const placed = await placeOversize(artifactDir, spill, await oversize.close(), hasOversize);
+      const placed = await placeOversize(artifactDir, spill, await oversize.close(), files.hasOversize);
       artifacts += placed.artifacts;
       bytes += placed.bytes;
     }
-    if (temporary !== undefined) await mustBe(temporary, held, meta);
+    if (temporary !== undefined) {
+      // A model that lacks a file is not complete: it is looked at again.
+      const tags = files.failed === 0 ? held.tags : held.tags.filter(([key]) => key !== DIGEST_TAG);
+      await writeFiles(join(temporary, 'tags'), tags);
+      await mustBe(temporary, { ...held, tags }, meta);
+    }
     return { id: record.model_id, outcome: 'created', artifacts, bytes };
   };
   try {
@@ -213,17 +222,18 @@ async function growModel(job: ModelJob, { digest }: ObjectTarget): Promise<Writt
     for (const [key, content] of await grownMetrics(directory, held.metrics))
       await put(join('metrics', key), content);
     const artifactDir = join(directory, 'artifacts');
-    let { artifacts, bytes, hasOversize } = await writeArtifacts(job, artifactDir, (entry) =>
+    const files = await writeArtifacts(job, artifactDir, (entry) =>
       isSame(job.source, entry, join(artifactDir, ...entry.path.split('/'))),
     );
+    let { artifacts, bytes } = files;
     if (!oversize.isEmpty) {
-      const placed = await placeOversize(artifactDir, spill, await oversize.close(), hasOversize);
+      const placed = await placeOversize(artifactDir, spill, await oversize.close(), files.hasOversize);
       artifacts += placed.artifacts;
       bytes += placed.bytes;
     }
     const meta = formatMetaYaml(modelMetaFields(record));
     if (meta !== (await readFile(path, 'utf8'))) await put(META_FILE, meta);
-    if (tags.get(DIGEST_TAG) !== digest) await put(join('tags', DIGEST_TAG), digest);
+    if (files.failed === 0 && tags.get(DIGEST_TAG) !== digest) await put(join('tags', DIGEST_TAG), digest);
     const outcome = changes + artifacts > 0 ? 'updated' : 'unchanged';
     return { id: record.model_id, outcome, artifacts, bytes };
   } finally {

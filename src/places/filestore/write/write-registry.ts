@@ -107,6 +107,9 @@ async function writeVersion(
         context,
         source,
         note: (loss: Parameters<typeof findings.loss>[0]) => findings.loss({ ...loss, of }),
+        fail: (_path: string, error: MlferryError) => {
+          throw error;
+        },
       };
       Object.assign(files, await writeArtifacts(job, join(own, 'artifacts'), async () => false));
     }

@@ -5,6 +5,7 @@ import { idOf } from '../../../kinds/marks.ts';
 import { goesOn } from '../../../model/mlflow/statuses.ts';
 import type { Run } from '../../../model/records.ts';
 import { asMlferryError, isAbsent, MlferryError } from '../../../util/errors.ts';
+import { fileFailure } from '../../file-failure.ts';
 import type {
   ObjectWriter,
   PlaceInfo,
@@ -128,8 +129,12 @@ export async function openFileStoreWriter(place: FileStoreLocation, options: Wri
           });
         }
         const artifact_uri = `${fileUri(root)}/${record.experiment_id}/${run_id}/artifacts`;
+        const words = `run ${source_id} of experiment "${experiment.name}"`;
+        const fail: RunJob['fail'] = (path, error) =>
+          findings.failure(fileFailure(path, error, { words, run_id: source_id }));
         const job: RunJob = {
           context,
+          fail,
           source: reader,
           target,
           experimentDir,
@@ -142,16 +147,19 @@ export async function openFileStoreWriter(place: FileStoreLocation, options: Wri
           },
           note,
         };
+        const remember = ({ incomplete }: WrittenRun) => {
+          const digest = incomplete === true ? undefined : target.digest;
+          written.set(run_id, { run_id, experiment_id: experiment.experiment_id, digest });
+        };
         if (found !== undefined) {
           const result = await growRun(job, found.copy);
-          if (result.outcome === 'updated')
-            written.set(run_id, { run_id, experiment_id: experiment.experiment_id, digest: target.digest });
+          if (result.outcome === 'updated') remember(result);
           return result;
         }
         try {
           const result = await writeNewRun(job);
           if (!dryRun) (await runs.copies(experimentDir)).set(source_id, run_id);
-          written.set(run_id, { run_id, experiment_id: experiment.experiment_id, digest: target.digest });
+          remember(result);
           return result;
         } catch (error) {
           runs.releaseId(run_id);

@@ -49,6 +49,9 @@ export interface RequestContext {
 const BUSY_DATABASE =
   /QueuePool limit|database is locked|deadlock|could not serialize|too many (clients|connections)/i;
 
+const TOO_LARGE =
+  'A proxy before the server limits the size of a request (nginx: client_max_body_size, 1 MB unless it is set): raise it there, then run the same command again.';
+
 /** What an answer other than 2xx means. `body`: its beginning. */
 export function refusal(context: RequestContext, status: number, body: string): Problem {
   const parsed = parseError(body);
@@ -92,6 +95,7 @@ export function refusal(context: RequestContext, status: number, body: string): 
   if (BUSY_DATABASE.test(answer.message)) {
     return { ...problem('UNAVAILABLE', told, Number.POSITIVE_INFINITY), perhapsDone: true, overload: true };
   }
+  if (status === 413) return problem('REFUSED', told, 0, TOO_LARGE);
   if (status >= 500) return problem('SERVER_ERROR', told, 2);
   if (status >= 400) return problem('REFUSED', told);
   return problem('NOT_MLFLOW', `unexpected status ${told}`);

@@ -6,11 +6,13 @@ import { Readable } from 'node:stream';
 import { writeBody } from '../../../artifacts/local/put-file.ts';
 import type { ArtifactSink } from '../../../artifacts/sink.ts';
 import { OWN_DIRECTORY, RENAMED_FILE } from '../../../model/own-files.ts';
-import { MlferryError } from '../../../util/errors.ts';
+import { endsJob } from '../../../util/ends-job.ts';
+import { asMlferryError, MlferryError } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
 import type { ArtifactEntry, ArtifactOwner } from '../../place.ts';
 import { bytesOf } from '../connect/body.ts';
 import type { ServerOwner } from '../connect/owner.ts';
+import { serverAnswer } from '../connect/problems.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { directoriesOf, freeName, parentOf, safeName } from './artifact-names.ts';
 import type { TargetRoutes } from './target-routes.ts';
@@ -31,6 +33,12 @@ export interface SentCounts {
   bytes: number;
 }
 
+/** A file that did not arrive, and why. */
+export interface FailedFile {
+  readonly path: string;
+  readonly error: MlferryError;
+}
+
 /** What the target could not take of a run's files. */
 export interface ArtifactsSent {
   /** Files without a way to the target's artifact root. */
@@ -41,6 +49,8 @@ export interface ArtifactsSent {
   readonly there: number;
   /** Paths that arrived under another name. */
   readonly renamed: readonly string[];
+  /** Files that the source could not give or the target did not take: all others were sent. */
+  readonly failed: readonly FailedFile[];
   /** The names that mlferry's own files may use: those that no file of the source has. */
   ownName(path: string): string;
 }
@@ -59,8 +69,8 @@ const PARALLEL = 2;
 
 /**
  * Sends the files of a run or model that the target lacks. A 200 is no proof of what was stored under which name, so every
- * directory that was written to is listed afterwards, one request each, and names and sizes compared. Throws MISMATCH,
- * SHORT_BODY and what the source's streams and the target throw.
+ * directory that was written to is listed afterwards, one request each, and names and sizes compared. What concerns one
+ * file is in `failed`; throws what ends the job.
  */
 export async function sendArtifacts(
   context: ArtifactContext,
@@ -93,7 +103,7 @@ export async function sendArtifacts(
       ? new Map<string, number>()
       : await listFiles(routes, owner, directoriesOf(paths));
 
-  if (sink === undefined) return { ...result, unreachable: entries.length, renamed: [], ownName };
+  if (sink === undefined) return { ...result, unreachable: entries.length, renamed: [], failed: [], ownName };
 
   const count = (path: string, size: number) => {
     written.set(path, size);
@@ -131,7 +141,14 @@ export async function sendArtifacts(
       await sized?.dispose();
     }
   };
-  await mapConcurrent(entries, PARALLEL, send);
+  const failed: FailedFile[] = [];
+  await mapConcurrent(entries, PARALLEL, async (entry) => {
+    try {
+      await send(entry);
+    } catch (error) {
+      failed.push({ path: entry.path, error: ofOneFile(error) });
+    }
+  });
 
   if (sink !== undefined && [...renamed.values()].some((name) => written.has(name))) {
     const map = Buffer.from(
@@ -141,8 +158,16 @@ export async function sendArtifacts(
     if (routes.changes) await sink.put(name, map.length, async () => Readable.from([map]));
     written.set(name, map.length);
   }
-  if (routes.changes) await checkArrived(routes, owner, written);
-  return { ...result, renamed: [...renamed.keys()], ownName };
+  if (routes.changes) failed.push(...(await notArrived(routes, owner, written)));
+  return { ...result, renamed: [...renamed.keys()], failed, ownName };
+}
+
+/** An error that costs one file: any that ends no job, and a 403, which stores give for single files. Throws any other. */
+function ofOneFile(error: unknown): MlferryError {
+  const known = asMlferryError(error);
+  const denied = known.code === 'DENIED' && serverAnswer(known)?.status === 403;
+  if (endsJob(known) && !denied) throw known;
+  return known;
 }
 
 /** Writes one of mlferry's own files of a run and checks that it arrived. */
@@ -155,7 +180,8 @@ export async function sendOwnFile(
 ): Promise<void> {
   if (!routes.changes) return;
   await target.sink.put(path, size, open);
-  await checkArrived(routes, target.owner, new Map([[path, size]]));
+  const [missing] = await notArrived(routes, target.owner, new Map([[path, size]]));
+  if (missing !== undefined) throw missing.error;
 }
 
 /**
@@ -260,24 +286,23 @@ async function listFiles(
   return files;
 }
 
-async function checkArrived(
+/** The files that are not there with their sizes, each a MISMATCH. */
+async function notArrived(
   routes: TargetRoutes,
   owner: ServerOwner,
   written: ReadonlyMap<string, number>,
-): Promise<void> {
+): Promise<FailedFile[]> {
   const directories = new Set([...written.keys()].map(parentOf));
   const arrived = new Map<string, number>();
   for (const directory of directories) {
     for (const { path, size } of await routes.listArtifacts(owner, directory))
       if (size !== undefined) arrived.set(path, size);
   }
-  for (const [path, size] of written) {
+  return [...written].flatMap(([path, size]) => {
     const there = arrived.get(path);
-    if (there === size) continue;
+    if (there === size) return [];
     const what = there === undefined ? 'is not there' : `has ${there} bytes instead of ${size}`;
-    throw new MlferryError(
-      'MISMATCH',
-      `Artifact ${JSON.stringify(path)} of ${owner.words} was accepted, but ${what}`,
-    );
-  }
+    const message = `Artifact ${JSON.stringify(path)} of ${owner.words} was accepted, but ${what}`;
+    return [{ path, error: new MlferryError('MISMATCH', message) }];
+  });
 }

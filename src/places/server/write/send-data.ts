@@ -6,7 +6,7 @@ import { ownValue, type StringMap } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { pause, retryDelay } from '../../../util/retry.ts';
 import type { MetricPoints } from '../../place.ts';
-import { isDuplicate } from '../connect/problems.ts';
+import { isDuplicate, serverAnswer } from '../connect/problems.ts';
 import { isSamePoint } from '../read/points.ts';
 import { isPerhapsDone } from './create-once.ts';
 import { type Batch, hasRoomForTag, logBatches, type Metric } from './log-batches.ts';
@@ -44,7 +44,7 @@ export async function sendData(context: TargetContext, plan: DataPlan, tally: Po
   const { present } = plan;
   const send = async (batch: Batch) => {
     await plan.beforeChange();
-    if (context.routes.changes) await logSafely(context, present.run_id, batch);
+    if (context.routes.changes) await logInParts(context, present.run_id, batch);
     plan.sent.points += batch.metrics.length;
   };
   const points = siftPoints(
@@ -98,6 +98,42 @@ async function presentPoints(
   )
     return 'everything';
   return context.pointsOf(plan.present.run_id, key);
+}
+
+/** Sends a batch; one that is too large for the server, or for a proxy before it, in halves. */
+async function logInParts(context: TargetContext, run_id: string, batch: Batch): Promise<void> {
+  try {
+    await logSafely(context, run_id, batch);
+  } catch (error) {
+    const parts = serverAnswer(error)?.status === 413 ? halves(batch) : [];
+    if (parts.length === 0) throw error;
+    for (const part of parts) await logInParts(context, run_id, part);
+  }
+}
+
+/** A batch in two, the tags behind everything else: one of them says that the run is complete. */
+function halves({ params, metrics, tags }: Batch): Batch[] {
+  const items = params.length + metrics.length;
+  if (items > 0 && tags.length > 0)
+    return [
+      { params, metrics, tags: [] },
+      { params: [], metrics: [], tags },
+    ];
+  const half = <T>(all: readonly T[], first: boolean): T[] => {
+    const middle = Math.ceil(all.length / 2);
+    return first ? all.slice(0, middle) : all.slice(middle);
+  };
+  if (params.length > 0 && metrics.length > 0)
+    return [
+      { params, metrics: [], tags },
+      { params: [], metrics, tags },
+    ];
+  if (items + tags.length < 2) return [];
+  return [true, false].map((first) => ({
+    params: half(params, first),
+    metrics: half(metrics, first),
+    tags: half(tags, first),
+  }));
 }
 
 /**

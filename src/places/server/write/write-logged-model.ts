@@ -1,9 +1,11 @@
+import { describeObject } from '../../../kinds/kinds.ts';
 import { CREATION_TIME_TAG, DIGEST_TAG, ORIGIN_TAG, originRunId } from '../../../model/canonical.ts';
 import type { Findings, FoundObject } from '../../../model/findings.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
 import { type LoggedModel, loggedModel } from '../../../model/logged-model.ts';
 import { ownValue, type StringMap } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
+import { fileFailure } from '../../file-failure.ts';
 import type { ObjectReader, ObjectTarget, ObjectWriter, WrittenObject } from '../../place.ts';
 import { modelOwner } from '../connect/owner.ts';
 import { createOnce } from './create-once.ts';
@@ -159,7 +161,10 @@ async function writeModel(
   const owner = modelOwner(present);
   const sink = await context.sinkOf(experiment, owner);
   const comparison = created ? 'nothing there' : 'content';
-  found.push(...artifactLosses(await sendArtifacts(context, source, { owner, sink }, comparison, sent)));
+  const files = await sendArtifacts(context, source, { owner, sink }, comparison, sent);
+  found.push(...artifactLosses(files));
+  for (const { path, error } of files.failed)
+    context.findings.failure(fileFailure(path, error, { words: describeObject(of), of }));
 
   for (const field of ['name', 'model_type', 'source_run_id'] as const) {
     if (present[field] === wanted[field]) continue;
@@ -182,8 +187,8 @@ async function writeModel(
   const all = [
     ...Object.entries(wanted.tags),
     [ORIGIN_TAG, target.origin],
-    [DIGEST_TAG, target.digest],
-  ] as const;
+    ...(files.failed.length > 0 ? [] : [[DIGEST_TAG, target.digest]]),
+  ];
   const tags = all.filter(([key = '', value]) => ownValue(present.tags, key) !== value);
   if (tags.length > 0) await routes.setModelTags(model_id, Object.fromEntries(tags));
   if (routes.changes) mustBe(await routes.getModel(model_id), wanted, present, unsent);

@@ -129,6 +129,8 @@ async function placeSource(
   const sink = await context.sinkOf(undefined, owner);
   const files = await sendArtifacts(context, source, { owner, sink }, 'content', sent);
   losses.push(...artifactLosses(files));
+  const [first] = files.failed;
+  if (first !== undefined) throw first.error;
   if (sent.artifacts > 0 || files.there > 0) return { ...wanted, source: artifact_uri };
   return wanted;
 }

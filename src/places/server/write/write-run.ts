@@ -10,6 +10,7 @@ import { OVERSIZE_FILE, REFUSED_METRICS_FILE } from '../../../model/own-files.ts
 import type { Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { createByteSpool } from '../../../util/byte-spool.ts';
+import { fileFailure } from '../../file-failure.ts';
 import type { MetricPoints, RunReader, RunTarget, WrittenRun } from '../../place.ts';
 import { runOwner } from '../connect/owner.ts';
 import { createRun } from './create-run.ts';
@@ -76,6 +77,12 @@ export async function writeRun(
   const artifacts =
     complete && !isOpen ? undefined : await sendArtifacts(context, source, { owner, sink }, comparison, sent);
   if (artifacts !== undefined) losses.push(...artifactLosses(artifacts));
+  const failed = artifacts?.failed ?? [];
+  const words = `run ${source.run.run_id} of experiment "${experiment.name}"`;
+  for (const { path, error } of failed)
+    findings.failure(fileFailure(path, error, { words, run_id: source.run.run_id }));
+  // A run that lacks a file is not complete: it is looked at again.
+  const digest = failed.length > 0 ? undefined : target.digest;
   if (sent.artifacts > 0) changed = true;
   const ownFile = async (name: string, size: number, open: () => Readable) => {
     if (sink === undefined) {
@@ -130,7 +137,7 @@ export async function writeRun(
         latest: source.run.latest_metrics,
         params: changes.params,
         tags: changes.tags,
-        digest: complete ? undefined : target.digest,
+        digest: complete ? undefined : digest,
         sent,
         points: complete ? nothing() : source.metrics(),
         beforeChange,
@@ -162,8 +169,9 @@ export async function writeRun(
   const expected =
     outcome === 'unchanged' || !routes.changes
       ? undefined
-      : { created, run: expectedRun(fitted.run, present, target, tally.latest) };
-  return { written: { run_id, outcome, ...sent }, expected };
+      : { created, run: expectedRun(fitted.run, present, { ...target, digest }, tally.latest) };
+  const incomplete = failed.length > 0 ? { incomplete: true } : {};
+  return { written: { run_id, outcome, ...sent, ...incomplete }, expected };
 }
 
 /** The copy that is there. The scan may have come before a create of an earlier process: where that is possible, another look. */
