@@ -44,6 +44,7 @@ const LOSSES = {
   TRACE_VALUES_CUT: 'content',
   TRACE_ID_TAKEN: 'form',
   TRACE_SPANS: 'content',
+  TRACE_FIELDS: 'content',
   ASSESSMENT_VALID: 'form',
 } as const satisfies Readonly<Record<string, 'content' | 'form'>>;
 

@@ -21,24 +21,34 @@ OURS = ("mlferry.", "mlflow.artifactLocation", "mlflow.trace.spansLocation")
 
 
 def view(info, experiment):
-    trace = client.get_trace(info.trace_id) if hasattr(info, "trace_id") else client.get_trace(info.request_id)
-    shown = trace.info.to_dict()
-    shown.pop("trace_location", None)
-    shown.pop("experiment_id", None)
-    shown["experiment"] = experiment.name
-    shown["in_store"] = trace.info.tags.get("mlflow.trace.spansLocation") == "TRACKING_STORE"
-    shown["tags"] = {k: v for k, v in trace.info.tags.items() if not k.startswith(OURS)}
-    shown["assessments"] = sorted(shown.get("assessments", []), key=lambda found: found["assessment_id"])
+    """The same for MLflow 2, whose fields have other names."""
+    id = getattr(info, "trace_id", None) or info.request_id
+    trace = client.get_trace(id)
+    info = trace.info
+    shown = {"trace_id": id, "experiment": experiment.name}
+    shown["state"] = str(getattr(info, "state", None) or info.status).split(".")[-1]
+    times = ("request_time", "execution_duration") if hasattr(info, "request_time") else ("timestamp_ms", "execution_time_ms")
+    shown["times"] = [getattr(info, name) for name in times]
+    for name in ("client_request_id", "request_preview", "response_preview"):
+        shown[name] = getattr(info, name, None)
+    metadata = dict(getattr(info, "trace_metadata", None) or info.request_metadata)
+    # Set by newer servers.
+    metadata.pop("mlflow.trace.infoFinalized", None)
+    shown["metadata"] = metadata
+    shown["in_store"] = info.tags.get("mlflow.trace.spansLocation") == "TRACKING_STORE"
+    shown["tags"] = {k: v for k, v in info.tags.items() if not k.startswith(OURS)}
+    assessments = [found.to_dictionary() for found in getattr(info, "assessments", None) or []]
+    shown["assessments"] = sorted(assessments, key=lambda found: found["assessment_id"])
     # As Python spells them: JSON in the tests has no NaN, no integers beyond 2^53, and one kind of number.
     shown["spans"] = [
         {
             "span_id": span.span_id,
             "parent_id": span.parent_id,
             "name": span.name,
-            "type": span.span_type,
+            "type": str(span.span_type),
             "times": f"{span.start_time_ns} {span.end_time_ns}",
             "status": f"{span.status.status_code} {span.status.description}",
-            "attributes": {key: repr(value) for key, value in span.attributes.items()},
+            "attributes": {key: repr(value) for key, value in span.attributes.items() if key != "mlflow.traceRequestId"},
             "events": [f"{event.name} {event.timestamp} {sorted(event.attributes.items())!r}" for event in span.events],
             "links": [repr(link) for link in getattr(span, "links", [])],
         }
@@ -57,7 +67,8 @@ for run_id, name in names.items() if hasattr(client, "link_traces_to_run") else 
         experiment_ids=[each.experiment_id for each in experiments], run_id=run_id, max_results=500
     ):
         linked.append([name, trace.info.trace_id])
-text = json.dumps({"traces": sorted(found, key=lambda each: (each["experiment"], each.get("trace_id") or each["request_id"])), "linked": sorted(linked)})
+found.sort(key=lambda each: (each["experiment"], each["times"][0], each["tags"]["mlflow.traceName"]))
+text = json.dumps({"traces": found, "linked": sorted(linked)})
 for id, name in names.items():
     text = text.replace(id, name)
 print(text)

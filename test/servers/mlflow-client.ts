@@ -107,6 +107,11 @@ export async function logTraces(place: MlflowPlace): Promise<void> {
   await runScript(place, 'log_traces.py', []);
 }
 
+/** Logs traces at a place of MLflow 2.14 to 3.2. */
+export async function logOlderTraces(place: MlflowPlace): Promise<void> {
+  await runScript(place, 'log_older_traces.py', []);
+}
+
 const traceView = z.object({
   traces: z.array(
     z.looseObject({

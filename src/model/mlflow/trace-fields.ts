@@ -51,6 +51,16 @@ export function liftMaps({ trace_metadata, tags }: KeptMaps): Lifted {
   };
 }
 
+/** The previews of a trace of which only its metadata tells: MLflow 3 takes those of MLflow 2 so (TraceInfoV2.to_v3). */
+export function previewsIn(trace_metadata: StringMap): Pick<Trace, 'request_preview' | 'response_preview'> {
+  const request_preview = ownValue(trace_metadata, 'mlflow.traceInputs');
+  const response_preview = ownValue(trace_metadata, 'mlflow.traceOutputs');
+  return {
+    ...(request_preview === undefined ? {} : { request_preview }),
+    ...(response_preview === undefined ? {} : { response_preview }),
+  };
+}
+
 /** The metadata of a record as MLflow keeps it. */
 export function metadataOf({ source_run_id, model_id, trace_metadata }: Trace): StringMap {
   return {

@@ -28,7 +28,14 @@ import {
   registeredModelGet,
   registeredModelPage,
 } from './registry-answers.ts';
-import { olderTracePage, traceBatch, traceGet, traceInfos, tracePage } from './trace-answers.ts';
+import {
+  olderTraceGet,
+  olderTracePage,
+  traceBatch,
+  traceGet,
+  traceInfos,
+  tracePage,
+} from './trace-answers.ts';
 
 /** An endpoint below the base URL. */
 export interface Endpoint {
@@ -160,6 +167,12 @@ export const routes = {
   /** The spans of a trace wherever they are, or one of its attachments. Only here. */
   traceData: bytes('GET', '/ajax-api/2.0/mlflow/get-trace-artifact', 'bytes'),
   startTrace: change(`${NEWER}/traces`, traceGet),
+  olderTrace: { ...read(`${MLFLOW}/traces`, olderTraceGet), after: '/info' },
+  /** The server gives the id. */
+  beginOlderTrace: change(`${MLFLOW}/traces`, olderTraceGet),
+  endOlderTrace: { ...change(`${MLFLOW}/traces`), method: 'PATCH' },
+  setOlderTraceTag: { ...change(`${MLFLOW}/traces`), method: 'PATCH', after: '/tags' },
+  deleteTraces: change(`${MLFLOW}/traces/delete-traces`),
   /** OpenTelemetry's own route, see {@link TrackingClient.post}. */
   logSpans: { ...bytes('POST', '/v1/traces', 'write'), changes: true },
   createAssessment: { ...change(`${NEWER}/traces`), after: '/assessments' },

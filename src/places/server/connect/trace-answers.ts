@@ -1,7 +1,13 @@
 import { z } from 'zod';
 import { type Int64, toInt64 } from '../../../model/int64.ts';
 import { hexId, liftAttributes } from '../../../model/mlflow/trace-data.ts';
-import { assessmentJson, durationMs, liftMaps, timestampMs } from '../../../model/mlflow/trace-fields.ts';
+import {
+  assessmentJson,
+  durationMs,
+  liftMaps,
+  previewsIn,
+  timestampMs,
+} from '../../../model/mlflow/trace-fields.ts';
 import { type StringMap, stringMap } from '../../../model/string-map.ts';
 import { type Span, sortAssessments, sortSpans, TRACE_STATES, type Trace } from '../../../model/trace.ts';
 import { printTypedJson, pythonNumber, type TypedJson } from '../../../model/typed-json.ts';
@@ -87,7 +93,7 @@ const newerInfo = z
     });
   });
 
-/** Of the API of 2.14 to 3.2; its only previews are metadata. */
+/** Of the API of 2.14 to 3.2; its only previews are metadata, as MLflow 3 itself takes them (mlflow/entities/trace_info_v2.py). */
 const olderInfo = z
   .object({
     request_id: z.string().min(1),
@@ -98,19 +104,22 @@ const olderInfo = z
     request_metadata: keyValues,
     tags: keyValues,
   })
-  .transform(
-    (info): TraceInfo =>
-      traceInfo({
-        trace_id: info.request_id,
-        experiment_id: info.experiment_id,
-        request_time: info.timestamp_ms,
-        execution_duration: info.execution_time_ms,
-        state: state(info.status),
-        trace_metadata: toMap(info.request_metadata),
-        tags: toMap(info.tags),
-        assessments: [],
-      }),
-  );
+  .transform((info): TraceInfo => {
+    const trace_metadata = toMap(info.request_metadata);
+    return traceInfo({
+      trace_id: info.request_id,
+      experiment_id: info.experiment_id,
+      request_time: info.timestamp_ms,
+      // Of a trace that has not ended 0 is told.
+      execution_duration:
+        info.status === 'IN_PROGRESS' && info.execution_time_ms === 0 ? undefined : info.execution_time_ms,
+      state: state(info.status),
+      ...previewsIn(trace_metadata),
+      trace_metadata,
+      tags: toMap(info.tags),
+      assessments: [],
+    });
+  });
 
 /** Answer of the newer search; `next_page_token` comes with every full page. */
 export const tracePage = z.object({
@@ -126,6 +135,9 @@ export const olderTracePage = z.object({
 
 /** Answer of a trace's own route and of its creation. */
 export const traceGet = z.object({ trace: z.object({ trace_info: newerInfo }) });
+
+/** The same of the older API. */
+export const olderTraceGet = z.object({ trace_info: olderInfo });
 
 /** Answer of batchGetInfos. */
 export const traceInfos = z.object({ trace_infos: z.array(newerInfo).default([]) });
@@ -153,7 +165,10 @@ const wholeTrace = z
   .object({ trace_info: z.object({ trace_id: z.string().min(1) }), spans: z.array(otelSpan).default([]) })
   .transform(({ trace_info: { trace_id }, spans }, context) => {
     try {
-      return { trace_id, spans: sortSpans(spans.map((span) => spanOf(span, trace_id))) };
+      const isPlain = spans.every((each) =>
+        [each, ...each.events, ...each.links].every(({ attributes }) => attributes.every(hasValues)),
+      );
+      return { trace_id, isPlain, spans: sortSpans(spans.map((span) => spanOf(span, trace_id))) };
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
       context.addIssue({ code: 'custom', message: error.message });
@@ -212,6 +227,16 @@ function anyValue(json: unknown): TypedJson {
   if (kind !== 'kvlist_value') return wrong(kind);
   const { values } = mapValue.safeParse(held).data ?? wrong(kind);
   return new Map(values.map(({ key, value: item }) => [key, anyValue(item)]));
+}
+
+/** Whether no value within one is null: MLflow 3.6 tells empty lists and objects as null, too. */
+function hasValues({ value }: { value?: unknown }): boolean {
+  const held = value === undefined ? {} : (anyValues.safeParse(value).data ?? {});
+  const [entry] = Object.entries(held);
+  if (entry === undefined) return false;
+  const items = listValue.safeParse(entry[1]).data?.values ?? [];
+  if (entry[0] === 'array_value') return items.every((item) => hasValues({ value: item }));
+  return entry[0] !== 'kvlist_value' || (mapValue.safeParse(entry[1]).data?.values ?? []).every(hasValues);
 }
 
 function wrong(kind: string): never {

@@ -73,7 +73,8 @@ export async function* searchTracePages(
 export function traces(client: TrackingClient, findings: Findings): ObjectSource {
   const of = kindOf('trace');
   return {
-    represent: (wanted, present) => representTrace(trace.parse(wanted), trace.parse(present)),
+    represent: (wanted, present) =>
+      representTrace(trace.parse(wanted), trace.parse(present), !hasNewerTraces(client)),
     async *read({ experiments }) {
       const ids = experiments.map(({ experiment_id }) => experiment_id);
       let links: Promise<TraceLinks> | undefined;
@@ -155,12 +156,15 @@ export function createSpanReader(
   const places = new Map(inStore.map(({ trace_id }, at) => [trace_id, at]));
   /** What was read stays here until it is taken. */
   const asked = new Map<string, Promise<Map<string, readonly Span[]>>>();
+  /** Whether empty lists and objects are told apart from null: 3.17 does, 3.6 does not. */
+  const tellsEmpty = isAtLeast(client.server, '3.17');
   const batches = client.server.version === undefined || isAtLeast(client.server, '3.6');
 
   async function together(ids: readonly string[]): Promise<Map<string, readonly Span[]>> {
     try {
       const answer = await client.call(routes.traceBatch, { query: { trace_ids: ids } });
-      return new Map(answer.traces.map(({ trace_id, spans }) => [trace_id, spans]));
+      const whole = answer.traces.filter(({ isPlain }) => isPlain || tellsEmpty);
+      return new Map(whole.map(({ trace_id, spans }) => [trace_id, spans]));
     } catch (error) {
       if (!(error instanceof MlferryError)) throw error;
       // One trace that is damaged, or too much of them: each is then asked for by itself.
@@ -191,7 +195,7 @@ export function createSpanReader(
     const spans = found.get(trace.trace_id);
     found.delete(trace.trace_id);
     asked.delete(trace.trace_id);
-    // An incomplete trace is not among them.
+    // An incomplete trace is not among them, nor one that was not told exactly.
     return spans ?? spansOf(client, trace, findings);
   };
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { withoutBookkeeping } from '../../../model/canonical.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
 import { traceIdOf } from '../../../model/mlflow/trace-data.ts';
+import { previewsIn } from '../../../model/mlflow/trace-fields.ts';
 import { ownValue, type StringMap } from '../../../model/string-map.ts';
 import type { Assessment, Span, Trace } from '../../../model/trace.ts';
 import { isMap, parseTypedJson, printTypedJson, type TypedJson } from '../../../model/typed-json.ts';
@@ -19,6 +20,25 @@ const IN_COLUMNS: ReadonlySet<string> = new Set(['mlflow.trace.tokenUsage', 'mlf
 /** A trace, already in the server's ids, as it is sent: without the marks of an earlier copy. */
 export function fitTrace(wanted: Trace): Trace {
   return { ...wanted, tags: withoutBookkeeping(wanted.tags) };
+}
+
+/** The same for a server of MLflow before 3.3, and what it has no place for. */
+export function fitOlderTrace(wanted: Trace): { readonly trace: Trace; readonly losses: readonly RunLoss[] } {
+  const { client_request_id, request_preview, response_preview, assessments, linked_runs, ...rest } = wanted;
+  const previews = previewsIn(wanted.trace_metadata);
+  const lost: readonly (readonly [field: string, count: number, content: boolean])[] = [
+    ['client_request_id', client_request_id === undefined ? 0 : 1, true],
+    ['assessments', assessments.length, true],
+    ['linked_runs', linked_runs.length, true],
+    ['request_preview', request_preview === previews.request_preview ? 0 : 1, false],
+    ['response_preview', response_preview === previews.response_preview ? 0 : 1, false],
+  ];
+  const losses = lost.flatMap(([key, count, left_behind]): RunLoss[] => {
+    const detail = `a server of MLflow before 3.3 has no ${key.replace('_', ' ')} of traces`;
+    return count === 0 ? [] : [{ code: 'TRACE_FIELDS', key, count, left_behind, detail }];
+  });
+  const trace = fitTrace({ ...rest, ...previews, assessments: [], linked_runs: [] });
+  return { trace, losses };
 }
 
 /** Spans as they stand in a trace of another id: in the store they have that id, in a file they keep their own. */
@@ -45,9 +65,9 @@ function ownId(assessment_id: string, trace_id: string): string {
 export function representTrace(
   wanted: Trace,
   present: Trace,
+  older = false,
 ): { readonly record: Trace; readonly losses: readonly RunLoss[] } {
-  const fitted = fitTrace(wanted);
-  const losses: RunLoss[] = [];
+  const { trace: fitted, losses } = older ? fitOlderTrace(wanted) : { trace: fitTrace(wanted), losses: [] };
   const metadata = Object.entries(fitted.trace_metadata).map(([key, value]): [string, string] => {
     const held = ownValue(present.trace_metadata, key);
     if (held === undefined || held === value) return [key, value];
@@ -63,8 +83,13 @@ export function representTrace(
   const ids = new Set(present.assessments.map(({ assessment_id }) => assessment_id));
   const own = withOwnIds(fitted.assessments, present.trace_id);
   const spans = new Map(present.spans.map((span) => [span.span_id, span]));
+  const { execution_duration } = present;
   const record = {
     ...fitted,
+    // The older API knows no end without a time.
+    ...(older && fitted.execution_duration === undefined && execution_duration !== undefined
+      ? { execution_duration }
+      : {}),
     // Whether it got another id is seen by those of its parts.
     assessments: own.some(({ assessment_id }) => ids.has(assessment_id)) ? own : fitted.assessments,
     trace_metadata: Object.fromEntries([...metadata, ...derived]),

@@ -23,7 +23,7 @@ import { createTraceLookup } from '../read/trace-lookup.ts';
 import { searchTracePages } from '../read/traces.ts';
 import type { Batch } from './log-batches.ts';
 import { exportRequests } from './otlp.ts';
-import { traceBody } from './trace-body.ts';
+import { olderTraceBody, traceBody } from './trace-body.ts';
 
 /** What `runs/create` sets; the rest follows in other requests. */
 export interface NewRun {
@@ -125,13 +125,19 @@ export interface TargetRoutes {
   /** Records as JSON objects in one JSON list; those whose inputs are there already are merged. */
   upsertDatasetRecords(dataset_id: string, records: string): Promise<void>;
   /** All traces of an experiment, without spans, page by page. */
-  searchTraces(experiment_id: string): AsyncGenerator<readonly TraceInfo[]>;
+  searchTraces(experiment_id: string, filter?: string): AsyncGenerator<readonly TraceInfo[]>;
   /** A trace without its spans, in any experiment; `undefined`: there is none. */
   traceById(trace_id: string): Promise<TraceInfo | undefined>;
   /** Spans into the store; UNSUPPORTED where they cannot go there. A span of the same id is replaced. */
   logSpans(experiment_id: string, trace_id: string, spans: readonly Span[]): Promise<void>;
   /** Makes a trace, or adds to the one of this id; `marks` are tags besides its own. */
   startTrace(trace: Trace, marks: StringMap): Promise<TraceInfo>;
+  /** The same before MLflow 3.3: a trace without an end, its server's id; then its end. Creates are not repeated, see above. */
+  olderTrace(trace_id: string): Promise<TraceInfo>;
+  beginOlderTrace(trace: Trace, marks: StringMap): Promise<TraceInfo>;
+  endOlderTrace(trace: Trace, marks: StringMap): Promise<void>;
+  /** For good. */
+  deleteTraces(experiment_id: string, trace_ids: readonly string[]): Promise<void>;
   /** Not repeated, see above: an assessment that is there already is refused. */
   createAssessment(trace_id: string, assessment: Assessment): Promise<void>;
   deleteAssessment(trace_id: string, assessment_id: string): Promise<void>;
@@ -302,7 +308,7 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
     datasetRecords: (dataset_id) => readDatasetRecords(client, dataset_id),
     upsertDatasetRecords: (dataset_id, records) =>
       tell(within(routes.upsertEvaluationDatasetRecords, dataset_id), { records }),
-    searchTraces: (experiment_id) => searchTracePages(client, [experiment_id]),
+    searchTraces: (experiment_id, filter) => searchTracePages(client, [experiment_id], filter),
     traceById: createTraceLookup(client),
     async logSpans(experiment_id, trace_id, spans) {
       if (dryRun) return;
@@ -313,6 +319,27 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
       return (await change(routes.startTrace, { trace: { trace_info: traceBody(trace, marks) } })).trace
         .trace_info;
     },
+    async olderTrace(trace_id) {
+      return (await client.call(within(routes.olderTrace, trace_id))).trace_info;
+    },
+    async beginOlderTrace(trace, marks) {
+      return (await change(routes.beginOlderTrace, olderTraceBody(trace, marks), false)).trace_info;
+    },
+    async endOlderTrace(trace, marks) {
+      const { trace_id, state, request_time, execution_duration } = trace;
+      if (state === 'IN_PROGRESS') {
+        for (const [key, value] of Object.entries({ ...trace.tags, ...marks }))
+          await tell(within(routes.setOlderTraceTag, trace_id), { key, value });
+        return;
+      }
+      const { timestamp_ms: _, experiment_id: __, ...maps } = olderTraceBody(trace, marks);
+      await tell(within(routes.endOlderTrace, trace_id), {
+        ...maps,
+        timestamp_ms: String(BigInt(request_time) + BigInt(execution_duration ?? 0)),
+        status: state === 'STATE_UNSPECIFIED' ? 'TRACE_STATUS_UNSPECIFIED' : state,
+      });
+    },
+    deleteTraces: (experiment_id, request_ids) => tell(routes.deleteTraces, { experiment_id, request_ids }),
     createAssessment: (trace_id, assessment) =>
       tell(
         within(routes.createAssessment, trace_id),

@@ -25,3 +25,14 @@ export function traceBody(trace: Trace, marks: StringMap): Readonly<Record<strin
     assessments: assessments.map((assessment) => assessmentBody(trace_id, assessment)),
   };
 }
+
+/** The beginning of a trace as the API before MLflow 3.3 takes it. */
+export function olderTraceBody(trace: Trace, marks: StringMap) {
+  const pairs = (map: StringMap) => Object.entries(map).map(([key, value]) => ({ key, value }));
+  return {
+    experiment_id: trace.experiment_id,
+    timestamp_ms: trace.request_time,
+    request_metadata: pairs(metadataOf(trace)),
+    tags: pairs({ ...trace.tags, ...marks }),
+  };
+}

@@ -1,22 +1,20 @@
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
 import { DIGEST_TAG, ORIGIN_TAG, originId } from '../../../model/canonical.ts';
 import type { FoundObject } from '../../../model/findings.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
 import { toJson } from '../../../model/json.ts';
-import { printTraceData } from '../../../model/mlflow/trace-data.ts';
 import { SPANS_LOCATION_TAG } from '../../../model/mlflow/trace-fields.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { type Assessment, type Trace, trace } from '../../../model/trace.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import type { ObjectTarget, ObjectWriter, PlaceInfo, WrittenObject } from '../../place.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
-import { traceOwner } from '../connect/owner.ts';
 import type { TraceInfo } from '../connect/trace-answers.ts';
 import { createSpanReader } from '../read/traces.ts';
 import { createOnce } from './create-once.ts';
 import { fitTrace, representTrace, spansOf, withOwnIds } from './fit-trace.ts';
 import { otlpProblem } from './otlp.ts';
+import { putSpans } from './put-spans.ts';
 import type { TargetContext } from './target-context.ts';
 import type { TargetExperiments } from './target-experiments.ts';
 import { unlessMissing } from './target-routes.ts';
@@ -37,9 +35,6 @@ interface KnownTraces {
 }
 
 const NOTHING_SENT = { artifacts: 0, bytes: 0 };
-
-/** A file that holds the spans of a trace where its store does not. */
-const DATA_FILE = 'traces.json';
 
 /**
  * Writes traces to a server of MLflow 3.3 and newer, where a client chooses their ids, and a create that comes again adds to what
@@ -116,21 +111,6 @@ export function traceWriter(
     }
   }
 
-  /** Puts the spans beside the trace. */
-  async function fileSpans(wanted: Trace, present: TraceInfo, losses: RunLoss[]): Promise<number> {
-    const text = printTraceData(wanted.spans, wanted.trace_id, false);
-    const body = Buffer.from(text);
-    const owner = traceOwner(present);
-    const sink = await context.sinkOf(experiments.get(present.experiment_id), owner);
-    if (sink === undefined) {
-      const detail = 'its spans were not copied: the artifact root of the target cannot be written from here';
-      losses.push({ code: 'TRACE_SPANS', count: wanted.spans.length, detail });
-      return 0;
-    }
-    await sink.put(DATA_FILE, body.length, async () => Readable.from([body], { objectMode: false }));
-    return body.length;
-  }
-
   return async (source, target): Promise<WrittenObject> => {
     const id = originId(target.origin);
     const draft = trace.parse(target.remap({ id }));
@@ -164,7 +144,7 @@ export function traceWriter(
     const marks = { [ORIGIN_TAG]: target.origin, ...(isWhole ? { [DIGEST_TAG]: target.digest } : {}) };
     const made = await routes.startTrace({ ...wanted, assessments: [...plan.withTrace] }, marks);
     if (!inStore && wanted.spans.length > 0) {
-      await fileSpans(wanted, made, losses);
+      losses.push(...(await putSpans(context, experiments, wanted, made)));
       // MLflow 3.6 takes for granted that the spans are in its store.
       if (made.spans_location === 'TRACKING_STORE')
         await routes.setTraceTag(trace_id, SPANS_LOCATION_TAG, 'ARTIFACT_REPO');

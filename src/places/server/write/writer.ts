@@ -20,6 +20,7 @@ import type { SentCounts } from './send-artifacts.ts';
 import { targetContext } from './target-context.ts';
 import { type ExperimentState, targetExperiments } from './target-experiments.ts';
 import { loggedModelWriter } from './write-logged-model.ts';
+import { olderTraceWriter } from './write-older-trace.ts';
 import { registryWriter } from './write-registry.ts';
 import { writeRun } from './write-run.ts';
 import { traceWriter } from './write-trace.ts';
@@ -39,6 +40,13 @@ export async function openServerWriter(place: ServerLocation, options: WriterOpt
   const models = isAtLeast(client.server, '3.0') ? loggedModelWriter(context, experiments) : undefined;
   const registry = registryWriter(context);
   const evaluation = (await knowsEvaluation(client)) ? evaluationWriters(context) : undefined;
+  const olderTraces =
+    isAtLeast(client.server, '2.14') && !hasNewerTraces(client)
+      ? olderTraceWriter(context, experiments)
+      : undefined;
+  const traces = hasNewerTraces(client)
+    ? traceWriter(context, experiments, options.source)
+    : olderTraces?.write;
   const readBack = createReadBack(options.tempDir);
   const { version } = client.server;
 
@@ -99,9 +107,7 @@ export async function openServerWriter(place: ServerLocation, options: WriterOpt
         ? [['registered_model', registry.models] as const, ['model_version', registry.versions] as const]
         : []),
       ...(evaluation?.objects ?? []),
-      ...(hasNewerTraces(client)
-        ? [['trace', traceWriter(context, experiments, options.source)] as const]
-        : []),
+      ...(traces === undefined ? [] : [['trace', traces] as const]),
     ]),
     findRuns: (source_run_ids) => findCopiedRuns(client, routes, source_run_ids),
     secondPass: (pass) =>
@@ -109,6 +115,7 @@ export async function openServerWriter(place: ServerLocation, options: WriterOpt
     async finish() {
       for (const experiment of experiments.all()) await removeDuplicateCopies(context, experiment);
       await models?.finish();
+      await olderTraces?.finish();
       registry.finish();
       await evaluation?.finish();
       if (routes.changes) await readBack.compare(routes, findings);

@@ -1,0 +1,29 @@
+import { Readable } from 'node:stream';
+import type { RunLoss } from '../../../model/fit-run.ts';
+import { printTraceData } from '../../../model/mlflow/trace-data.ts';
+import type { Trace } from '../../../model/trace.ts';
+import { isAtLeast } from '../connect/capabilities.ts';
+import { traceOwner } from '../connect/owner.ts';
+import type { TraceInfo } from '../connect/trace-answers.ts';
+import type { TargetContext } from './target-context.ts';
+import type { TargetExperiments } from './target-experiments.ts';
+
+/** The file that holds the spans of a trace where no store does (mlflow/store/artifact/artifact_repo.py). */
+const DATA_FILE = 'traces.json';
+
+/** Puts the spans of a trace beside it, in the form that clients of the server's version read. */
+export async function putSpans(
+  context: TargetContext,
+  experiments: TargetExperiments,
+  { trace_id, spans }: Trace,
+  present: TraceInfo,
+): Promise<readonly RunLoss[]> {
+  const sink = await context.sinkOf(experiments.get(present.experiment_id), traceOwner(present));
+  if (sink === undefined) {
+    const detail = 'its spans were not copied: the artifact root of the target cannot be written from here';
+    return [{ code: 'TRACE_SPANS', count: spans.length, detail }];
+  }
+  const body = Buffer.from(printTraceData(spans, trace_id, !isAtLeast(context.client.server, '3.0')));
+  await sink.put(DATA_FILE, body.length, async () => Readable.from([body], { objectMode: false }));
+  return [];
+}
