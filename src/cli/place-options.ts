@@ -28,7 +28,8 @@ export function addPaceOptions(command: Command, of: 'runs' | 'requests' = 'runs
       `${requests} that start in a second (default: no limit)`,
       positiveNumber,
     )
-    .option('--temp-dir <dir>', "directory for spool files (default: the system's)");
+    .option('--temp-dir <dir>', "directory for spool files (default: the system's)")
+    .option('--strict', 'leave a run out whole when a line of an mlruns directory cannot be read');
 }
 
 /** For commands that take a stream with its artifacts. */

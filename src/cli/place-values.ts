@@ -9,6 +9,7 @@ export const placeShape = {
   tempDir: z.string().optional(),
   artifactsDir: z.string().optional(),
   allowEdited: z.boolean().default(false),
+  strict: z.boolean().default(false),
   fromCa: z.string().optional(),
   fromClientCert: z.string().optional(),
   fromInsecure: z.boolean().optional(),
@@ -20,13 +21,14 @@ const placeValues = z.object(placeShape);
 
 /** What they say of the places of a command. */
 export function placesOf(values: z.infer<typeof placeValues>) {
-  const { concurrency, maxRequestsPerSecond, tempDir, artifactsDir, allowEdited } = values;
+  const { concurrency, maxRequestsPerSecond, tempDir, artifactsDir, allowEdited, strict } = values;
   return {
     concurrency,
     maxRequestsPerSecond,
     tempDir,
     artifactsDir,
     allowEdited,
+    strict,
     tls: {
       from: tlsOptions(values.fromCa, values.fromClientCert, values.fromInsecure),
       to: tlsOptions(values.toCa, values.toClientCert, values.toInsecure),

@@ -40,7 +40,7 @@ export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: 
     const written = await writer.run(carried, {
       experiment,
       origin: `${pass.reader.info.fingerprint}/${run_id}`,
-      digest: isOpen ? undefined : digest,
+      digest: isOpen || source.incomplete === true ? undefined : digest,
       inDoubt,
       remap(ids) {
         if (keepsIds) return run;
@@ -48,7 +48,7 @@ export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: 
         return remapRun(run, own, runIds);
       },
     });
-    const isWhole = written.incomplete !== true;
+    const isWhole = written.incomplete !== true && source.incomplete !== true;
     await notes?.done(ref, written.run_id, isWhole ? digest : undefined);
     pass.wrote(run, experiment, written);
     const kept = keepsIds ? [] : references.inputs.filter((id) => !runIds.has(id));

@@ -34,6 +34,8 @@ const LOSSES = {
   REFERENCE_KEPT: 'form',
   TWIN_DELETED: 'form',
   NOT_VOUCHED: 'form',
+  FOREIGN_FILES: 'form',
+  RUN_MOVED: 'form',
   FILTERED_HERE: 'form',
   NEGATIVE_ZERO: 'form',
   KIND_NOT_HELD: 'content',

@@ -64,6 +64,8 @@ export interface RunReader extends ArtifactOwner {
    * needed; others may come too.
    */
   metrics(keys?: readonly string[]): AsyncIterable<MetricPoints>;
+  /** The place could not read all of the run: what is missing is told as failures. */
+  readonly incomplete?: boolean;
   /** The run's links to logged models, where `run` does not tell all: no listing of a server tells what a run read. */
   modelLinks?(): Promise<ModelLinks>;
   /**
@@ -330,6 +332,8 @@ export interface PlaceSettings {
   readonly artifactsDir?: string | undefined;
   /** Accept a stream whose end record no longer fits its lines. */
   readonly allowEdited?: boolean | undefined;
+  /** A run that cannot be read to its last line is no run. */
+  readonly strict?: boolean | undefined;
   readonly stdin?: Readable | undefined;
   readonly stdout?: Writable | undefined;
 }
@@ -340,10 +344,11 @@ export function settingsIn({
   tls,
   artifactsDir,
   allowEdited,
+  strict,
   stdin,
   stdout,
 }: PlaceSettings): Required<PlaceSettings> {
-  return { maxRequestsPerSecond, tls, artifactsDir, allowEdited, stdin, stdout };
+  return { maxRequestsPerSecond, tls, artifactsDir, allowEdited, strict, stdin, stdout };
 }
 
 /** What every place is opened with. */

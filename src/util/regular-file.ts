@@ -52,13 +52,13 @@ export function* readRegularFile(path: string, most: number): Generator<Buffer> 
   }
 }
 
-/** The bytes of a small file. Throws as {@link openRegularFile}, and SOURCE_ITEM beyond 64 MiB. */
-export function readSmallFile(path: string): Buffer {
+/** The bytes of a small file. Throws as {@link openRegularFile}, and SOURCE_ITEM beyond `most` bytes (64 MiB unless told). */
+export function readSmallFile(path: string, most = MOST_WHOLE): Buffer {
   const pieces: Buffer[] = [];
   let size = 0;
   for (const piece of readRegularFile(path, 1024 * 1024)) {
     size += piece.length;
-    if (size > MOST_WHOLE) throw new MlferryError('SOURCE_ITEM', `${path} has more than ${MOST_WHOLE} bytes`);
+    if (size > most) throw new MlferryError('SOURCE_ITEM', `${path} has more than ${most} bytes`);
     pieces.push(Buffer.from(piece));
   }
   const [first = Buffer.alloc(0)] = pieces;

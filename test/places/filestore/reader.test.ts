@@ -213,7 +213,8 @@ describe('damage', () => {
       '0/.ipynb_checkpoints/x': '',
     });
     const { workspace, failures, losses } = await readStore(root);
-    expect(workspace.map(({ runs }) => runs.map(({ run }) => run.run_id))).toEqual([[A]]);
+    expect(workspace.map(({ runs }) => runs.map(({ run }) => run.run_id))).toEqual([[A, B, C]]);
+    expect(workspace[0]?.runs.every(({ run }) => run.experiment_id === '0')).toBe(true);
     expect(failures.every(({ code }) => code === 'SOURCE_ITEM')).toBe(true);
     expect(
       failures.map(({ object, message }) => `${object}: ${message.replaceAll(root, '')}`).sort(),
@@ -222,13 +223,14 @@ describe('damage', () => {
       'experiment "2": /2/meta.yaml says experiment_id "3", but the directory is "2"',
       expect.stringMatching(/^experiment "4": \/4\/meta\.yaml is not valid YAML/),
       'run bad-status of experiment "good": /0/bad-status/meta.yaml: status "9" is not known',
-      `run ${B} of experiment "good": /0/${B}/meta.yaml says experiment_id "7"; MLflow ignores such a run`,
+
       `run ${C} of experiment "good": /0/${C}/metrics/a/b, line 2 is not a metric value`,
       'run no-meta of experiment "good": /0/no-meta has no meta.yaml',
       `run other-id of experiment "good": /0/other-id/meta.yaml says run_id "${B}", but the directory is "other-id"`,
     ]);
     expect(losses.map(({ code, key }) => `${code} ${key}`).sort()).toEqual([
       'METRICS_NOT_CARRIED empty',
+      'RUN_MOVED undefined',
       'VALUE_NOT_ALLOWED binary',
     ]);
   });

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { DatasetInput } from '../../../model/records.ts';
 import { isAbsent, MlferryError } from '../../../util/errors.ts';
 import { listDirectories, META_FILE } from './layout.ts';
-import { type MetaValue, readMetaYaml } from './meta-yaml.ts';
+import { type MetaValue, MOST_OF_DATASET, readMetaYaml } from './meta-yaml.ts';
 
 /**
  * Datasets stand once per experiment (`datasets/<id>/meta.yaml`), and a run's reading of one in
@@ -50,7 +50,7 @@ export function inputId(dataset: string, runId: string): string {
 }
 
 async function readFields<T>(schema: z.ZodType<T>, path: string): Promise<T> {
-  const result = schema.safeParse(await readMetaYaml(path));
+  const result = schema.safeParse(await readMetaYaml(path, MOST_OF_DATASET));
   if (!result.success) throw new MlferryError('SOURCE_ITEM', `${path} is not what MLflow writes`);
   return result.data;
 }

@@ -12,11 +12,25 @@ export interface KeyFile {
   readonly problem?: string;
 }
 
-/** All key files under a directory (`metrics`, `params`, `tags`), keys in code-unit order; none when it is not there. */
-export async function listKeyFiles(directory: string): Promise<KeyFile[]> {
+/** Files that other programs leave beside those of a store: no version of MLflow wrote them. */
+const FOREIGN =
+  /^(?:\._.*|\.DS_Store|thumbs\.db|desktop\.ini|\.ipynb_checkpoints|\.nfs[0-9a-f]+|\.fuse_hidden.*|\.sync.*|\.stfolder|\.dropbox.*|\.goutputstream-.*|.*~|~\$.*|\.#.*|#.*#|\..*\.sw[a-p]|\.~lock\..*|.*conflicted copy.*|.*\.sync-conflict-.*)$/is;
+
+/** Whether a file or directory of this name is what a file manager, an editor or a sync tool left. */
+export function isForeign(name: string): boolean {
+  return FOREIGN.test(name);
+}
+
+/** All key files under a directory (`metrics`, `params`, `tags`), keys in code-unit order; none when it is not there. What other
+ * programs left is not among them: `onForeign` hears of each. */
+export async function listKeyFiles(directory: string, onForeign?: () => void): Promise<KeyFile[]> {
   const files: KeyFile[] = [];
   const walk = (path: string, prefix: string): void => {
     for (const entry of readdirSync(path, { withFileTypes: true })) {
+      if (isForeign(entry.name)) {
+        onForeign?.();
+        continue;
+      }
       const key = prefix + entry.name;
       const file = join(path, entry.name);
       if (entry.isDirectory()) walk(file, `${key}/`);

@@ -26,11 +26,19 @@ const nullTag: ScalarTag = {
  * YAML readers take them for numbers (a dataset digest `1234e567`) stay texts. Throws SOURCE_ITEM naming `path`.
  */
 export function parseMetaYaml(text: string, path: string): unknown {
+  // The time and memory that parsing takes depends on what stands outside of quotes: of MLflow's files that is little.
+  if (text.length > MOST_PLAIN && text.replace(QUOTED, '').length > MOST_PLAIN)
+    throw new MlferryError(
+      'SOURCE_ITEM',
+      `${path} is no file of MLflow: too much stands in it without quotes`,
+    );
   const document = parseDocument(text, {
     version: '1.1',
     schema: 'failsafe',
     customTags: [nullTag],
     logLevel: 'error',
+    // Like PyYAML, which takes the last; looking for a second one takes quadratic time.
+    uniqueKeys: false,
   });
   const problem = document.errors[0];
   if (problem !== undefined) {
@@ -39,13 +47,20 @@ export function parseMetaYaml(text: string, path: string): unknown {
   return document.toJS();
 }
 
+/** Longest `meta.yaml` of an experiment, run or model; one of a dataset may hold a whole profile (bytes). */
+const MOST = 2 ** 20;
+export const MOST_OF_DATASET = 20 * 2 ** 20;
+/** Most characters outside of quotes. */
+const MOST_PLAIN = 256 * 1024;
+const QUOTED = /'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"/gs;
+
 /**
  * Reads and parses a YAML file. MLflow truncates a file before it rewrites it, so an empty one is read again, twice.
- * Throws the system error when the file is not there.
+ * Throws the system error when the file is not there, SOURCE_ITEM when it has more than `most` bytes.
  */
-export async function readMetaYaml(path: string): Promise<unknown> {
+export async function readMetaYaml(path: string, most = MOST): Promise<unknown> {
   for (let attempt = 1; ; attempt += 1) {
-    const text = decodeUtf8(await readSmallFile(path));
+    const text = decodeUtf8(readSmallFile(path, most));
     if (text === undefined) throw new MlferryError('SOURCE_ITEM', `${path} is not UTF-8`);
     const value = parseMetaYaml(text, path);
     if (value !== null) return value;

@@ -23,6 +23,8 @@ export type RunLoss = Omit<Loss, 'run_id' | 'experiment_name'>;
 export interface LoadedRun {
   readonly run: Run;
   readonly losses: readonly RunLoss[];
+  /** What of it cannot be read, by file and line: all else is there. */
+  readonly damage: readonly string[];
 }
 
 /** Texts of all key files below a directory, keys in code-unit order. */
@@ -30,9 +32,10 @@ export async function readTexts(
   directory: string,
   kind: string,
   losses: RunLoss[],
+  onForeign?: () => void,
 ): Promise<(readonly [string, string])[]> {
   const texts: (readonly [string, string])[] = [];
-  for (const file of await listKeyFiles(directory)) {
+  for (const file of await listKeyFiles(directory, onForeign)) {
     if (file.problem !== undefined) losses.push(unreadable(file, kind));
     else {
       const text = await readTextFile(file.path);
@@ -55,11 +58,22 @@ function unreadable(file: KeyFile, kind: string): RunLoss {
 }
 
 /**
- * Reads all of a run but its series and bytes; the series are streamed once for `latest_metrics`. Throws SOURCE_ITEM
- * when the run is damaged, or a system error.
+ * Reads all of a run but its series and bytes; the series are streamed once for `latest_metrics`. With `strict` a broken line
+ * is an error of the whole run; otherwise it is left out, and told in `damage`. Throws SOURCE_ITEM when the run is damaged,
+ * or a system error.
  */
-export async function loadRun(experimentDir: string, runDir: string, cache: SeriesCache): Promise<LoadedRun> {
+export async function loadRun(
+  experimentDir: string,
+  runDir: string,
+  cache: SeriesCache,
+  strict: boolean,
+): Promise<LoadedRun> {
   const losses: RunLoss[] = [];
+  const damage: string[] = [];
+  let foreign = 0;
+  const onForeign = () => {
+    foreign += 1;
+  };
   const path = join(runDir, META_FILE);
   const { legacyTags, cutTimes, ...info } = toRunMeta(await readMetaYaml(path), path);
   for (const field of cutTimes) {
@@ -69,22 +83,25 @@ export async function loadRun(experimentDir: string, runDir: string, cache: Seri
       detail: 'The fraction of a millisecond is cut off',
     });
   }
-  const params = await readTexts(join(runDir, 'params'), 'param', losses);
-  const tags = Object.fromEntries([...legacyTags, ...(await readTexts(join(runDir, 'tags'), 'tag', losses))]);
+  const params = await readTexts(join(runDir, 'params'), 'param', losses, onForeign);
+  const ownTags = await readTexts(join(runDir, 'tags'), 'tag', losses, onForeign);
+  const tags = Object.fromEntries([...legacyTags, ...ownTags]);
   let datasets = 0;
   async function* series(): AsyncGenerator<MetricPoints> {
-    for (const file of await listKeyFiles(join(runDir, 'metrics'))) {
+    for (const file of await listKeyFiles(join(runDir, 'metrics'), onForeign)) {
       if (file.problem !== undefined) {
         losses.push(unreadable(file, 'metric'));
         continue;
       }
       let empty = true;
-      for await (const chunk of readMetricFile(file.path)) {
+      const broken = strict ? undefined : brokenLines(file.path, damage);
+      for await (const chunk of readMetricFile(file.path, { onBroken: broken?.note })) {
         empty = false;
         datasets += chunk.datasets;
         yield { key: file.key, points: chunk.points };
       }
-      if (empty)
+      broken?.end();
+      if (empty && broken?.isNone() !== false)
         losses.push({
           code: 'METRICS_NOT_CARRIED',
           key: file.key,
@@ -102,6 +119,14 @@ export async function loadRun(experimentDir: string, runDir: string, cache: Seri
     });
   }
   const model_outputs = await readOutputs(runDir);
+  if (foreign > 0) {
+    losses.push({
+      code: 'FOREIGN_FILES',
+      count: foreign,
+      detail:
+        'Files that a file manager, an editor or a sync tool left among params, tags and metrics are left out',
+    });
+  }
   if (datasets > 0) {
     losses.push({
       code: 'MODEL_LINKS',
@@ -125,6 +150,26 @@ export async function loadRun(experimentDir: string, runDir: string, cache: Seri
       latest_metrics,
     },
     losses,
+    damage,
+  };
+}
+
+/** Broken lines of a metric file that are listed by their numbers. */
+const MOST_LISTED = 50;
+
+/** Collects the broken lines of a file: the first ones each, of the rest how many. */
+function brokenLines(path: string, damage: string[]) {
+  let count = 0;
+  return {
+    isNone: () => count === 0,
+    note(line: number) {
+      count += 1;
+      if (count <= MOST_LISTED) damage.push(`${path}, line ${line} is not a metric value`);
+    },
+    end() {
+      if (count > MOST_LISTED)
+        damage.push(`${path}: ${count - MOST_LISTED} more lines are not metric values`);
+    },
   };
 }
 
@@ -141,7 +186,8 @@ export async function* readMetrics(
   }
   for (const { key, path, problem } of await listKeyFiles(join(runDir, 'metrics'))) {
     if (problem !== undefined || keys?.includes(key) === false) continue;
-    for await (const { points } of readMetricFile(path)) yield { key, points };
+    // Broken lines were told when the run was loaded; with `strict` it would not have been.
+    for await (const { points } of readMetricFile(path, { onBroken: () => undefined })) yield { key, points };
   }
 }
 

@@ -48,6 +48,8 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
   const directories = new Map<string, string>();
   const cache = createSeriesCache();
   const scans = new Map<string, Promise<ScannedRun[]>>();
+  /** Run id → directory. */
+  const owners = new Map<string, string>();
 
   const loadExperiments = async (
     selection: Selection,
@@ -93,12 +95,25 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
     const job = scanRuns(directory, experiment, selection, signal, (name, error) =>
       fail(runObject(name, experiment), error, name),
     );
-    scans.set(key, job);
-    return job;
+    const own = job.then((runs) => runs.filter((run) => isFirst(run, experiment)));
+    scans.set(key, own);
+    return own;
+  };
+
+  /** Directories copied by hand may hold one run twice: an id is that of the first. */
+  const isFirst = ({ run_id, directory }: ScannedRun, experiment: Experiment): boolean => {
+    const first = owners.get(run_id) ?? directory;
+    owners.set(run_id, first);
+    if (first === directory) return true;
+    const message = `${directory} and ${first} have the same run_id; the first one found is read`;
+    fail(runObject(run_id, experiment), new MlferryError('SOURCE_ITEM', message), run_id);
+    return false;
   };
 
   const runReader = (loaded: LoadedRun, scanned: ScannedRun, experiment: Experiment): SourceRun => {
-    const { run, losses } = loaded;
+    const { losses, damage } = loaded;
+    // It belongs to the experiment that it lies in.
+    const run = { ...loaded.run, experiment_id: experiment.experiment_id };
     const owner = { experiment_name: experiment.name, run_id: run.run_id };
     const { run_id: id, artifact_uri } = run;
     const files = storeArtifacts(root, { id, directory: scanned.directory, artifact_uri }, (loss) =>
@@ -106,7 +121,17 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
     );
     return {
       run,
-      report: () => noteLosses(losses, owner),
+      ...(damage.length > 0 ? { incomplete: true } : {}),
+      report: () => {
+        noteLosses([...losses, ...movedLoss(scanned)], owner);
+        const object = runObject(run.run_id, experiment);
+        for (const message of damage) {
+          const { code, hint } = new MlferryError('SOURCE_ITEM', message);
+          once(`damage ${message}`, () =>
+            findings.failure({ code, object, run_id: run.run_id, message, hint }),
+          );
+        }
+      },
       metrics: (keys) =>
         wrapErrors(readMetrics(scanned.directory, cache, keys), runObject(run.run_id, experiment)),
       artifacts: () => wrapErrors(files.artifacts(), runObject(run.run_id, experiment)),
@@ -193,7 +218,7 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
         const chunk = wanted.slice(start, start + READ_AHEAD);
         const loaded = await Promise.all(
           chunk.map((scanned) =>
-            loadRun(directory, scanned.directory, cache).then(
+            loadRun(directory, scanned.directory, cache, options.strict ?? false).then(
               (run) => ({ run, scanned }),
               (error: unknown) => ({ error, scanned }),
             ),
@@ -220,6 +245,12 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
     },
   };
   return selectingReader(source, options);
+}
+
+function movedLoss({ movedFrom }: ScannedRun): RunLoss[] {
+  if (movedFrom === undefined) return [];
+  const detail = `The run was moved here by hand: its ${META_FILE} names experiment ${movedFrom}, and MLflow ignores it. It is taken along with the experiment that it lies in`;
+  return [{ code: 'RUN_MOVED', detail }];
 }
 
 function notFound(message: string, otherStage: boolean): MlferryError {

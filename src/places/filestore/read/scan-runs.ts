@@ -10,6 +10,8 @@ import { compareTimes } from './read-experiments.ts';
 /** What the scan of an experiment keeps of each run. */
 export interface ScannedRun extends Pick<RunMeta, 'run_id' | 'lifecycle_stage' | 'start_time'> {
   readonly directory: string;
+  /** The experiment that its `meta.yaml` names, where that is another one: somebody moved the directory. */
+  readonly movedFrom?: string;
 }
 
 /**
@@ -39,13 +41,8 @@ export async function scanRuns(
           'SOURCE_ITEM',
           `${path} says run_id "${run_id}", but the directory is "${name}"`,
         );
-      if (experiment_id !== experiment.experiment_id) {
-        throw new MlferryError(
-          'SOURCE_ITEM',
-          `${path} says experiment_id "${experiment_id}"; MLflow ignores such a run`,
-        );
-      }
-      runs.push({ run_id, lifecycle_stage, start_time, directory: runDir });
+      const moved = experiment_id === experiment.experiment_id ? {} : { movedFrom: experiment_id };
+      runs.push({ run_id, lifecycle_stage, start_time, directory: runDir, ...moved });
     } catch (error) {
       const message = isAbsent(error)
         ? new MlferryError('SOURCE_ITEM', `${runDir} has no ${META_FILE}`)

@@ -117,7 +117,7 @@ export interface KnownPoints {
  * difference on the rest of the file is counted. A file that is not there holds nothing.
  */
 export function createKnownPoints(path: string): KnownPoints {
-  const file = readMetricFile(path, 'drop');
+  const file = readMetricFile(path, { tornEnd: 'drop' });
   let chunk: Points = buildPoints();
   let next = 0;
   let ended = false;
