@@ -9,6 +9,8 @@ export interface Io {
   readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
+  /** Whether the program behind stdout has closed it. */
+  isPipeClosed?(): boolean;
   /** The exit status that a signal has set: 130 or 143. */
   signalStatus?(): number | undefined;
   /** Sets the exit status of the process, unless a signal has. */

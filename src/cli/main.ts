@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { asMlferryError } from '../util/errors.ts';
+import { asMlferryError, MlferryError } from '../util/errors.ts';
 import { redact } from '../util/redact.ts';
 import type { Io } from './io.ts';
 import { createProgram } from './program.ts';
@@ -19,33 +19,55 @@ export async function main(argv: readonly string[]): Promise<void> {
   };
   stop('SIGINT', 130);
   stop('SIGTERM', 143);
+  let isPipeClosed = false;
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    isPipeClosed = true;
+  });
   const io: Io = {
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
     environment: process.env,
     signal: abort.signal,
+    isPipeClosed: () => isPipeClosed,
     signalStatus: () => signalStatus,
     exit: (status) => {
       process.exitCode ??= status;
     },
   };
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
   await run(argv, io);
+}
+
+/**
+ * With `--json` a failure before the report is one JSON object, too: on stdout, or on stderr where stdout is the stream
+ * that is written.
+ */
+function printFailure(args: readonly string[], { code, message, hint, meaning }: MlferryError, io: Io): void {
+  if (!args.includes('--json')) return;
+  const failure = { error: { code, message, hint }, exit_status: meaning.exit };
+  (args.includes('-') ? io.stderr : io.stdout).write(`${JSON.stringify(failure)}\n`);
+}
+
+function usageError({ message }: CommanderError): MlferryError {
+  return new MlferryError('USAGE', message.replace(/^error: /, ''));
 }
 
 /** Runs a command line with everything outside handed in. */
 export async function run(argv: readonly string[], io: Io): Promise<void> {
+  const args = argv.slice(2);
+  const program = createProgram(io);
   try {
-    await createProgram(io).parseAsync([...argv]);
+    if (args.length === 0) program.outputHelp();
+    else await program.parseAsync([...argv]);
   } catch (error) {
     if (error instanceof CommanderError) {
+      if (error.exitCode !== 0) printFailure(args, usageError(error), io);
       io.exit(error.exitCode === 0 ? 0 : 2);
       return;
     }
     const known = asMlferryError(error);
+    printFailure(args, known, io);
     // A message of several lines ends with a line that stands by itself, the caret below a search expression.
     const end = known.message.includes('\n') ? '\n' : '. ';
     io.stderr.write(`error ${known.code}: ${known.message}${end}${known.hint}\n`);

@@ -31,6 +31,7 @@ target, and for runs and experiments), else from MLflow's own MLFLOW_TRACKING_鈥
 Exit status
   0 done 路 2 usage 路 3 finished, but incomplete (listed) 路 4 verify found differences 路 5 damaged or hostile file
   6 refused by the server 路 7 unavailable, run again 路 8 conflict 路 9 no space 路 130 interrupted
+  141 the program behind the pipe had enough
 `;
 
 /** The whole command line. */

@@ -14,6 +14,9 @@ import { formatVerification } from './verify-text.ts';
 import { verifyWithProgress } from './verify-with-progress.ts';
 import { warnOfCredentials } from './warn-of-credentials.ts';
 
+/** As a shell tells a program that SIGPIPE ended. */
+const BROKEN_PIPE = 141;
+
 /** What every copying command does: copy, show progress and report, write the id map, set the exit status. */
 export async function runCopy(from: string, to: string, values: unknown, io: Io): Promise<void> {
   const { job, idMap, explain, json, quiet, verify } = parseOptions(values);
@@ -45,6 +48,11 @@ export async function runCopy(from: string, to: string, values: unknown, io: Io)
     progress.end();
   }
   const { report } = result;
+  // Whoever read the pipe had enough, like `head`: nothing to tell, but not done either.
+  if (to === '-' && io.isPipeClosed?.() === true && report.error !== undefined) {
+    io.exit(BROKEN_PIPE);
+    return;
+  }
   if (idMap !== undefined && !report.dry_run) await writeIdMap(idMap, result);
   // Of a source without experiments there may be no target.
   const verification =

@@ -2,8 +2,8 @@ import { type JobOptions, placeOptions, withTempDir } from '../job/job-options.t
 import type { JobProgress } from '../job/journal.ts';
 import { createLedger } from '../job/ledger.ts';
 import { type Job, openJob } from '../job/open-job.ts';
-import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
-import { openReader, openWriter } from '../places/open.ts';
+import type { Selection } from '../model/selection.ts';
+import { openReader, openWriter, selectionAt } from '../places/open.ts';
 import { searchOf } from '../search/search-of.ts';
 import { asMlferryError } from '../util/errors.ts';
 import { TOOL_VERSION } from '../util/tool-version.ts';
@@ -31,7 +31,7 @@ async function copyInJob(
   tempDir: string,
   job: Job | undefined,
 ): Promise<CopyResult> {
-  const selection: Selection = { ...ALL_ACTIVE, ...options.selection };
+  const selection: Selection = selectionAt(from, options.selection);
   const dryRun = options.dryRun ?? false;
   const ledger = createLedger(options.acceptLoss);
   const shared = placeOptions(options, tempDir, ledger, 'from');

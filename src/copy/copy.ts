@@ -38,7 +38,9 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
     await copyObjects(pass);
     await secondPass(pass);
     await options.journal?.step('finish');
-    await writer.finish();
+    // A file of nothing, from a source that could not be read, would look like a backup.
+    if (isNothing(pass)) await writer.abort();
+    else await writer.finish();
   } catch (error) {
     stopped = signal.aborted
       ? new MlferryError('INTERRUPTED', 'Interrupted', { cause: error })
@@ -63,6 +65,10 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
     exit_status: exitStatus(stopped, ledger.failureCount() + ledger.leftBehind()),
   };
   return { report, ids: pass.ids };
+}
+
+function isNothing({ counts, objects, options }: Pass): boolean {
+  return counts.experiments.read + objects.size === 0 && options.ledger.failureCount() > 0;
 }
 
 async function copyRuns(pass: Pass): Promise<void> {

@@ -1,7 +1,7 @@
 import { type JobOptions, placeOptions, withTempDir } from '../job/job-options.ts';
 import { createLedger } from '../job/ledger.ts';
-import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
-import { openReader } from '../places/open.ts';
+import type { Selection } from '../model/selection.ts';
+import { openReader, selectionAt } from '../places/open.ts';
 import type { Explanation } from '../places/place.ts';
 import { searchOf } from '../search/search-of.ts';
 import { MlferryError } from '../util/errors.ts';
@@ -12,7 +12,7 @@ import { MlferryError } from '../util/errors.ts';
  * that was selected and is not there.
  */
 export async function explain(location: string, options: JobOptions = {}): Promise<Explanation> {
-  const selection: Selection = { ...ALL_ACTIVE, ...options.selection };
+  const selection: Selection = selectionAt(location, options.selection);
   searchOf(selection);
   const ledger = createLedger();
   return withTempDir(options.tempDir, async (tempDir) => {

@@ -4,8 +4,8 @@ import { isChosen } from '../kinds/is-chosen.ts';
 import { FURTHER_KINDS } from '../kinds/kinds.ts';
 import type { Failure, Loss } from '../model/findings.ts';
 import type { Experiment } from '../model/records.ts';
-import { ALL_ACTIVE, type Selection, wantsWholeExperiments } from '../model/selection.ts';
-import { openReader } from '../places/open.ts';
+import { type Selection, wantsWholeExperiments } from '../model/selection.ts';
+import { openReader, selectionAt } from '../places/open.ts';
 import type { ObjectScope, PlaceInfo, Reader, RunReader } from '../places/place.ts';
 import { searchOf } from '../search/search-of.ts';
 import { endsJob } from '../util/ends-job.ts';
@@ -46,7 +46,7 @@ const CHUNK = 100;
 
 /** Reads a place through and counts. Nothing is written. */
 export async function inspect(location: string, options: JobOptions = {}): Promise<Summary> {
-  const selection: Selection = { ...ALL_ACTIVE, ...options.selection };
+  const selection: Selection = selectionAt(location, options.selection);
   searchOf(selection);
   const metrics = options.metrics ?? true;
   const artifacts = options.artifacts ?? true;

@@ -1,4 +1,4 @@
-import { ALL_ACTIVE } from '../model/selection.ts';
+import { selectionAt } from '../places/open.ts';
 import { type JobIdentity, jobId, placeName } from './job-identity.ts';
 import { takeJobLock } from './job-lock.ts';
 import type { JobOptions } from './job-options.ts';
@@ -26,7 +26,7 @@ export async function openJob(from: string, to: string, options: JobOptions): Pr
   const identity: JobIdentity = {
     from: source,
     to: target,
-    selection: { ...ALL_ACTIVE, ...options.selection },
+    selection: selectionAt(from, options.selection),
     rename: options.rename ?? [],
     into: options.into ?? null,
     parts: { metrics: options.metrics ?? true, artifacts: options.artifacts ?? true },

@@ -11,7 +11,7 @@ import { toJson } from '../model/json.ts';
 import { listPoints } from '../model/points.ts';
 import { run as runRecord } from '../model/records.ts';
 import { ALL_ACTIVE } from '../model/selection.ts';
-import { openReader } from '../places/open.ts';
+import { openReader, selectionAt } from '../places/open.ts';
 import type { Reader } from '../places/place.ts';
 import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
@@ -69,7 +69,8 @@ const spooledRun = runRecord.pick({
  * Writes the chosen runs of any place as CSV (RFC 4180: CRLF, quotes only where needed) to `output`, which stays open. The
  * place is read once; the wide layouts keep the runs in a spool file until all keys are known. Throws as openReader does.
  */
-export async function writeCsv(location: string, output: Writable, options: CsvOptions): Promise<CsvResult> {
+export async function writeCsv(location: string, output: Writable, given: CsvOptions): Promise<CsvResult> {
+  const options = { ...given, selection: selectionAt(location, given.selection) };
   if (options.history === true && options.layout !== 'tidy')
     throw new MlferryError('USAGE', 'Histories need one row a point: the layout tidy');
   const ledger = createLedger();

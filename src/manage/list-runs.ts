@@ -2,8 +2,7 @@ import { type CopyRules, type OnePlaceOptions, onePlaceOptions, withTempDir } fr
 import { createLedger } from '../job/ledger.ts';
 import type { Failure } from '../model/findings.ts';
 import type { Experiment, Run } from '../model/records.ts';
-import { ALL_ACTIVE } from '../model/selection.ts';
-import { openReader } from '../places/open.ts';
+import { openReader, selectionAt } from '../places/open.ts';
 import type { Reader } from '../places/place.ts';
 import { chosenRuns, type Times } from './chosen-runs.ts';
 
@@ -21,7 +20,7 @@ export function listRuns(
   options: ListOptions,
   take: (run: ListedRun) => Promise<void>,
 ): Promise<readonly Failure[]> {
-  const selection = { ...ALL_ACTIVE, ...options.selection };
+  const selection = selectionAt(location, options.selection);
   return read(location, options, async (reader) => {
     for await (const { experiment, source } of chosenRuns(reader, selection, options))
       await take({ ...source.run, experiment_name: experiment.name });
@@ -34,7 +33,7 @@ export function listExperiments(
   options: ListOptions,
   take: (experiment: Experiment) => Promise<void>,
 ): Promise<readonly Failure[]> {
-  const selection = { ...ALL_ACTIVE, ...options.selection };
+  const selection = selectionAt(location, options.selection);
   return read(location, options, async (reader) => {
     for await (const experiment of reader.experiments(selection)) await take(experiment);
   });

@@ -1,3 +1,4 @@
+import type { Selection } from '../model/selection.ts';
 import type { LocationText } from './location-text.ts';
 import type { Manager, PlaceOptions, Reader, Writer, WriterOptions } from './place.ts';
 import type { PlaceTraits } from './traits.ts';
@@ -31,6 +32,8 @@ export interface PlaceParts<L> {
   claim(location: LocationText): L | undefined;
   /** One text for one place, however it was written, without credentials. `undefined` for what cannot be opened twice. */
   identity(location: L): string | undefined;
+  /** The experiments or runs that a location names besides the place: the address of a page that shows them. */
+  chosen?(location: L): Partial<Pick<Selection, 'experiments' | 'runs'>> | undefined;
   /** Absent sides are those that the place does not have. */
   readonly reader?: Opener<L, PlaceOptions, Reader>;
   readonly writer?: Opener<L, WriterOptions, Writer>;
@@ -52,6 +55,7 @@ export interface PlaceAt {
   readonly descriptor: PlaceDescriptor;
   /** See {@link PlaceParts}. */
   identity(): string | undefined;
+  chosen(): Partial<Pick<Selection, 'experiments' | 'runs'>> | undefined;
   readonly reader?: (options: PlaceOptions) => Promise<Reader>;
   readonly writer?: (options: WriterOptions) => Promise<Writer>;
   readonly manager?: (options: PlaceOptions) => Promise<Manager>;
@@ -77,6 +81,7 @@ export function describePlace<L>(parts: PlaceParts<L>): PlaceDescriptor {
       return {
         descriptor,
         identity: () => parts.identity(location),
+        chosen: () => parts.chosen?.(location),
         ...(reader && { reader: async (options) => (await reader())(location, options) }),
         ...(writer && { writer: async (options) => (await writer())(location, options) }),
         ...(manager && { manager: async (options) => (await manager())(location, options) }),

@@ -16,10 +16,20 @@ export function readLocation(text: string): LocationText {
   // One letter is a drive.
   if (!/^[a-z][a-z0-9+.-]+:/i.test(text)) return { text, path: text };
   if (!text.startsWith('file:')) return { text, path: undefined };
+  // As in MLflow, `file:./mlruns` is relative (mlflow/utils/file_utils.py).
+  if (/^file:[^/]/.test(text)) return { text, path: decoded(text.slice('file:'.length)) };
   try {
     return { text, path: fileURLToPath(text) };
   } catch (error) {
     throw new MlferryError('LOCATION', `"${text}" is not a valid file URL`, { cause: error });
+  }
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
   }
 }
 

@@ -1,8 +1,19 @@
+import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
 import { MlferryError } from '../util/errors.ts';
 import { redact } from '../util/redact.ts';
 import type { Ability } from './descriptor.ts';
 import type { Manager, PlaceOptions, Reader, Writer, WriterOptions } from './place.ts';
 import { either, placeAt, placesThatCan } from './registry.ts';
+
+/**
+ * A selection with its defaults: where it names no experiment and no run, those that the location itself names (the address of
+ * a page of MLflow's UI).
+ */
+export function selectionAt(location: string, selection: Partial<Selection> = {}): Selection {
+  const { experiments = [], runs = [] } = selection;
+  const chosen = experiments.length + runs.length === 0 ? placeAt(location).chosen() : {};
+  return { ...ALL_ACTIVE, ...selection, ...chosen };
+}
 
 /** Opens a place for reading. An archive or stream is checked whole before this returns. Throws LOCATION. */
 export async function openReader(location: string, options: PlaceOptions): Promise<Reader> {
@@ -13,16 +24,25 @@ export async function openReader(location: string, options: PlaceOptions): Promi
 
 /** Opens a place for writing. Throws LOCATION. */
 export async function openWriter(location: string, options: WriterOptions): Promise<Writer> {
-  const { writer } = placeAt(location);
+  const { writer, chosen } = placeAt(location);
   if (writer === undefined) throw cannot(location, 'write', 'be written');
+  if (chosen() !== undefined)
+    throw noPage(location, 'Name the server without what stands behind the #; --into names an experiment.');
   return writer(options);
 }
 
 /** Opens a place whose runs and experiments can be changed in place. Throws LOCATION where they cannot (archive, stream). */
 export async function openManager(location: string, options: PlaceOptions): Promise<Manager> {
-  const { manager } = placeAt(location);
+  const { manager, chosen } = placeAt(location);
   if (manager === undefined) throw cannot(location, 'manage', 'be changed in place');
+  if (chosen() !== undefined)
+    throw noPage(location, 'Name the server without what stands behind the #, and choose with -e or --run.');
   return manager(options);
+}
+
+/** What is written or changed must be meant: there a page is no place. */
+function noPage(location: string, hint: string): MlferryError {
+  return new MlferryError('LOCATION', `"${redact(location)}" is a page about an experiment or run`, { hint });
 }
 
 const DONE: Readonly<Record<Ability, string>> = { read: 'read', write: 'written', manage: 'managed' };

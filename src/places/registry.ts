@@ -3,6 +3,7 @@ import { redact } from '../util/redact.ts';
 import { archive } from './archive/index.ts';
 import type { Ability, PlaceAt, PlaceDescriptor } from './descriptor.ts';
 import { filestore } from './filestore/index.ts';
+import { isSqlite } from './is-sqlite.ts';
 import { readLocation } from './location-text.ts';
 import { server } from './server/index.ts';
 import { stream } from './stream/index.ts';
@@ -23,8 +24,23 @@ export function placeAt(text: string): PlaceAt {
     if (found !== undefined) return found;
   }
   if (location.path !== undefined) {
+    if (isSqlite(location.path)) {
+      throw new MlferryError(
+        'LOCATION',
+        `"${text}" is a database, which this version cannot read by itself`,
+        {
+          hint: `Start a server on it and name that: mlflow server --backend-store-uri sqlite:///${location.path}`,
+        },
+      );
+    }
     const named = places.filter(({ byFileName }) => byFileName).map(({ words }) => words.name);
     throw noPlace(`"${text}" is a file, but not ${withArticle(either(named))} by its name`);
+  }
+  const host = /^[\w.-]+:\d+(?=\/|$)/.exec(text)?.[0];
+  if (host !== undefined) {
+    throw new MlferryError('LOCATION', `"${text}" has no scheme`, {
+      hint: `A server's address begins with it: http://${text} or https://${text}.`,
+    });
   }
   throw noPlace(
     NOT_YET.test(text)

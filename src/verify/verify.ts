@@ -7,8 +7,8 @@ import {
 } from '../job/job-options.ts';
 import { createLedger } from '../job/ledger.ts';
 import type { Failure, Findings, Loss } from '../model/findings.ts';
-import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
-import { openReader } from '../places/open.ts';
+import type { Selection } from '../model/selection.ts';
+import { openReader, selectionAt } from '../places/open.ts';
 import type { PlaceInfo, Reader } from '../places/place.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
 import { checkPlace } from './check-place.ts';
@@ -37,7 +37,7 @@ export async function verify(
   options: VerifyOptions = {},
 ): Promise<VerifyReport> {
   const started = performance.now();
-  const selection: Selection = { ...ALL_ACTIVE, ...options.selection };
+  const selection: Selection = selectionAt(from, options.selection);
   const quick = options.quick ?? false;
   const book = createVerdictbook(options.all ?? false);
   const expected = createLedger(options.acceptLoss);

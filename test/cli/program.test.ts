@@ -2,11 +2,9 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough, Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { run } from '../../src/cli/main.ts';
+import { mlferry as mlferryIn } from './mlferry.ts';
 
 const SAMPLES = 'samples/mlruns';
 
@@ -18,27 +16,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** Runs a command line in this process, on pipes. */
-async function mlferry(args: readonly string[], stdin = '') {
-  const stdout = new PassThrough();
-  const stderr = new PassThrough();
-  const output = Promise.all([text(stdout), text(stderr)]);
-  let status: number | undefined;
-  await run(['node', 'mlferry', ...args], {
-    stdin: Readable.from(stdin === '' ? [] : [Buffer.from(stdin)]),
-    stdout,
-    stderr,
-    environment: { XDG_STATE_HOME: directory },
-    signal: new AbortController().signal,
-    exit: (code) => {
-      status ??= code;
-    },
-  });
-  stdout.end();
-  stderr.end();
-  const [out, err] = await output;
-  return { out, err, status: status ?? 0 };
-}
+const mlferry = (args: readonly string[], stdin = '') => mlferryIn(args, directory, stdin);
 
 const report = z.looseObject({
   dry_run: z.boolean(),

@@ -18,6 +18,7 @@ export const server = describePlace({
   traits: SERVER_TRAITS,
   claim: serverLocation,
   identity: serverIdentity,
+  chosen: (location) => (location.kind === 'url' ? location.shown : undefined),
   reader: async () => (await import('./read/reader.ts')).openServerReader,
   writer: async () => (await import('./write/writer.ts')).openServerWriter,
   manager: async () => (await import('./manage/manager.ts')).openServerManager,

@@ -3,6 +3,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isAbsent, MlferryError } from '../../../util/errors.ts';
 import { readSmallFile } from '../../../util/regular-file.ts';
+import { isSqlite } from '../../is-sqlite.ts';
 
 /** Names of a FileStore directory (MLflow 0.x to 3.17, mlflow/store/tracking/file_store.py). */
 
@@ -111,12 +112,32 @@ export async function fingerprintOf(root: string): Promise<string> {
   return createHash('sha256').update(path).digest('hex').slice(0, 16);
 }
 
+/** MLflow 3 keeps runs in `mlflow.db` unless it is told otherwise, and only their artifacts in `mlruns`. */
+async function mustHoldRecords(root: string): Promise<void> {
+  for (const { path } of await listExperimentDirs(root, true)) if (await readsLikeExperiment(path)) return;
+  const database = ['mlflow.db', 'mlruns.db']
+    .flatMap((name) => [join(root, '..', name), join(root, name)])
+    .find(isSqlite);
+  if (database === undefined) return;
+  throw new MlferryError(
+    'LOCATION',
+    `"${root}" holds artifacts only: its runs are in the database ${database}`,
+    {
+      hint: `Start a server on it and name that: mlflow server --backend-store-uri sqlite:///${database}`,
+    },
+  );
+}
+
 /** The root of the store at a path, or in it. Throws LOCATION when there is none. */
 export async function requireStore(path: string): Promise<string> {
   try {
     const root = await findStore(path);
-    if (root !== undefined) return root;
+    if (root !== undefined) {
+      await mustHoldRecords(root);
+      return root;
+    }
   } catch (error) {
+    if (error instanceof MlferryError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new MlferryError('LOCATION', `"${path}" cannot be read: ${reason}`, { cause: error });
   }

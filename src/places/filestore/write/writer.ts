@@ -15,7 +15,7 @@ import type {
   WrittenRun,
 } from '../../place.ts';
 import { fileUri } from '../layout/file-uri.ts';
-import { findStore, fingerprintOf, NEW_STORE, PARTIAL } from '../layout/layout.ts';
+import { findStore, fingerprintOf, isDirectory, NEW_STORE, PARTIAL } from '../layout/layout.ts';
 import { createStaging } from '../layout/staging.ts';
 import type { FileStoreLocation } from '../location.ts';
 import { FILESTORE_TRAITS } from '../traits.ts';
@@ -196,6 +196,22 @@ export async function openFileStoreWriter(place: FileStoreLocation, options: Wri
   };
 }
 
+/** A file that somebody thought would be written, of a kind that mlferry does not write. */
+const OTHER_FILE = /\.(?:zip|7z|rar|json|csv|parquet|gz|bz2|xz|zst|db|sqlite|txt|html|ya?ml)$/i;
+
+/** A directory is made only where the path looks like one: a mistyped name must not become a store. */
+function mustBeMeant(path: string): void {
+  if (OTHER_FILE.test(path)) {
+    throw new MlferryError('LOCATION', `"${path}" would become a directory, and has the name of a file`, {
+      hint: 'Archives are .tar, .tar.gz or .tar.zst, streams .ndjson, .ndjson.gz or .ndjson.zst.',
+    });
+  }
+  if (path.includes('/') || path.includes('\\') || basename(path) === 'mlruns') return;
+  throw new MlferryError('LOCATION', `There is no "${path}"`, {
+    hint: `If you mean a new directory, name it ./${path}; a server begins with http:// or https://, an archive ends with .tar.`,
+  });
+}
+
 /** The store that a user means by a path, or the one to make there. */
 async function storeToWrite(path: string): Promise<{ root: string; isNew: boolean }> {
   try {
@@ -209,8 +225,12 @@ async function storeToWrite(path: string): Promise<{ root: string; isNew: boolea
       if (isAbsent(error)) return [];
       throw error;
     });
-    if (names.every((name) => name === PARTIAL)) return { root, isNew: true };
+    if (names.every((name) => name === PARTIAL)) {
+      if (!(await isDirectory(root))) mustBeMeant(path);
+      return { root, isNew: true };
+    }
   } catch (error) {
+    if (error instanceof MlferryError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new MlferryError('LOCATION', `"${path}" cannot be read: ${reason}`, { cause: error });
   }
