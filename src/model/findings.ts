@@ -28,7 +28,6 @@ const LOSSES = {
   RUN_ID_TAKEN: 'form',
   MODEL_LINKS: 'content',
   LOGGED_MODELS: 'content',
-  TRACES: 'content',
   VALUE_CONFLICT: 'form',
   LEFT_DELETED: 'form',
   REFERENCE_KEPT: 'form',

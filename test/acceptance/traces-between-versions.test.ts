@@ -65,6 +65,13 @@ describe.each(['2.22.5', '3.1.4'] as const)('traces of MLflow %s', (version) => 
     const archive = join(directory, `${version}.tar`);
     expect(await copyReport(['copy', older.url, archive])).toMatchObject({ losses: [], failures: [] });
     await mustBeSame(older.url, archive, 3);
+    // Its directories, too.
+    const store = { url: join(directory, version), version };
+    await logOlderTraces(store);
+    await using fromStore = await startServer();
+    expect(await copyReport(['copy', store.url, fromStore.url])).toMatchObject({ losses: [], failures: [] });
+    expect(plain(await viewTraces(fromStore))).toEqual(plain(await viewTraces(store)));
+    await mustBeSame(store.url, fromStore.url, 3);
   });
 });
 

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -67,6 +67,38 @@ describe('traces', () => {
       expect(again.objects).toMatchObject({ traces: { created: 0, updated: 0, unchanged: 4 } });
     },
   );
+
+  it('go to a directory and from there to a server; MLflow’s own client reads both', async () => {
+    await using target = await startServer();
+    const mlruns = join(directory, 'mlruns');
+    for (const created of [4, 0]) {
+      const there = await copyReport(['copy', source.url, mlruns]);
+      // A directory has no place for the run that a trace was linked to afterwards.
+      expect(there.loss_counts).toEqual(created === 0 ? {} : { TRACE_FIELDS: 1 });
+      expect(there).toMatchObject({ failures: [], objects: { traces: { created, unchanged: 4 - created } } });
+    }
+    const verified = await runMlferry(['verify', source.url, mlruns, '--json']);
+    expect(JSON.parse(verified.stdout)).toMatchObject({ items: [], objects: { traces: { same: 4 } } });
+    const inFiles = { traces: seen.traces.map((found) => ({ ...found, in_store: false })), linked: [] };
+    expect(await viewTraces({ url: mlruns, version: '3.17.2' })).toEqual(inFiles);
+    expect(await copyReport(['copy', mlruns, target.url])).toMatchObject({ losses: [], failures: [] });
+    await mustBeSame(mlruns, target.url);
+    const { traces } = await viewTraces(target);
+    expect(traces).toEqual(inFiles.traces);
+    // What is changed there is brought along, and what is half there is completed.
+    const [experiment] = (await readdir(mlruns)).filter((name) => /^[1-9]/.test(name));
+    const trace = join(mlruns, experiment ?? '', 'traces', traces[0]?.trace_id ?? '');
+    await writeFile(join(trace, 'tags', 'later'), 'x');
+    const grown = await copyReport(['copy', mlruns, target.url]);
+    expect(grown.objects).toMatchObject({ traces: { updated: 1, unchanged: 3 } });
+    await mustBeSame(mlruns, target.url);
+    await rm(join(trace, 'tags', 'mlferry.digest'));
+    await rm(join(trace, 'artifacts', 'traces.json'));
+    await rm(join(trace, 'tags', 'later'));
+    const mended = await copyReport(['copy', source.url, mlruns]);
+    expect(mended.objects).toMatchObject({ traces: { updated: 1, unchanged: 3 } });
+    expect(await viewTraces({ url: mlruns, version: '3.17.2' })).toEqual(inFiles);
+  });
 
   it('are brought up to date: new assessments, overrides and tags; spans are not sent again', async () => {
     await using own = await startServer();

@@ -4,7 +4,10 @@ so that the view of a copy is that of its source; ids of traces, spans and asses
 """
 
 import json
+import os
 import sys
+
+os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
 
 import mlflow
 from mlflow import MlflowClient
@@ -62,7 +65,7 @@ linked = []
 for experiment in experiments:
     for info in client.search_traces(experiment_ids=[experiment.experiment_id], max_results=500):
         found.append(view(getattr(info, "info", info), experiment))
-for run_id, name in names.items() if hasattr(client, "link_traces_to_run") else ():
+for run_id, name in names.items() if hasattr(client, "link_traces_to_run") and sys.argv[1].startswith("http") else ():
     for trace in client.search_traces(
         experiment_ids=[each.experiment_id for each in experiments], run_id=run_id, max_results=500
     ):

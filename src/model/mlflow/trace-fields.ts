@@ -1,16 +1,16 @@
 import { z } from 'zod';
 import { type Int64, toInt64 } from '../int64.ts';
 import { ownValue, type StringMap } from '../string-map.ts';
-import { type Assessment, SPANS_LOCATIONS, type Trace } from '../trace.ts';
+import { type Assessment, SPANS_LOCATIONS, sortAssessments, TRACE_STATES, type Trace } from '../trace.ts';
 import { isMap, parseTypedJson, printTypedJson, type TypedJson } from '../typed-json.ts';
 
 /** Keys of MLflow in a trace's metadata and tags (mlflow/tracing/constant.py), and what stands in fields of a record instead. */
 const SOURCE_RUN = 'mlflow.sourceRun';
 const MODEL_ID = 'mlflow.modelId';
-const ASSESSMENT_RUN = 'mlflow.assessment.sourceRunId';
+export const ASSESSMENT_RUN = 'mlflow.assessment.sourceRunId';
 /** Set by every v3 create since 3.15: says nothing of the trace. */
 const FINALIZED = 'mlflow.trace.infoFinalized';
-const ARTIFACT_LOCATION_TAG = 'mlflow.artifactLocation';
+export const ARTIFACT_LOCATION_TAG = 'mlflow.artifactLocation';
 export const SPANS_LOCATION_TAG = 'mlflow.trace.spansLocation';
 /** What a server keeps in tags about where a trace is. */
 const PLACE_TAGS: ReadonlySet<string> = new Set([
@@ -50,6 +50,52 @@ export function liftMaps({ trace_metadata, tags }: KeptMaps): Lifted {
     spans_location: SPANS_LOCATIONS.find((known) => known === kept) ?? 'ARTIFACT_REPO',
   };
 }
+
+/** A trace as searches tell it: without its spans. */
+export type TraceInfo = Omit<Trace, 'spans'>;
+
+/** What is told of a trace, by any generation of MLflow. */
+export interface ToldTrace {
+  readonly trace_id: string;
+  readonly experiment_id: string;
+  readonly client_request_id?: string | undefined;
+  readonly request_time: Int64;
+  readonly execution_duration?: Int64 | undefined;
+  readonly state: Trace['state'];
+  readonly request_preview?: string | undefined;
+  readonly response_preview?: string | undefined;
+  readonly trace_metadata: StringMap;
+  readonly tags: StringMap;
+  readonly assessments: Trace['assessments'];
+}
+
+/** The record of what is told. */
+export function traceInfo({
+  client_request_id,
+  execution_duration,
+  request_preview,
+  response_preview,
+  trace_metadata,
+  tags,
+  assessments,
+  ...rest
+}: ToldTrace): TraceInfo {
+  return {
+    kind: 'trace',
+    ...rest,
+    ...(client_request_id === undefined ? {} : { client_request_id }),
+    ...(execution_duration === undefined ? {} : { execution_duration }),
+    ...(request_preview === undefined ? {} : { request_preview }),
+    ...(response_preview === undefined ? {} : { response_preview }),
+    linked_runs: [],
+    ...liftMaps({ trace_metadata, tags }),
+    assessments: sortAssessments(assessments),
+  };
+}
+
+/** A state by MLflow's name for it. */
+export const stateOf = (text: string | undefined): Trace['state'] =>
+  TRACE_STATES.find((known) => known === text) ?? 'STATE_UNSPECIFIED';
 
 /** The previews of a trace of which only its metadata tells: MLflow 3 takes those of MLflow 2 so (TraceInfoV2.to_v3). */
 export function previewsIn(trace_metadata: StringMap): Pick<Trace, 'request_preview' | 'response_preview'> {

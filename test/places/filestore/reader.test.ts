@@ -240,8 +240,6 @@ describe('damage', () => {
     await makeTree(root, {
       '0/meta.yaml': experimentMeta('0', 'good'),
       '0/models/m-1/meta.yaml': 'x: 1\n',
-      '0/traces/tr-1/trace_info.yaml': 'x: 1\n',
-      '0/traces/tr-2/trace_info.yaml': 'x: 1\n',
       '0/datasets/d1/meta.yaml':
         "digest: 1234e567\nname: data\nprofile: null\nschema: null\nsource: '{}'\nsource_type: local\n",
       [`0/${A}/meta.yaml`]: runMeta(A, '0'),
@@ -270,7 +268,6 @@ describe('damage', () => {
     expect(losses.map(({ code, count }) => `${code} ${count ?? 1}`).sort()).toEqual([
       'DATASET_DIFFERS 1',
       'MODEL_LINKS 1',
-      'TRACES 2',
     ]);
   });
 });

@@ -1,14 +1,24 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseDocument, type ScalarTag } from 'yaml';
+import { isMap, pythonNumber, type TypedJson } from '../../../model/typed-json.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { readSmallFile } from '../../../util/regular-file.ts';
 import { decodeUtf8 } from './text-file.ts';
+
+const TEXT = Symbol('YAML');
+
+/** A value that is YAML already. */
+export interface YamlText {
+  readonly [TEXT]: string;
+}
 
 /** What MLflow's `meta.yaml` files hold, as far as mlferry writes it. */
 export type MetaValue =
   | string
   | number
   | bigint
+  | boolean
+  | YamlText
   | null
   | readonly MetaValue[]
   | { readonly [key: string]: MetaValue };
@@ -20,12 +30,28 @@ const nullTag: ScalarTag = {
   resolve: () => null,
 };
 
+const scalar = (name: string, test: RegExp, resolve: (text: string) => unknown): ScalarTag => ({
+  tag: `tag:yaml.org,2002:${name}`,
+  default: true,
+  test,
+  resolve,
+});
+
+/** The types that PyYAML gives plain scalars as MLflow writes them; integers beyond 2^53 stay texts. */
+export const TYPED: readonly ScalarTag[] = [
+  nullTag,
+  scalar('bool', /^(?:true|false)$/, (text) => text === 'true'),
+  scalar('int', /^-?(?:0|[1-9]\d*)$/, (text) => (Number.isSafeInteger(Number(text)) ? Number(text) : text)),
+  scalar('float', /^-?\d+\.\d*(?:[eE][-+]\d+)?$/, Number),
+];
+
 /**
  * Parses a YAML 1.1 document in which every scalar stays its own text and only a plain null is `null`: which type a
  * field has is known from its name. So integers stay exact, and texts that PyYAML writes without quotes although other
- * YAML readers take them for numbers (a dataset digest `1234e567`) stay texts. Throws SOURCE_ITEM naming `path`.
+ * YAML readers take them for numbers (a dataset digest `1234e567`) stay texts. Other `tags` give scalars types. Throws
+ * SOURCE_ITEM naming `path`.
  */
-export function parseMetaYaml(text: string, path: string): unknown {
+export function parseMetaYaml(text: string, path: string, tags: readonly ScalarTag[] = [nullTag]): unknown {
   // The time and memory that parsing takes depends on what stands outside of quotes: of MLflow's files that is little.
   if (text.length > MOST_PLAIN && text.replace(QUOTED, '').length > MOST_PLAIN)
     throw new MlferryError(
@@ -35,7 +61,7 @@ export function parseMetaYaml(text: string, path: string): unknown {
   const document = parseDocument(text, {
     version: '1.1',
     schema: 'failsafe',
-    customTags: [nullTag],
+    customTags: [...tags],
     logLevel: 'error',
     // Like PyYAML, which takes the last; looking for a second one takes quadratic time.
     uniqueKeys: false,
@@ -58,11 +84,11 @@ const QUOTED = /'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"/gs;
  * Reads and parses a YAML file. MLflow truncates a file before it rewrites it, so an empty one is read again, twice.
  * Throws the system error when the file is not there, SOURCE_ITEM when it has more than `most` bytes.
  */
-export async function readMetaYaml(path: string, most = MOST): Promise<unknown> {
+export async function readMetaYaml(path: string, most = MOST, tags?: readonly ScalarTag[]): Promise<unknown> {
   for (let attempt = 1; ; attempt += 1) {
     const text = decodeUtf8(readSmallFile(path, most));
     if (text === undefined) throw new MlferryError('SOURCE_ITEM', `${path} is not UTF-8`);
-    const value = parseMetaYaml(text, path);
+    const value = parseMetaYaml(text, path, tags);
     if (value !== null) return value;
     if (attempt === 3) throw new MlferryError('SOURCE_ITEM', `${path} is empty`);
     await delay(100);
@@ -82,6 +108,21 @@ function quote(text: string): string {
   return `"${escaped}"`;
 }
 
+/** A JSON value as YAML on one line; numbers are floats, as all of protobuf's values are. */
+export function flowYaml(value: TypedJson): YamlText {
+  return { [TEXT]: flow(value) };
+}
+
+function flow(value: TypedJson): string {
+  if (value === null || typeof value === 'boolean') return String(value);
+  if (typeof value === 'string') return quote(value);
+  if (Array.isArray(value)) return `[${value.map(flow).join(', ')}]`;
+  if (isMap(value)) return `{${[...value].map(([key, item]) => `${quote(key)}: ${flow(item)}`).join(', ')}}`;
+  const number = pythonNumber(Number(value.number));
+  // PyYAML takes what has no point for a text.
+  return number.includes('.') ? number : number.replace('e', '.0e');
+}
+
 function lines(value: MetaValue, indent: string): string {
   if (value === null) return ' null\n';
   if (typeof value === 'string') return ` ${quote(value)}\n`;
@@ -90,6 +131,7 @@ function lines(value: MetaValue, indent: string): string {
     if (value.length === 0) return ' []\n';
     return `\n${value.map((item) => `${indent}-${lines(item, `${indent}  `)}`).join('')}`;
   }
+  if (TEXT in value) return ` ${value[TEXT]}\n`;
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   if (entries.length === 0) return ' {}\n';
   return `\n${entries.map(([key, item]) => entry(key, item, indent)).join('')}`;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { compareInt64, type Int64 } from '../../../model/int64.ts';
 import type { Experiment } from '../../../model/records.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import { type ExperimentDir, listDirectories, META_FILE } from '../layout/layout.ts';
+import { type ExperimentDir, META_FILE } from '../layout/layout.ts';
 import { toExperimentMeta } from '../layout/meta-records.ts';
 import { readMetaYaml } from '../layout/meta-yaml.ts';
 import { type RunLoss, readTexts } from './read-run.ts';
@@ -26,8 +26,6 @@ export async function loadExperiment({ name, path, inTrash }: ExperimentDir): Pr
   }
   const losses: RunLoss[] = [];
   const tags = await readTexts(join(path, 'tags'), 'experiment tag', losses);
-  const traces = (await listDirectories(join(path, 'traces'))).length;
-  if (traces > 0) losses.push({ code: 'TRACES', count: traces, detail: 'Traces are not carried' });
   return {
     experiment: {
       kind: 'experiment',

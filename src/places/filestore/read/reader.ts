@@ -15,6 +15,7 @@ import { asItemError, type LoadedRun, loadRun, type RunLoss, readMetrics } from 
 import { registry } from './registry.ts';
 import { type ScannedRun, scanRuns } from './scan-runs.ts';
 import { createSeriesCache } from './series-cache.ts';
+import { traces } from './traces.ts';
 
 /** Runs whose files are read at once, ahead of the one that is handed out. */
 const READ_AHEAD = 8;
@@ -191,6 +192,13 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
           ({ experiment_id }) => directories.get(experiment_id) ?? join(root, experiment_id),
           { note: (loss, owner) => noteLosses([loss], owner), fail },
         ),
+      ],
+      [
+        'trace',
+        traces(root, ({ experiment_id }) => directories.get(experiment_id) ?? join(root, experiment_id), {
+          note: (loss, owner) => noteLosses([loss], owner),
+          fail,
+        }),
       ],
       ...registry(root, { note: (loss, of) => noteLosses([loss], { of }), fail }),
     ]),

@@ -27,6 +27,7 @@ import { createTargetExperiments, isInTrash } from './target-experiments.ts';
 import { createTargetRuns } from './target-runs.ts';
 import { loggedModelWriter } from './write-logged-model.ts';
 import { registryWriter } from './write-registry.ts';
+import { traceWriter } from './write-trace.ts';
 
 /**
  * Opens an `mlruns` directory (or the directory that contains one) for writing; one that is not there is made with the
@@ -168,6 +169,7 @@ export async function openFileStoreWriter(place: FileStoreLocation, options: Wri
       }),
     objects: new Map([
       ['logged_model', guarded(loggedModelWriter(context, experiments))],
+      ['trace', guarded(traceWriter(context, experiments))],
       ['registered_model', guarded(registry.models)],
       ['model_version', guarded(registry.versions)],
     ]),

@@ -1,66 +1,24 @@
 import { z } from 'zod';
-import { type Int64, toInt64 } from '../../../model/int64.ts';
+import { toInt64 } from '../../../model/int64.ts';
 import { hexId, liftAttributes } from '../../../model/mlflow/trace-data.ts';
 import {
   assessmentJson,
   durationMs,
-  liftMaps,
   previewsIn,
+  stateOf,
+  type TraceInfo,
   timestampMs,
+  traceInfo,
 } from '../../../model/mlflow/trace-fields.ts';
 import { type StringMap, stringMap } from '../../../model/string-map.ts';
-import { type Span, sortAssessments, sortSpans, TRACE_STATES, type Trace } from '../../../model/trace.ts';
+import { type Span, sortSpans } from '../../../model/trace.ts';
 import { printTypedJson, pythonNumber, type TypedJson } from '../../../model/typed-json.ts';
 import { int64Answer, keyValues, toMap } from './answers.ts';
-
-/** A trace as searches tell it: without its spans. */
-export type TraceInfo = Omit<Trace, 'spans'>;
 
 const orNone = z
   .string()
   .nullish()
   .transform((text) => text ?? undefined);
-
-/** What both generations of the API tell of a trace. */
-interface Told {
-  readonly trace_id: string;
-  readonly experiment_id: string;
-  readonly client_request_id?: string | undefined;
-  readonly request_time: Int64;
-  readonly execution_duration?: Int64 | undefined;
-  readonly state: Trace['state'];
-  readonly request_preview?: string | undefined;
-  readonly response_preview?: string | undefined;
-  readonly trace_metadata: StringMap;
-  readonly tags: StringMap;
-  readonly assessments: Trace['assessments'];
-}
-
-function traceInfo({
-  client_request_id,
-  execution_duration,
-  request_preview,
-  response_preview,
-  trace_metadata,
-  tags,
-  assessments,
-  ...rest
-}: Told): TraceInfo {
-  return {
-    kind: 'trace',
-    ...rest,
-    ...(client_request_id === undefined ? {} : { client_request_id }),
-    ...(execution_duration === undefined ? {} : { execution_duration }),
-    ...(request_preview === undefined ? {} : { request_preview }),
-    ...(response_preview === undefined ? {} : { response_preview }),
-    linked_runs: [],
-    ...liftMaps({ trace_metadata, tags }),
-    assessments: sortAssessments(assessments),
-  };
-}
-
-const state = (text: string | undefined): Trace['state'] =>
-  TRACE_STATES.find((known) => known === text) ?? 'STATE_UNSPECIFIED';
 
 const newerInfo = z
   .object({
@@ -89,7 +47,7 @@ const newerInfo = z
       experiment_id,
       request_time: began,
       execution_duration: lasted,
-      state: state(info.state),
+      state: stateOf(info.state),
     });
   });
 
@@ -113,7 +71,7 @@ const olderInfo = z
       // Of a trace that has not ended 0 is told.
       execution_duration:
         info.status === 'IN_PROGRESS' && info.execution_time_ms === 0 ? undefined : info.execution_time_ms,
-      state: state(info.status),
+      state: stateOf(info.status),
       ...previewsIn(trace_metadata),
       trace_metadata,
       tags: toMap(info.tags),

@@ -1,6 +1,6 @@
+import type { TraceInfo } from '../../../model/mlflow/trace-fields.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { routes, within } from '../connect/routes.ts';
-import type { TraceInfo } from '../connect/trace-answers.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 
 /** Traces asked for in one request. */

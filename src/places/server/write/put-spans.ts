@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
 import type { RunLoss } from '../../../model/fit-run.ts';
 import { printTraceData } from '../../../model/mlflow/trace-data.ts';
+import type { TraceInfo } from '../../../model/mlflow/trace-fields.ts';
 import type { Trace } from '../../../model/trace.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
 import { traceOwner } from '../connect/owner.ts';
-import type { TraceInfo } from '../connect/trace-answers.ts';
 import type { TargetContext } from './target-context.ts';
 import type { TargetExperiments } from './target-experiments.ts';
 

@@ -1,6 +1,7 @@
 import type { EvaluationDataset, EvaluationDatasetRecord } from '../../../model/evaluation-dataset.ts';
 import type { Int64 } from '../../../model/int64.ts';
 import type { LoggedModel } from '../../../model/logged-model.ts';
+import type { TraceInfo } from '../../../model/mlflow/trace-fields.ts';
 import { assessmentBody } from '../../../model/mlflow/trace-fields.ts';
 import type { DatasetInput, Experiment, ModelInput, ModelOutput, Run } from '../../../model/records.ts';
 import type { ModelVersion, RegisteredModel } from '../../../model/registered-model.ts';
@@ -11,7 +12,6 @@ import { MlferryError } from '../../../util/errors.ts';
 import type { ServerOwner } from '../connect/owner.ts';
 import type { ServerRegisteredModel } from '../connect/registry-answers.ts';
 import { below, type Route, routes, within } from '../connect/routes.ts';
-import type { TraceInfo } from '../connect/trace-answers.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { listDirectory } from '../read/artifact-pages.ts';
 import { experimentsOf, readDatasetRecords, searchEvaluationDatasets } from '../read/evaluation-datasets.ts';
