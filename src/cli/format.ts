@@ -24,22 +24,3 @@ export function formatDuration(seconds: number): string {
   if (whole >= 60) return `${Math.floor(whole / 60)}m ${two(whole % 60)}s`;
   return `${whole}s`;
 }
-
-/** Columns aligned by their widest cell; numbers (cells of digits, commas, points, units) to the right. */
-export function formatTable(rows: ReadonlyArray<readonly string[]>): string {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => [...(row[column] ?? '')].length)),
-  );
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => {
-          const gap = ' '.repeat((widths[column] ?? 0) - [...cell].length);
-          return /^[\d,.]+( [kMGT]?B)?$/.test(cell) ? gap + cell : cell + gap;
-        })
-        .join('  ')
-        .trimEnd(),
-    )
-    .map((line) => `${line}\n`)
-    .join('');
-}

@@ -1,6 +1,8 @@
 import type { Action, ManageReport, PlanSummary } from '../manage/manage-job.ts';
+import { printable } from '../util/plain-text.ts';
 import { redact } from '../util/redact.ts';
-import { formatCount, formatTable } from './format.ts';
+import { formatCount } from './format.ts';
+import { formatTable } from './table.ts';
 
 /** Experiments shown one by one; `--json` has them all. */
 const MOST_SHOWN = 20;
@@ -25,20 +27,15 @@ function counted(count: number, objects: string): string {
     .join(' or ')}`;
 }
 
-/** A text from outside on one line of a terminal. */
-export function oneLine(text: string): string {
-  return text.replace(/\p{Cc}/gu, '\ufffd');
-}
-
 /** What is going to be changed. */
 export function formatPlan(plan: PlanSummary): string {
   const { verb, objects } = WORDS[plan.action];
   const shown = plan.experiments.slice(0, MOST_SHOWN);
   const rows = shown.map(({ experiment_id, name, runs, first }) => [
     `  ${experiment_id}`,
-    oneLine(name),
+    printable(name),
     counted(runs, 'run'),
-    oneLine(`${first.join(', ')}${runs > first.length && first.length > 0 ? ', …' : ''}`),
+    printable(`${first.join(', ')}${runs > first.length && first.length > 0 ? ', …' : ''}`),
   ]);
   const more = plan.experiments.length - shown.length;
   return [
@@ -48,7 +45,7 @@ export function formatPlan(plan: PlanSummary): string {
     plan.descendants > 0
       ? `  ${counted(plan.descendants, 'run')} of them below chosen ones (--no-cascade leaves them)\n`
       : '',
-    ...plan.notes.map((note) => `note: ${oneLine(note)}\n`),
+    ...plan.notes.map((note) => `note: ${printable(note)}\n`),
   ].join('');
 }
 
@@ -56,7 +53,7 @@ export function formatPlan(plan: PlanSummary): string {
 export function formatManageReport(report: ManageReport, quiet: boolean): string {
   const { done, objects } = WORDS[report.action];
   const failures = report.failures.map(
-    ({ code, object, message, hint }) => `  ${oneLine(object)}: ${oneLine(message)} (${code}). ${hint}\n`,
+    ({ code, object, message, hint }) => `  ${printable(object)}: ${printable(message)} (${code}). ${hint}\n`,
   );
   const failed = failures.length > 0 ? `Failed:\n${failures.join('')}` : '';
   const error =

@@ -3,9 +3,10 @@ import type { Report } from '../copy/report.ts';
 import { FURTHER_KINDS } from '../kinds/kinds.ts';
 import type { Failure } from '../model/findings.ts';
 import { plainText } from '../util/plain-text.ts';
-import { formatBytes, formatCount, formatDuration, formatTable } from './format.ts';
+import { formatBytes, formatCount, formatDuration } from './format.ts';
 import type { Io } from './io.ts';
 import { lossText } from './loss-text.ts';
+import { formatTable } from './table.ts';
 
 /** Losses of one code that are shown one by one; `--json` has them all. */
 const MOST_SHOWN = 5;

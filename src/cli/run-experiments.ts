@@ -9,12 +9,12 @@ import { toJson } from '../model/json.ts';
 import type { View } from '../model/selection.ts';
 import { searchOf } from '../search/search-of.ts';
 import { MlferryError } from '../util/errors.ts';
+import { printable } from '../util/plain-text.ts';
 import { redact } from '../util/redact.ts';
-import { formatTable } from './format.ts';
 import type { Io } from './io.ts';
-import { oneLine } from './manage-text.ts';
 import { placeOf, tagsOf } from './manage-values.ts';
 import { runChange } from './run-change.ts';
+import { formatTable } from './table.ts';
 import { timeText } from './time-text.ts';
 import { warnOfCredentials } from './warn-of-credentials.ts';
 
@@ -58,7 +58,7 @@ export async function experimentsList(place: string, values: unknown, io: Io): P
     if (view === 'deleted' && experiment.lifecycle_stage !== 'deleted') return;
     const { experiment_id, name, lifecycle_stage, creation_time, last_update_time } = experiment;
     const times = [creation_time, last_update_time].map((time) => (time === undefined ? '' : timeText(time)));
-    rows.push([experiment_id, oneLine(name), lifecycle_stage, ...times]);
+    rows.push([experiment_id, printable(name), lifecycle_stage, ...times]);
     lines.push(toJson(experiment));
   });
   if (json) io.stdout.write(`[${lines.length === 0 ? '' : `\n${lines.join(',\n')}\n`}]\n`);

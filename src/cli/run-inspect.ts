@@ -3,9 +3,10 @@ import { FURTHER_KINDS } from '../kinds/kinds.ts';
 import { plainText } from '../util/plain-text.ts';
 import { redact } from '../util/redact.ts';
 import { explainSelection } from './explain-selection.ts';
-import { formatBytes, formatCount, formatTable } from './format.ts';
+import { formatBytes, formatCount } from './format.ts';
 import type { Io } from './io.ts';
 import { parseOptions } from './parse-options.ts';
+import { formatTable } from './table.ts';
 
 /** What `mlferry inspect` does. */
 export async function runInspect(place: string, values: unknown, io: Io): Promise<void> {

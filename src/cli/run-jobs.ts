@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { forgetJob, type JobSummary, listJobs, showJob } from '../job/jobs.ts';
-import { formatCount, formatTable } from './format.ts';
+import { formatCount } from './format.ts';
 import type { Io } from './io.ts';
 import { defaultStateDir } from './state-dir.ts';
+import { formatTable } from './table.ts';
 
 const jobsOptions = z.object({ stateDir: z.string().optional(), json: z.boolean().default(false) });
 

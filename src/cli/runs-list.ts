@@ -3,6 +3,7 @@ import type { Io } from './io.ts';
 import { addChoiceOptions, addPlaceOptions } from './manage-options.ts';
 import { parseTime } from './parse-time.ts';
 import { RUN_FIELDS } from './run-fields.ts';
+import { positiveInteger } from './selection-options.ts';
 
 /** `mlferry runs list PLACE`. */
 export function addRunsListCommand(runs: Command, io: Io): void {
@@ -14,6 +15,9 @@ export function addRunsListCommand(runs: Command, io: Io): void {
       '--columns <list>',
       `comma-separated: ${RUN_FIELDS.join(', ')}, params.KEY, metrics.KEY, tags.KEY`,
     )
+    .option('--limit <number>', 'print at most so many runs', positiveInteger)
+    .option('--wide', 'do not cut the table to the width of the terminal; whole run ids')
+    .option('--relative', 'times as "3d ago"')
     .option('--json', 'print one JSON array')
     .option('--ndjson', 'print one JSON object a line')
     .action(async (place: string, values: unknown) => {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { stringify } from 'csv-stringify';
@@ -13,6 +13,8 @@ import { run as runRecord } from '../model/records.ts';
 import { ALL_ACTIVE } from '../model/selection.ts';
 import { openReader, selectionAt } from '../places/open.ts';
 import type { Reader } from '../places/place.ts';
+import { compareRuns } from '../search/compare-runs.ts';
+import { searchOf } from '../search/search-of.ts';
 import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
 import { splitLines } from '../util/split-lines.ts';
@@ -29,6 +31,8 @@ import {
   wideHeads,
   wideRow,
 } from './csv-layouts.ts';
+import { listed } from './list-runs.ts';
+import { type ListedRun, sortedRuns } from './sorted-runs.ts';
 
 /** Options of {@link writeCsv}. */
 export interface CsvOptions extends Times, OnePlaceOptions, Pick<CopyRules, 'selection'> {
@@ -80,7 +84,7 @@ export async function writeCsv(location: string, output: Writable, given: CsvOpt
     try {
       const rows =
         options.layout === 'tidy'
-          ? tidyRows(reader, options, ledger, tally)
+          ? tidyRows(reader, options, tempDir, ledger, tally)
           : wideRows(reader, WIDE_LAYOUTS[options.layout], options, join(tempDir, 'runs.ndjson'), tally);
       await pipeline(Readable.from(rows), stringify(CSV), output, { end: false });
     } finally {
@@ -103,6 +107,23 @@ function chosen(reader: Reader, options: CsvOptions): AsyncGenerator<ChosenRun> 
   return chosenRuns(reader, { ...ALL_ACTIVE, ...options.selection }, options);
 }
 
+/** The chosen runs without their histories, in order where one is asked for. */
+function records(reader: Reader, options: CsvOptions, tempDir: string): AsyncGenerator<ListedRun> {
+  const runs = listed(chosen(reader, options));
+  const { order_by = [] } = options.selection ?? {};
+  return order_by.length === 0 ? runs : sortedRuns(runs, searchOf(options.selection ?? {}).order, tempDir);
+}
+
+/** The chosen runs that can still tell their histories; with an order all are held. */
+async function* inOrder(runs: AsyncGenerator<ChosenRun>, options: CsvOptions): AsyncGenerator<ChosenRun> {
+  const { order_by = [] } = options.selection ?? {};
+  if (order_by.length === 0) return yield* runs;
+  const compare = compareRuns(searchOf(options.selection ?? {}).order);
+  const all: ChosenRun[] = [];
+  for await (const run of runs) all.push(run);
+  yield* all.sort((a, b) => compare(a.source.run, b.source.run));
+}
+
 async function* wideRows(
   reader: Reader,
   layout: (typeof WIDE_LAYOUTS)[keyof typeof WIDE_LAYOUTS],
@@ -113,8 +134,7 @@ async function* wideRows(
   const guard = guardOf(options);
   const keys = { params: new Set<string>(), metrics: new Set<string>(), tags: new Set<string>() };
   const file = createWriteStream(spool, { mode: 0o600 });
-  for await (const { source } of chosen(reader, options)) {
-    const { run } = source;
+  for await (const run of records(reader, options, dirname(spool))) {
     tally.runs += 1;
     for (const key of Object.keys(run.params)) keys.params.add(key);
     for (const key of Object.keys(run.latest_metrics)) keys.metrics.add(key);
@@ -149,20 +169,23 @@ async function* wideRows(
 async function* tidyRows(
   reader: Reader,
   options: CsvOptions,
+  tempDir: string,
   ledger: Ledger,
   tally: Tally,
 ): AsyncGenerator<readonly string[]> {
   const guard = guardOf(options);
-  const history = options.history === true;
   yield TIDY_HEADS;
-  for await (const { experiment, source } of announced(reader, chosen(reader, options), history)) {
+  if (options.history !== true) {
+    for await (const run of records(reader, options, tempDir)) {
+      tally.runs += 1;
+      for (const [metric, point] of Object.entries(run.latest_metrics))
+        yield tidyRow(run, run.experiment_name, metric, point, guard);
+    }
+    return;
+  }
+  for await (const { experiment, source } of announced(reader, inOrder(chosen(reader, options), options))) {
     const { run } = source;
     tally.runs += 1;
-    if (!history) {
-      for (const [metric, point] of Object.entries(run.latest_metrics))
-        yield tidyRow(run, experiment.name, metric, point, guard);
-      continue;
-    }
     try {
       for await (const { key, points } of source.metrics())
         for (const point of listPoints(points)) yield tidyRow(run, experiment.name, key, point, guard);
@@ -175,16 +198,12 @@ async function* tidyRows(
 }
 
 /** The same runs in chunks that the reader hears of before, so that histories are fetched together. */
-async function* announced(
-  reader: Reader,
-  runs: AsyncIterable<ChosenRun>,
-  history: boolean,
-): AsyncGenerator<ChosenRun> {
+async function* announced(reader: Reader, runs: AsyncIterable<ChosenRun>): AsyncGenerator<ChosenRun> {
   let chunk: ChosenRun[] = [];
   const ready = () => {
     const full = chunk;
     chunk = [];
-    if (history && full.length > 0) reader.prefetch?.(full.map(({ source }) => source));
+    if (full.length > 0) reader.prefetch?.(full.map(({ source }) => source));
     return full;
   };
   for await (const run of runs) {

@@ -1,30 +1,34 @@
 import { type CopyRules, type OnePlaceOptions, onePlaceOptions, withTempDir } from '../job/job-options.ts';
 import { createLedger } from '../job/ledger.ts';
 import type { Failure } from '../model/findings.ts';
-import type { Experiment, Run } from '../model/records.ts';
+import type { Experiment } from '../model/records.ts';
 import { openReader, selectionAt } from '../places/open.ts';
 import type { Reader } from '../places/place.ts';
-import { chosenRuns, type Times } from './chosen-runs.ts';
+import { searchOf } from '../search/search-of.ts';
+import { type ChosenRun, chosenRuns, type Times } from './chosen-runs.ts';
+import { type ListedRun, sortedRuns } from './sorted-runs.ts';
 
 /** Options of {@link listRuns} and {@link listExperiments}; the place is only read. */
 export interface ListOptions extends Times, OnePlaceOptions, Pick<CopyRules, 'selection'> {}
 
-/** A run with the name of its experiment. */
-export interface ListedRun extends Run {
-  readonly experiment_name: string;
-}
-
-/** Hands out the chosen runs of any place, one by one. Returns what could not be read. Throws as openReader does. */
+/** Hands out the chosen runs of any place, one by one; with `order_by` in that order. Returns what could not be read. Throws as openReader does. */
 export function listRuns(
   location: string,
   options: ListOptions,
   take: (run: ListedRun) => Promise<void>,
 ): Promise<readonly Failure[]> {
   const selection = selectionAt(location, options.selection);
-  return read(location, options, async (reader) => {
-    for await (const { experiment, source } of chosenRuns(reader, selection, options))
-      await take({ ...source.run, experiment_name: experiment.name });
+  return read(location, options, async (reader, tempDir) => {
+    const runs = listed(chosenRuns(reader, selection, options));
+    const { order } = searchOf(selection);
+    const isSorted = (selection.order_by ?? []).length > 0;
+    for await (const run of isSorted ? sortedRuns(runs, order, tempDir) : runs) await take(run);
   });
+}
+
+/** Chosen runs with the names of their experiments. */
+export async function* listed(runs: AsyncIterable<ChosenRun>): AsyncGenerator<ListedRun> {
+  for await (const { experiment, source } of runs) yield { ...source.run, experiment_name: experiment.name };
 }
 
 /** Hands out the selected experiments of any place, one by one, as {@link listRuns} does. */
@@ -42,13 +46,13 @@ export function listExperiments(
 function read(
   location: string,
   options: ListOptions,
-  task: (reader: Reader) => Promise<void>,
+  task: (reader: Reader, tempDir: string) => Promise<void>,
 ): Promise<readonly Failure[]> {
   const ledger = createLedger();
   return withTempDir(options.tempDir, async (tempDir) => {
     const reader = await openReader(location, onePlaceOptions(options, tempDir, ledger));
     try {
-      await task(reader);
+      await task(reader, tempDir);
     } finally {
       await reader.close();
     }

@@ -18,7 +18,7 @@ export function createBestRuns(order: readonly Order[], most: number): BestRuns 
     offer(run) {
       const last = best.at(-1);
       if (last !== undefined && best.length >= most && compare(run, last) >= 0) return;
-      best.splice(placeOf(run, best, compare), 0, slim(run, order));
+      best.splice(placeOf(run, best, compare), 0, slimRun(run, order));
       if (best.length > most) best.pop();
     },
     ids() {
@@ -44,7 +44,7 @@ function placeOf(run: Run, sorted: readonly Run[], compare: (a: Run, b: Run) => 
 }
 
 /** The run without what the order does not look at. */
-function slim(run: Run, order: readonly Order[]): Run {
+export function slimRun(run: Run, order: readonly Order[]): Run {
   const pick = <T>(map: Readonly<Record<string, T>>, entity: string) =>
     Object.fromEntries(
       order.flatMap(({ subject }) => {

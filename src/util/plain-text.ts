@@ -1,6 +1,11 @@
 /** C0, DEL, C1, line and paragraph separators, and what reverses the direction of text. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g;
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g;
+
+/** Text from outside on one line, as long as it is: what no terminal should be sent is shown as `\ufffd`. */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, (run) => '\ufffd'.repeat(run.length)).toWellFormed();
+}
 
 /**
  * Text from outside as one line for a terminal: nothing in it moves the cursor, changes colours or begins a line, and

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatCount, formatDuration, formatTable } from '../../src/cli/format.ts';
+import { formatBytes, formatCount, formatDuration } from '../../src/cli/format.ts';
 import { progressText } from '../../src/cli/progress-line.ts';
+import { formatTable } from '../../src/cli/table.ts';
 
 describe('numbers for people', () => {
   it('counts, sizes and times', () => {

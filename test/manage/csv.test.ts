@@ -10,7 +10,8 @@ import { z } from 'zod';
 import { copyBetween } from '../../src/copy/copy-between.ts';
 import { type CsvOptions, writeCsv } from '../../src/manage/csv.ts';
 import { excelSafe } from '../../src/manage/csv-layouts.ts';
-import { type ListedRun, listRuns } from '../../src/manage/list-runs.ts';
+import { listRuns } from '../../src/manage/list-runs.ts';
+import type { ListedRun } from '../../src/manage/sorted-runs.ts';
 import { ownValue } from '../../src/model/string-map.ts';
 import { NEWEST_MLFLOW, pythonOf } from '../servers/versions.ts';
 

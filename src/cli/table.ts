@@ -1,0 +1,91 @@
+import stringWidth from 'string-width';
+
+/** Rows that decide how wide the columns are; those behind them may be wider. */
+const MEASURED = 1000;
+/** Narrower than this no column is made. */
+const LEAST = 3;
+const GAP = 2;
+
+/** A table that is printed as its rows come. */
+export interface TablePrinter {
+  add(row: readonly string[]): void;
+  end(): void;
+}
+
+/**
+ * Columns aligned by the cells that their texts take on a terminal, numbers (digits, commas, points, units) to the right.
+ * `width`: cells of a line; the widest columns are cut until they fit. Without it nothing is cut.
+ */
+export function tablePrinter(
+  write: (text: string) => void,
+  heads: readonly string[],
+  width?: number,
+): TablePrinter {
+  let waiting: Array<readonly string[]> | undefined = [heads];
+  let widths: readonly number[] = [];
+  const flush = () => {
+    if (waiting === undefined) return;
+    widths = fitted(widest(waiting), width);
+    for (const row of waiting) write(line(row, widths));
+    waiting = undefined;
+  };
+  return {
+    add(row) {
+      if (waiting === undefined) {
+        write(line(row, widths));
+        return;
+      }
+      waiting.push(row);
+      if (waiting.length > MEASURED) flush();
+    },
+    end: flush,
+  };
+}
+
+/** A whole table, see {@link tablePrinter}; the first row is the head. */
+export function formatTable(rows: ReadonlyArray<readonly string[]>, width?: number): string {
+  const widths = fitted(widest(rows), width);
+  return rows.map((row) => line(row, widths)).join('');
+}
+
+function widest(rows: ReadonlyArray<readonly string[]>): number[] {
+  const widths: number[] = [];
+  for (const row of rows)
+    for (const [column, cell] of row.entries())
+      widths[column] = Math.max(widths[column] ?? 0, stringWidth(cell));
+  return widths;
+}
+
+/** Takes cells off the widest column until a line has room. */
+function fitted(widths: readonly number[], room = Number.POSITIVE_INFINITY): readonly number[] {
+  const fit = [...widths];
+  const total = () => fit.reduce((sum, width) => sum + width + GAP, -GAP);
+  while (total() > room) {
+    const most = Math.max(...fit);
+    if (most <= LEAST) break;
+    fit[fit.indexOf(most)] = most - 1;
+  }
+  return fit;
+}
+
+function line(row: readonly string[], widths: readonly number[]): string {
+  const cells = row.map((cell, column) => {
+    const room = widths[column] ?? 0;
+    const shown = stringWidth(cell) > room ? cut(cell, room) : cell;
+    const gap = ' '.repeat(Math.max(0, room - stringWidth(shown)));
+    return /^-?[\d,.]+(e[+-]?\d+)?( [kMGT]?B)?$/.test(shown) ? gap + shown : shown + gap;
+  });
+  return `${cells.join(' '.repeat(GAP)).trimEnd()}\n`;
+}
+
+const characters = new Intl.Segmenter();
+
+/** A text cut to so many cells, between characters as people see them. */
+function cut(text: string, room: number): string {
+  let kept = '';
+  for (const { segment } of characters.segment(text)) {
+    if (stringWidth(kept + segment) > room - 1) break;
+    kept += segment;
+  }
+  return `${kept}…`;
+}
