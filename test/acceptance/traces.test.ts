@@ -4,11 +4,16 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import type { Span } from '../../src/model/trace.ts';
+import { exportRequests } from '../../src/places/server/write/otlp.ts';
 import { runKilled } from '../faults/kill.ts';
 import { startFaultProxy } from '../faults/proxy.ts';
 import { logTraces, viewTraces } from '../servers/mlflow-client.ts';
 import { startServer, type TestServer } from '../servers/start-server.ts';
 import { copyReport, runMlferry } from './run-mlferry.ts';
+
+/** `MLFERRY_TEST_LONG=1`: more of the same. */
+const LONG = process.env.MLFERRY_TEST_LONG === '1';
 
 let directory: string;
 let source: TestServer;
@@ -228,4 +233,58 @@ describe('traces', () => {
     );
     expect(status).toBe(4);
   });
+
+  it('are copied many at once, and found again by pages', async () => {
+    const [count, spans] = LONG ? [1000, 20] : [60, 3];
+    await using from = await startServer();
+    await using target = await startServer();
+    await fill(from.url, count, spans);
+    const proxy = await startFaultProxy(from.url);
+    try {
+      const report = await copyReport(['copy', proxy.url, target.url]);
+      expect(report).toMatchObject({ losses: [], failures: [], objects: { traces: { created: count } } });
+      const routes = proxy.requests.map(({ route }) => route);
+      const batches = routes.filter((route) => route.includes('batchGet'));
+      expect(batches.length).toBeGreaterThan(0);
+      expect(batches.length).toBeLessThanOrEqual(Math.ceil(count / 25) + Math.ceil(count / 500));
+      proxy.play([]);
+      const again = await copyReport(['copy', proxy.url, target.url]);
+      expect(again.objects).toMatchObject({ traces: { created: 0, unchanged: count } });
+      expect(proxy.requests.filter(({ route }) => /batchGet|get-trace-artifact/.test(route))).toEqual([]);
+      const { stdout } = await runMlferry(['verify', proxy.url, target.url, '--json']);
+      expect(JSON.parse(stdout)).toMatchObject({ items: [], objects: { traces: { same: count } } });
+    } finally {
+      await proxy.close();
+    }
+  });
 });
+
+/** So many traces with so many spans, in the store of a server. */
+async function fill(url: string, count: number, spans: number) {
+  const post = async (path: string, body: Uint8Array | string, headers: Readonly<Record<string, string>>) => {
+    const answer = await fetch(`${url}${path}`, { method: 'POST', body: Buffer.from(body), headers });
+    expect(answer.status).toBe(200);
+  };
+  for (let number = 1; number <= count; number += 1) {
+    const trace_id = `tr-${number.toString(16).padStart(32, '0')}`;
+    const all = Array.from(
+      { length: spans },
+      (_, at): Span => ({
+        span_id: (at + 1).toString(16).padStart(16, '0'),
+        ...(at === 0 ? {} : { parent_span_id: '0000000000000001' }),
+        name: `step ${at}`,
+        start_time_unix_nano: String(1_700_000_000_000_000_001n + BigInt(at)),
+        end_time_unix_nano: String(1_700_000_000_000_001_003n + BigInt(at)),
+        status_code: 'OK',
+        attributes: { number: String(number), text: JSON.stringify('x'.repeat(100)) },
+        events: [],
+        links: [],
+      }),
+    );
+    for (const request of exportRequests(all, trace_id))
+      await post('/v1/traces', request, {
+        'content-type': 'application/x-protobuf',
+        'x-mlflow-experiment-id': '0',
+      });
+  }
+}

@@ -3,6 +3,7 @@ import { kindOf } from '../../../kinds/kinds.ts';
 import type { Findings } from '../../../model/findings.ts';
 import { parseTraceData } from '../../../model/mlflow/trace-data.ts';
 import type { TraceInfo } from '../../../model/mlflow/trace-fields.ts';
+import { wantsWholeExperiments } from '../../../model/selection.ts';
 import { type Span, type Trace, trace } from '../../../model/trace.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
@@ -75,15 +76,17 @@ export function traces(client: TrackingClient, findings: Findings): ObjectSource
   return {
     represent: (wanted, present) =>
       representTrace(trace.parse(wanted), trace.parse(present), !hasNewerTraces(client)),
-    async *read({ experiments }) {
+    async *read({ experiments, selection, isChosen }) {
       const ids = experiments.map(({ experiment_id }) => experiment_id);
+      const whole = wantsWholeExperiments(selection);
+      const asks = (run_id: string) => whole || isChosen('run', run_id);
       let links: Promise<TraceLinks> | undefined;
       for (let at = 0; at < ids.length; at += EXPERIMENTS)
         for await (const page of searchTracePages(client, ids.slice(at, at + EXPERIMENTS))) {
           const spansOf = createSpanReader(client, page, findings);
           for (const info of page) {
             reportCut(info, findings);
-            links ??= traceLinks(client, ids);
+            links ??= traceLinks(client, ids, asks);
             const linked_runs = (await links).get(info.trace_id) ?? [];
             const record: Trace = { ...info, linked_runs: [...linked_runs], spans: [] };
             const reader: ObjectReader = {
@@ -106,12 +109,17 @@ type TraceLinks = ReadonlyMap<string, Trace['linked_runs']>;
 /** Runs whose traces are asked for at once. */
 const RUNS = 4;
 
-/** Nothing of a trace tells the runs that it was linked to: each run is asked for its traces, where there is any trace. */
-async function traceLinks(client: TrackingClient, experiment_ids: readonly string[]): Promise<TraceLinks> {
+/** Nothing of a trace tells the runs that it was linked to: each run that is selected is asked for its traces, where there is any. */
+async function traceLinks(
+  client: TrackingClient,
+  experiment_ids: readonly string[],
+  asks: (run_id: string) => boolean,
+): Promise<TraceLinks> {
   const links = new Map<string, { run_id: string }[]>();
   if (!hasNewerTraces(client)) return links;
   const runs = searchRuns(client, { experiment_ids, run_view_type: 'ALL' });
   await mapConcurrent(runs, RUNS, async ({ run: { run_id } }) => {
+    if (!asks(run_id)) return;
     for await (const page of searchTracePages(client, experiment_ids, `attribute.run_id = '${run_id}'`))
       for (const { trace_id, source_run_id } of page) {
         if (source_run_id === run_id) continue;
