@@ -234,6 +234,27 @@ describe('traces', () => {
     expect(status).toBe(4);
   });
 
+  it('bring the files along that their spans name', async () => {
+    await using from = await startServer();
+    await using target = await startServer();
+    const id = '0f8fad5b-d9cb-469f-a165-70867728950e';
+    await fill(from.url, 1, 1, {
+      picture: JSON.stringify(`mlflow-attachment://${id}?content_type=image%2Fpng`),
+    });
+    const path = `traces/tr-${'1'.padStart(32, '0')}/artifacts/attachments/${id}`;
+    const file = (url: string) => `${url}/api/2.0/mlflow-artifacts/artifacts/0/${path}`;
+    expect((await fetch(file(from.url), { method: 'PUT', body: 'a picture' })).status).toBe(200);
+    const archive = join(directory, 'attached.tar');
+    expect(await copyReport(['copy', from.url, archive])).toMatchObject({ losses: [], failures: [] });
+    const report = await copyReport(['copy', archive, target.url]);
+    expect(report).toMatchObject({ losses: [], failures: [], sent: { artifacts: 1, artifact_bytes: 9 } });
+    expect(await (await fetch(file(target.url))).text()).toBe('a picture');
+    const verified = async () => (await runMlferry(['verify', archive, target.url])).status;
+    expect(await verified()).toBe(0);
+    await fetch(file(target.url), { method: 'PUT', body: 'A picture' });
+    expect(await verified()).toBe(4);
+  });
+
   it('are copied many at once, and found again by pages', async () => {
     const [count, spans] = LONG ? [1000, 20] : [60, 3];
     await using from = await startServer();
@@ -260,7 +281,7 @@ describe('traces', () => {
 });
 
 /** So many traces with so many spans, in the store of a server. */
-async function fill(url: string, count: number, spans: number) {
+async function fill(url: string, count: number, spans: number, more: Readonly<Record<string, string>> = {}) {
   const post = async (path: string, body: Uint8Array | string, headers: Readonly<Record<string, string>>) => {
     const answer = await fetch(`${url}${path}`, { method: 'POST', body: Buffer.from(body), headers });
     expect(answer.status).toBe(200);
@@ -276,7 +297,7 @@ async function fill(url: string, count: number, spans: number) {
         start_time_unix_nano: String(1_700_000_000_000_000_001n + BigInt(at)),
         end_time_unix_nano: String(1_700_000_000_000_001_003n + BigInt(at)),
         status_code: 'OK',
-        attributes: { number: String(number), text: JSON.stringify('x'.repeat(100)) },
+        attributes: { number: String(number), text: JSON.stringify('x'.repeat(100)), ...more },
         events: [],
         links: [],
       }),

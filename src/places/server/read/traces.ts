@@ -10,10 +10,12 @@ import { mapConcurrent } from '../../../util/map-concurrent.ts';
 import type { ObjectReader, ObjectSource } from '../../place.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
 import { isTooLarge } from '../connect/client.ts';
+import { traceOwner } from '../connect/owner.ts';
 import { pages } from '../connect/pages.ts';
 import { routes } from '../connect/routes.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { representTrace } from '../write/fit-trace.ts';
+import { openArtifact } from './artifacts.ts';
 import { searchRuns } from './searches.ts';
 
 /** Traces in a page: MLflow gives no more. */
@@ -89,18 +91,38 @@ export function traces(client: TrackingClient, findings: Findings): ObjectSource
             links ??= traceLinks(client, ids, asks);
             const linked_runs = (await links).get(info.trace_id) ?? [];
             const record: Trace = { ...info, linked_runs: [...linked_runs], spans: [] };
+            const owner = traceOwner(info);
+            let attached: readonly string[] | undefined;
+            const whole = async () => {
+              const spans = await spansOf(info);
+              attached = attachmentsOf(spans);
+              return { ...record, spans };
+            };
             const reader: ObjectReader = {
               of,
               record,
-              whole: async () => ({ ...record, spans: await spansOf(info) }),
-              async *artifacts() {},
-              open: async () => undefined,
+              whole,
+              async *artifacts() {
+                if (attached === undefined) await whole();
+                for (const id of attached ?? []) yield { path: `attachments/${id}` };
+              },
+              open: (artifact) => openArtifact(client, owner, artifact, findings),
             };
             yield reader;
           }
         }
     },
   };
+}
+
+const ATTACHMENT = /mlflow-attachment:\/\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b/g;
+
+/** Ids of the files that spans name: newer clients put what is large or no text beside the trace (mlflow/tracing/attachments.py). */
+function attachmentsOf(spans: readonly Span[]): readonly string[] {
+  const texts = spans.flatMap(({ attributes }) => Object.values(attributes));
+  return [
+    ...new Set(texts.flatMap((json) => [...json.matchAll(ATTACHMENT)].map(([, id = '']) => id))),
+  ].sort();
 }
 
 /** The runs that traces were linked to, by trace. */

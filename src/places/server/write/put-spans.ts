@@ -3,8 +3,11 @@ import type { RunLoss } from '../../../model/fit-run.ts';
 import { printTraceData } from '../../../model/mlflow/trace-data.ts';
 import type { TraceInfo } from '../../../model/mlflow/trace-fields.ts';
 import type { Trace } from '../../../model/trace.ts';
+import type { ArtifactOwner } from '../../place.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
 import { traceOwner } from '../connect/owner.ts';
+import { artifactLosses } from './run-losses.ts';
+import { type SentCounts, sendArtifacts } from './send-artifacts.ts';
 import type { TargetContext } from './target-context.ts';
 import type { TargetExperiments } from './target-experiments.ts';
 
@@ -26,4 +29,26 @@ export async function putSpans(
   const body = Buffer.from(printTraceData(spans, trace_id, !isAtLeast(context.client.server, '3.0')));
   await sink.put(DATA_FILE, body.length, async () => Readable.from([body], { objectMode: false }));
   return [];
+}
+
+/** Whether a trace has files beside its spans. */
+export async function hasFiles(source: ArtifactOwner): Promise<boolean> {
+  for await (const _ of source.artifacts()) return true;
+  return false;
+}
+
+/** Sends the files that the spans of a trace name. Throws why the first of them could not be sent. */
+export async function sendAttachments(
+  context: TargetContext,
+  experiments: TargetExperiments,
+  source: ArtifactOwner,
+  present: TraceInfo,
+  sent: SentCounts,
+): Promise<readonly RunLoss[]> {
+  const owner = traceOwner(present);
+  const sink = await context.sinkOf(experiments.get(present.experiment_id), owner);
+  const files = await sendArtifacts(context, source, { owner, sink }, 'content', sent);
+  const [first] = files.failed;
+  if (first !== undefined) throw first.error;
+  return artifactLosses(files);
 }

@@ -10,7 +10,7 @@ import type { ObjectTarget, ObjectWriter, WrittenObject } from '../../place.ts';
 import { createSpanReader } from '../read/traces.ts';
 import { createOnce } from './create-once.ts';
 import { fitOlderTrace, spansOf } from './fit-trace.ts';
-import { putSpans } from './put-spans.ts';
+import { hasFiles, putSpans, sendAttachments } from './put-spans.ts';
 import type { TargetContext } from './target-context.ts';
 import type { ExperimentState, TargetExperiments } from './target-experiments.ts';
 
@@ -103,13 +103,16 @@ export function olderTraceWriter(context: TargetContext, experiments: TargetExpe
       const there = known === undefined ? [] : await createSpanReader(client, [present], findings)(present);
       if (toJson(there) !== toJson(wanted.spans))
         losses.push(...(await putSpans(context, experiments, wanted, present)));
+      const sent = { points: 0, ...NOTHING_SENT };
+      if (await hasFiles(source))
+        losses.push(...(await sendAttachments(context, experiments, source, present, sent)));
       await routes.endOlderTrace(wanted, { [DIGEST_TAG]: target.digest });
       const found = await routes.olderTrace(trace_id);
       mustBe(found, wanted);
       (await copiesIn(draft.experiment_id)).set(id, knownTrace(found));
       const of: FoundObject = { kind: source.of.kind, id };
       for (const loss of losses) findings.loss({ ...loss, of, experiment_name: experiment.name });
-      return { id: trace_id, outcome, ...NOTHING_SENT };
+      return { id: trace_id, outcome, ...sent };
     },
     async finish() {
       for (const [origin, experiment_id] of suspects) {

@@ -14,7 +14,7 @@ import { createSpanReader } from '../read/traces.ts';
 import { createOnce } from './create-once.ts';
 import { fitTrace, representTrace, spansOf, withOwnIds } from './fit-trace.ts';
 import { otlpProblem } from './otlp.ts';
-import { putSpans } from './put-spans.ts';
+import { hasFiles, putSpans, sendAttachments } from './put-spans.ts';
 import type { TargetContext } from './target-context.ts';
 import type { TargetExperiments } from './target-experiments.ts';
 import { unlessMissing } from './target-routes.ts';
@@ -140,7 +140,8 @@ export function traceWriter(
       otlpProblem(spansOf(wanted.spans, true, id, trace_id), trace_id) === undefined;
     const inStore = wantsStore && (await storeSpans(wanted, present));
     const plan = planAssessments(wanted.assessments, present?.assessments ?? []);
-    const isWhole = inStore && plan.after.length + wanted.linked_runs.length === 0;
+    const attached = await hasFiles(source);
+    const isWhole = inStore && !attached && plan.after.length + wanted.linked_runs.length === 0;
     const marks = { [ORIGIN_TAG]: target.origin, ...(isWhole ? { [DIGEST_TAG]: target.digest } : {}) };
     const made = await routes.startTrace({ ...wanted, assessments: [...plan.withTrace] }, marks);
     if (!inStore && wanted.spans.length > 0) {
@@ -149,6 +150,8 @@ export function traceWriter(
       if (made.spans_location === 'TRACKING_STORE')
         await routes.setTraceTag(trace_id, SPANS_LOCATION_TAG, 'ARTIFACT_REPO');
     }
+    const sent = { points: 0, ...NOTHING_SENT };
+    if (attached) losses.push(...(await sendAttachments(context, experiments, source, made, sent)));
     for (const assessment_id of plan.removed)
       await unlessMissing(routes.deleteAssessment(trace_id, assessment_id));
     for (const assessment of plan.after) await createAssessment(trace_id, assessment);
@@ -164,7 +167,7 @@ export function traceWriter(
     remember(known, found);
     const of: FoundObject = { kind: source.of.kind, id };
     for (const loss of losses) findings.loss({ ...loss, of, experiment_name: experiment.name });
-    return { id: trace_id, outcome: there === undefined ? 'created' : 'updated', ...NOTHING_SENT };
+    return { id: trace_id, outcome: there === undefined ? 'created' : 'updated', ...sent };
   };
 }
 
