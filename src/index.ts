@@ -7,7 +7,7 @@ export type { ObjectCounts, Report } from './copy/report.ts';
 export { explain } from './inspect/explain.ts';
 export { type Counts, inspect, type ObjectAmount, type Summary } from './inspect/inspect.ts';
 export type { CopyRules, JobOptions, OnePlaceOptions, TwoPlaceOptions } from './job/job-options.ts';
-export { forgetJob, type JobSummary, listJobs, showJob } from './job/jobs.ts';
+export { forgetJob, type JobSummary, listJobs, pruneJobs, showJob } from './job/jobs.ts';
 export type { JobProgress } from './job/journal.ts';
 export type { Progress } from './job/progress.ts';
 export type { RenameRule } from './job/rename.ts';

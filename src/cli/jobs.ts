@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import type { Io } from './io.ts';
+import { positiveNumber } from './place-options.ts';
 import { addStateDirOption } from './state-dir.ts';
 
-/** `mlferry jobs list|show|forget`. */
+/** `mlferry jobs list|show|forget|prune`. */
 export function addJobsCommand(program: Command, io: Io): void {
   const jobs = program
     .command('jobs')
@@ -14,6 +15,7 @@ Examples
   mlferry jobs list
   mlferry jobs show 1f0c
   mlferry jobs forget 1f0c2a9b77d3
+  mlferry jobs prune --days 7
 `,
     );
   const add = (usage: string, description: string) =>
@@ -35,4 +37,10 @@ Examples
       return runJobsForget(id, values, io);
     },
   );
+  add('prune', 'forget the jobs that ended long ago (copies do so after 30 days)')
+    .option('--days <number>', 'ended at least so many days ago', positiveNumber, 30)
+    .action(async (values: unknown) => {
+      const { runJobsPrune } = await import('./run-jobs.ts');
+      return runJobsPrune(values, io);
+    });
 }

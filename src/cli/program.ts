@@ -3,6 +3,7 @@ import { places } from '../places/registry.ts';
 import { TOOL_VERSION } from '../util/tool-version.ts';
 import { addBackupCommand } from './backup.ts';
 import { addCopyCommand } from './copy.ts';
+import { addDemoCommand } from './demo.ts';
 import { addExperimentsCommand } from './experiments.ts';
 import { addExportCommand } from './export.ts';
 import { addImportCommand } from './import.ts';
@@ -52,6 +53,7 @@ export function createProgram(io: Io): Command {
   addRunsCommand(program, io);
   addExperimentsCommand(program, io);
   addJobsCommand(program, io);
+  addDemoCommand(program, io, (args) => createProgram(io).parseAsync([...args], { from: 'user' }));
   addSchemaCommand(program, io);
   for (const command of withSubcommands(program)) {
     command.exitOverride().configureOutput({

@@ -1,11 +1,13 @@
 import { z } from 'zod';
-import { forgetJob, type JobSummary, listJobs, showJob } from '../job/jobs.ts';
+import { forgetJob, type JobSummary, listJobs, pruneJobs, showJob } from '../job/jobs.ts';
 import { formatCount } from './format.ts';
 import type { Io } from './io.ts';
 import { defaultStateDir } from './state-dir.ts';
 import { formatTable } from './table.ts';
 
 const jobsOptions = z.object({ stateDir: z.string().optional(), json: z.boolean().default(false) });
+
+const pruneOptions = z.object({ days: z.number() });
 
 /** Of the names in `jobs show`, in characters. */
 const WIDTH = 16;
@@ -30,6 +32,15 @@ export async function runJobsForget(id: string, values: unknown, io: Io): Promis
   const job = await forgetJob(stateDir, id);
   if (json) io.stdout.write(`${JSON.stringify(job)}\n`);
   else io.stderr.write(`Forgotten: job ${job.job_id}\n`);
+}
+
+/** What `mlferry jobs prune` does. */
+export async function runJobsPrune(values: unknown, io: Io): Promise<void> {
+  const { stateDir, json } = optionsOf(values, io);
+  const { days } = pruneOptions.parse(values);
+  const forgotten = await pruneJobs(stateDir, Date.now() - days * 24 * 3_600_000);
+  if (json) io.stdout.write(`${JSON.stringify(forgotten)}\n`);
+  else io.stderr.write(`Forgotten: ${formatCount(forgotten.length)} jobs\n`);
 }
 
 function optionsOf(values: unknown, io: Io): { stateDir: string; json: boolean } {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asMlferryError, MlferryError, systemCode } from '../util/errors.ts';
@@ -18,10 +18,11 @@ export interface JobSummary {
   readonly job_id: string;
   readonly directory: string;
   /**
-   * `running`: a process is at work; `elsewhere`: one of another machine was, and may be; `unfinished`: the same command
-   * goes on; `done`: it came to its end.
+   * `running`: a process is at work; `elsewhere`: one of another machine was, and may be; `unfinished`: it was stopped, and the
+   * same command goes on; `done`; `incomplete`: it came to its end, and something is left behind; `failed`: it cannot be
+   * done as it was asked for.
    */
-  readonly state: 'running' | 'elsewhere' | 'unfinished' | 'done';
+  readonly state: 'running' | 'elsewhere' | 'unfinished' | 'done' | 'incomplete' | 'failed';
   readonly from?: string;
   readonly to?: string;
   readonly options?: Readonly<Record<string, unknown>>;
@@ -70,12 +71,42 @@ export async function forgetJob(stateDir: string, beginning: string): Promise<Jo
   return job;
 }
 
+/** What passes by itself: interrupts, a server that is away, a full disk. */
+const PASSING: ReadonlySet<number> = new Set([7, 9, 130, 143]);
+
+function endState(end: JournalState['end']): JobSummary['state'] {
+  if (end === undefined || PASSING.has(end.exit_status)) return 'unfinished';
+  if (end.exit_status === 0) return 'done';
+  return end.exit_status === 3 ? 'incomplete' : 'failed';
+}
+
+/** How long a job that has ended is remembered, in ms. */
+const KEPT = 30 * 24 * 3_600_000;
+
+/**
+ * Forgets the jobs that ended before `before` (ms since the epoch; 30 days ago unless told). One that is unfinished, or at
+ * work, is kept. Returns the forgotten ones.
+ */
+export async function pruneJobs(stateDir: string, before = Date.now() - KEPT): Promise<JobSummary[]> {
+  const forgotten: JobSummary[] = [];
+  for (const job_id of await jobIds(stateDir)) {
+    // The journal of a job that ended is not touched any more: only old ones are read.
+    const changed = statSync(join(jobDirectory(stateDir, job_id), JOURNAL_FILE), { throwIfNoEntry: false });
+    if (changed === undefined || changed.mtimeMs >= before) continue;
+    const job = await summaryOf(stateDir, job_id);
+    if (!['done', 'incomplete', 'failed'].includes(job.state)) continue;
+    await rm(job.directory, { recursive: true, force: true });
+    forgotten.push(job);
+  }
+  return forgotten;
+}
+
 async function summaryOf(stateDir: string, job_id: string): Promise<JobSummary> {
   const directory = jobDirectory(stateDir, job_id);
   const { start, first_started, end, step, done, inDoubt } = await readJournal(join(directory, JOURNAL_FILE));
   const holder = await findLockHolder(join(directory, LOCK_FILE));
   const where = holder === undefined ? 'gone' : whereabouts(holder);
-  const rest = end?.finished === true ? 'done' : 'unfinished';
+  const rest = endState(end);
   return {
     job_id,
     directory,

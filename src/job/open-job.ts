@@ -2,7 +2,7 @@ import { selectionAt } from '../places/open.ts';
 import { type JobIdentity, jobId, placeName } from './job-identity.ts';
 import { takeJobLock } from './job-lock.ts';
 import type { JobOptions } from './job-options.ts';
-import { jobDirectory } from './jobs.ts';
+import { jobDirectory, pruneJobs } from './jobs.ts';
 import { type Journal, openJournal } from './journal.ts';
 
 /** A job that this process alone works on. */
@@ -35,6 +35,8 @@ export async function openJob(from: string, to: string, options: JobOptions): Pr
   const job_id = jobId(identity);
   const directory = jobDirectory(options.stateDir, job_id);
   const lock = await takeJobLock(directory, job_id);
+  // What cannot be tidied does no harm.
+  await pruneJobs(options.stateDir).catch(() => undefined);
   let journal: Journal | undefined;
   return {
     job_id,

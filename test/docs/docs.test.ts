@@ -134,7 +134,7 @@ function parser() {
   for (const command of leaves(program)) {
     command.action(() => {
       const group = command.parent?.name();
-      if (command.name() === 'schema' || group === 'jobs') return;
+      if (['schema', 'demo'].includes(command.name()) || group === 'jobs') return;
       if (group === 'runs' || group === 'experiments') {
         // What follows the place is a run, a name or a tag.
         placeAt(String(command.processedArgs[0]));

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Experiment, Run } from '../../../model/records.ts';
 import { type Selection, selectsExperiment, selectsRun } from '../../../model/selection.ts';
@@ -103,7 +104,9 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
 
   /** Directories copied by hand may hold one run twice: an id is that of the first. */
   const isFirst = ({ run_id, directory }: ScannedRun, experiment: Experiment): boolean => {
-    const first = owners.get(run_id) ?? directory;
+    const known = owners.get(run_id);
+    // A manager moves experiments to the trash and back.
+    const first = known !== undefined && existsSync(known) ? known : directory;
     owners.set(run_id, first);
     if (first === directory) return true;
     const message = `${directory} and ${first} have the same run_id; the first one found is read`;

@@ -1,6 +1,7 @@
 import { kindOf } from '../../../kinds/kinds.ts';
 import { isSameJson } from '../../../model/exact-json.ts';
 import { type Scorer, scorer } from '../../../model/scorer.ts';
+import { wantsWholeExperiments } from '../../../model/selection.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { NO_FILES, type ObjectSource } from '../../place.ts';
 import { routes } from '../connect/routes.ts';
@@ -21,6 +22,23 @@ export async function scorerVersions(
   }
 }
 
+/** Experiments that are asked for in one request. */
+const EXPERIMENTS = 100;
+
+/** The last version of each scorer of these experiments; of all together where the server takes several (newest 3.x). */
+async function* lastVersions(client: TrackingClient, ids: readonly string[]): AsyncGenerator<Scorer> {
+  for (let at = 0; at < ids.length; at += EXPERIMENTS) {
+    const experiment_ids = ids.slice(at, at + EXPERIMENTS);
+    try {
+      yield* (await client.call(routes.scorers, { query: { experiment_ids } })).scorers;
+    } catch (error) {
+      if (!(error instanceof MlferryError) || error.code !== 'REFUSED') throw error;
+      for (const experiment_id of experiment_ids)
+        yield* (await client.call(routes.scorers, { query: { experiment_id } })).scorers;
+    }
+  }
+}
+
 /** The scorers of a server. Of deleted experiments it tells none (mlflow/store/tracking/sqlalchemy_store.py). */
 export function scorers(client: TrackingClient): ObjectSource {
   const of = kindOf('scorer');
@@ -30,15 +48,14 @@ export function scorers(client: TrackingClient): ObjectSource {
       const same = isSameJson(record.serialized_scorer, serialized_scorer);
       return { record: same ? { ...record, serialized_scorer } : record, losses: [] };
     },
-    async *read({ experiments }) {
-      for (const { experiment_id, lifecycle_stage } of experiments) {
-        if (lifecycle_stage === 'deleted') continue;
-        const { scorers: last } = await client.call(routes.scorers, { query: { experiment_id } });
-        const names = new Set(last.map(({ scorer_name }) => scorer_name));
-        for (const name of [...names].sort())
-          for (const record of await scorerVersions(client, experiment_id, name))
-            yield { of, record, ...NO_FILES };
-      }
+    async *read({ experiments, selection }) {
+      // They belong to whole experiments, not to runs.
+      if (!wantsWholeExperiments(selection)) return;
+      const active = experiments.filter(({ lifecycle_stage }) => lifecycle_stage === 'active');
+      const ids = active.map(({ experiment_id }) => experiment_id);
+      for await (const { experiment_id, scorer_name } of lastVersions(client, ids))
+        for (const record of await scorerVersions(client, experiment_id, scorer_name))
+          yield { of, record, ...NO_FILES };
     },
   };
 }

@@ -106,7 +106,7 @@ export function targetExperiments(context: ExperimentContext): TargetExperiments
   /** An experiment of the same id, made in the same millisecond. */
   function isLike(found: Experiment, { experiment_id, creation_time }: Experiment): boolean {
     const same = found.experiment_id === experiment_id && found.creation_time === creation_time;
-    return same && context.sourceIsAlive;
+    return same && creation_time !== undefined && context.sourceIsAlive;
   }
 
   async function notThere(source_run_id: string, name: string): Promise<void> {
