@@ -1,4 +1,5 @@
 import { exitStatus } from '../job/ledger.ts';
+import { noteUnknownWords } from '../job/unknown-words.ts';
 import type { Ids } from '../kinds/id-map.ts';
 import { MODEL } from '../kinds/model-links.ts';
 import { runReferences } from '../kinds/remap.ts';
@@ -35,6 +36,7 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
       );
     }
     await copyRuns(pass);
+    if (pass.counts.runs.read === 0) await noteUnknownWords(reader, options.selection, ledger);
     await copyObjects(pass);
     await secondPass(pass);
     await options.journal?.step('finish');

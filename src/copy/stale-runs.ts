@@ -1,10 +1,12 @@
-import { renamed } from '../job/rename.ts';
+import { type RenameRule, renamed } from '../job/rename.ts';
 import { runDigest, withoutDeletedRuns } from '../model/canonical.ts';
 import { PARENT_TAG } from '../model/mlflow/tags.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import { wantsWholeExperiments } from '../model/selection.ts';
 import { ownValue } from '../model/string-map.ts';
 import type { TargetExperiment, WrittenRun } from '../places/place.ts';
+import { MlferryError } from '../util/errors.ts';
+import { nearest } from '../util/nearest.ts';
 import { readAhead } from '../util/read-ahead.ts';
 import { partDigest } from './carried-run.ts';
 import type { Pass, Work } from './pass.ts';
@@ -25,6 +27,8 @@ async function* chunks(pass: Pass): AsyncGenerator<Work[]> {
   const { selection } = pass.options;
   const { experiments } = pass;
   for await (const experiment of reader.experiments(selection)) experiments.push(experiment);
+  mustFit(pass.options.rename, experiments);
+  noteShared(pass);
   flow.total = experiments.length;
   let chunk: Work[] = [];
   for (const source of experiments) {
@@ -51,9 +55,30 @@ async function* chunks(pass: Pass): AsyncGenerator<Work[]> {
   if (chunk.length > 0) yield await stale(pass, chunk);
 }
 
+/** A rule that renames nothing is a mistake, and its experiment would go where it should not. Throws USAGE. */
+function mustFit(rules: readonly RenameRule[], experiments: readonly Experiment[]): void {
+  for (const rule of rules) {
+    if (experiments.some((experiment) => renamed(experiment, [{ ...rule, to: '' }]) === '')) continue;
+    const near = nearest(
+      rule.from,
+      experiments.map(({ name }) => name),
+    );
+    throw new MlferryError(
+      'USAGE',
+      `--rename: no selected experiment is named ${JSON.stringify(rule.from)}`,
+      {
+        hint:
+          near === undefined
+            ? 'mlferry experiments list shows the names.'
+            : `Did you mean ${JSON.stringify(near)}?`,
+      },
+    );
+  }
+}
+
 async function targetExperiment(pass: Pass, source: Experiment): Promise<TargetExperiment> {
   const { into, rename, journal } = pass.options;
-  const name = into ?? renamed(source.name, rename);
+  const name = into ?? renamed(source, rename);
   const asTarget: Experiment =
     into === undefined ? source : { ...source, lifecycle_stage: 'active', tags: {} };
   const carried = pass.writer.traits.keepsIds ? asTarget : withoutDeletedRuns(asTarget);
@@ -63,6 +88,23 @@ async function targetExperiment(pass: Pass, source: Experiment): Promise<TargetE
   await journal?.experiment(source.experiment_id, target.experiment_id);
   if (asTarget.lifecycle_stage === 'deleted') pass.deletedExperiments.add(target.experiment_id);
   return target;
+}
+
+/** Tells of experiments of the source whose runs come together in one of the target because their names are the same. */
+function noteShared({ experiments, writer, options: { into, rename, ledger } }: Pass): void {
+  if (into !== undefined || writer.traits.keepsIds) return;
+  const byName = Map.groupBy(experiments, (experiment) => renamed(experiment, rename));
+  for (const [name, [first, ...others]] of byName) {
+    const same = others.filter((other) => other.name === first?.name);
+    if (same.length === 0) continue;
+    const ids = [first, ...same].map((experiment) => experiment?.experiment_id).join(', ');
+    ledger.loss({
+      code: 'EXPERIMENTS_MERGED',
+      experiment_name: name,
+      count: same.length,
+      detail: `experiments ${ids} of the source have this one name: their runs go into one experiment; --rename ID=NAME keeps them apart`,
+    });
+  }
 }
 
 /** The runs of a chunk that the target does not hold yet, or not whole. */

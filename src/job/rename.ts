@@ -1,6 +1,7 @@
+import type { Experiment } from '../model/records.ts';
 import { MlferryError } from '../util/errors.ts';
 
-/** `from=to` of `--rename`: each `*` of `to` takes what the `*` at the same place of `from` matched. */
+/** `from=to` of `--rename`, `from` a name or an id: each `*` of `to` takes what the `*` at the same place of `from` matched. */
 export interface RenameRule {
   readonly from: string;
   readonly to: string;
@@ -18,8 +19,13 @@ export function parseRename(text: string): RenameRule {
   return { from, to };
 }
 
-/** The name of an experiment on the target: by the first rule that matches, else its own. */
-export function renamed(name: string, rules: readonly RenameRule[]): string {
+/** The name of an experiment on the target: by the rule with its id, else by the first that matches, else its own. */
+export function renamed(
+  { experiment_id, name }: Pick<Experiment, 'experiment_id' | 'name'>,
+  rules: readonly RenameRule[],
+): string {
+  const byId = rules.find(({ from }) => from === experiment_id);
+  if (byId !== undefined) return byId.to;
   for (const { from, to } of rules) {
     const pattern = from
       .split('*')

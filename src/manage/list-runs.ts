@@ -1,6 +1,7 @@
 import { type CopyRules, type OnePlaceOptions, onePlaceOptions, withTempDir } from '../job/job-options.ts';
 import { createLedger } from '../job/ledger.ts';
-import type { Failure } from '../model/findings.ts';
+import { noteUnknownWords } from '../job/unknown-words.ts';
+import type { Failure, Findings } from '../model/findings.ts';
 import type { Experiment } from '../model/records.ts';
 import { openReader, selectionAt } from '../places/open.ts';
 import type { Reader } from '../places/place.ts';
@@ -18,11 +19,16 @@ export function listRuns(
   take: (run: ListedRun) => Promise<void>,
 ): Promise<readonly Failure[]> {
   const selection = selectionAt(location, options.selection);
-  return read(location, options, async (reader, tempDir) => {
+  return read(location, options, async (reader, tempDir, findings) => {
     const runs = listed(chosenRuns(reader, selection, options));
     const { order } = searchOf(selection);
     const isSorted = (selection.order_by ?? []).length > 0;
-    for await (const run of isSorted ? sortedRuns(runs, order, tempDir) : runs) await take(run);
+    let count = 0;
+    for await (const run of isSorted ? sortedRuns(runs, order, tempDir) : runs) {
+      count += 1;
+      await take(run);
+    }
+    if (count === 0) await noteUnknownWords(reader, selection, findings);
   });
 }
 
@@ -46,13 +52,13 @@ export function listExperiments(
 function read(
   location: string,
   options: ListOptions,
-  task: (reader: Reader, tempDir: string) => Promise<void>,
+  task: (reader: Reader, tempDir: string, findings: Findings) => Promise<void>,
 ): Promise<readonly Failure[]> {
   const ledger = createLedger();
   return withTempDir(options.tempDir, async (tempDir) => {
     const reader = await openReader(location, onePlaceOptions(options, tempDir, ledger));
     try {
-      await task(reader, tempDir);
+      await task(reader, tempDir, ledger);
     } finally {
       await reader.close();
     }

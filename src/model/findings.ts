@@ -33,6 +33,7 @@ const LOSSES = {
   REFERENCE_KEPT: 'form',
   TWIN_DELETED: 'form',
   NOT_VOUCHED: 'form',
+  EXPERIMENTS_MERGED: 'form',
   FOREIGN_FILES: 'form',
   RUN_MOVED: 'form',
   FILTERED_HERE: 'form',

@@ -98,7 +98,7 @@ async function mapExperiments(source: Reader, target: Reader, frame: ComparisonF
   }
   const mapped: Mapped[] = [];
   for await (const experiment of source.experiments(frame.selection)) {
-    const name = frame.into ?? renamed(experiment.name, frame.rename);
+    const name = frame.into ?? renamed(experiment, frame.rename);
     mapped.push({ source: experiment, name, target: byName.get(name), ids: new Set(), readable: true });
   }
   return mapped;

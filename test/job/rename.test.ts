@@ -12,12 +12,21 @@ describe('rename rules', () => {
     ['a*=b', 'abc', 'b'],
     ['*=$1*', 'x', '$1x'],
   ])('%s turns %j into %j', (rule, name, expected) => {
-    expect(renamed(name, [parseRename(rule)])).toBe(expected);
+    expect(renamed({ experiment_id: '7', name }, [parseRename(rule)])).toBe(expected);
   });
 
   it('uses the first rule that matches', () => {
     const rules = ['a*=first', '*=second'].map(parseRename);
-    expect(['ab', 'b'].map((name) => renamed(name, rules))).toEqual(['first', 'second']);
+    expect(['ab', 'b'].map((name) => renamed({ experiment_id: '7', name }, rules))).toEqual([
+      'first',
+      'second',
+    ]);
+  });
+
+  it('takes an id before any name', () => {
+    const rules = ['*=all', '7=one'].map(parseRename);
+    expect(renamed({ experiment_id: '7', name: 'x' }, rules)).toBe('one');
+    expect(renamed({ experiment_id: '8', name: 'x' }, rules)).toBe('all');
   });
 
   it.each(['', 'a', 'a=', '=b', 'a=b=c', 'a=*', '*=**'])('refuses %j', (text) => {

@@ -145,7 +145,11 @@ describe('a damaged stream', () => {
     ['an artifact twice', (l) => l.toSpliced(6, 0, l[5] ?? ''), 'CORRUPT'],
     ['a line behind the end', (l) => [...l, l[1] ?? ''], 'CORRUPT'],
     ['an empty line', (l) => l.toSpliced(3, 0, ''), 'CORRUPT'],
-    ['a newer version', (l) => [(l[0] ?? '').replace('"version":2', '"version":3'), ...l.slice(1)], 'FORMAT'],
+    [
+      'a newer version',
+      (l) => [(l[0] ?? '').replace(/"version":\d+/, '"version":99'), ...l.slice(1)],
+      'FORMAT',
+    ],
     ['an unknown kind', (l) => l.toSpliced(2, 0, '{"kind":"trace"}'), 'CORRUPT'],
     ['a hostile path', (l) => l.map((x) => x.replace('model/MLmodel', '../../MLmodel')), 'HOSTILE'],
     [

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Experiment, Run } from '../../../model/records.ts';
 import { type Selection, selectsExperiment, selectsRun } from '../../../model/selection.ts';
 import { isAbsent, MlferryError } from '../../../util/errors.ts';
+import { nearest } from '../../../util/nearest.ts';
 import type { PlaceInfo, PlaceOptions, Reader } from '../../place.ts';
 import { type RunSource, type SourceRun, selectingReader } from '../../selecting-reader.ts';
 import { fingerprintOf, isDirectory, listExperimentDirs, META_FILE, requireStore } from '../layout/layout.ts';
@@ -153,9 +154,13 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
       if (selected.some(({ experiment }) => selectsExperiment(named, experiment))) continue;
       if (noted.has(`failure experiment "${wanted}"`)) continue;
       const other = all.some(({ experiment }) => selectsExperiment({ ...named, view: 'all' }, experiment));
+      const near = nearest(
+        wanted,
+        all.map(({ experiment }) => experiment.name),
+      );
       const message = other
         ? `Experiment "${wanted}" is deleted`
-        : `No experiment "${wanted}" in ${place.path}`;
+        : `No experiment "${wanted}" in ${place.path}${near === undefined ? '' : `; did you mean "${near}"?`}`;
       fail(`experiment "${wanted}"`, notFound(message, other));
     }
     for (const wanted of new Set(selection.runs)) {

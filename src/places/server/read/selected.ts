@@ -3,6 +3,7 @@ import { compareInt64 } from '../../../model/int64.ts';
 import type { Experiment, Run } from '../../../model/records.ts';
 import { globMatcher, type Selection, selectsExperiment, selectsRun } from '../../../model/selection.ts';
 import { MlferryError } from '../../../util/errors.ts';
+import { nearest } from '../../../util/nearest.ts';
 import type { ServerRun } from '../connect/answers.ts';
 import { routes } from '../connect/routes.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
@@ -103,7 +104,15 @@ async function reportUnmatched(
   for (const name of unmatched) {
     const other = others.find((experiment) => fits(name, experiment));
     const object = `experiment ${quote(name)}`;
-    if (other === undefined) missing(object, 'there is no such experiment');
+    const near = nearest(
+      name,
+      others.map((experiment) => experiment.name),
+    );
+    if (other === undefined)
+      missing(
+        object,
+        `there is no such experiment${near === undefined ? '' : `; did you mean ${quote(near)}?`}`,
+      );
     else if (!selectsExperiment(selection, other)) missing(object, 'the experiment is deleted', SHOW_ALL);
   }
 }
