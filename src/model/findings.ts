@@ -39,6 +39,7 @@ const LOSSES = {
   FILTERED_HERE: 'form',
   NEGATIVE_ZERO: 'form',
   KIND_NOT_HELD: 'content',
+  INPUTS_NOT_HELD: 'content',
   REFERENCE_MISSING: 'content',
   MODEL_TIMES: 'form',
   CREATION_TIMES: 'form',

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { copyReport, runMlferry } from '../../acceptance/run-mlferry.ts';
 import { type LimitingProxy, startLimitingProxy } from '../../faults/limiting-proxy.ts';
+import { startFaultProxy } from '../../faults/proxy.ts';
 import { makeSmallWorkspace } from '../../faults/small-workspace.ts';
 import { sharedServer } from '../../servers/shared-server.ts';
 
@@ -42,5 +43,26 @@ describe('a proxy before the target that limits requests and forbids a file', ()
       sent: { points: 0, artifacts: 0 },
       runs: { updated: 0 },
     });
+  });
+});
+
+describe('a target that has no dataset inputs', () => {
+  const source = sharedServer();
+  const target = sharedServer();
+
+  it('takes everything else of a run, and they are a reported loss', async () => {
+    const from = (await source()).url;
+    await makeSmallWorkspace(from);
+    const proxy = await startFaultProxy((await target()).url);
+    const body = '{"error_code":"ENDPOINT_NOT_FOUND","message":"Not found"}';
+    proxy.play([{ route: 'runs/log-inputs', nth: 'every', action: { do: 'answer', status: 404, body } }]);
+    try {
+      const report = await copyReport(['copy', from, proxy.url]);
+      expect(report).toMatchObject({ exit_status: 3, failures: [], loss_counts: { INPUTS_NOT_HELD: 1 } });
+      expect(report.runs.created).toBe(report.runs.read);
+      expect((await copyReport(['copy', from, proxy.url])).runs).toMatchObject({ created: 0, updated: 0 });
+    } finally {
+      await proxy.close();
+    }
   });
 });

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Agent } from 'undici';
+import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { MlferryError, systemCode } from '../../../util/errors.ts';
 import type { PlaceOptions } from '../../place.ts';
 
@@ -7,8 +7,9 @@ import type { PlaceOptions } from '../../place.ts';
  * The connections to one server: kept alive, bounded by the runs in flight, with the TLS options given or those of
  * MLflow's variables. `timeout`: ms of silence after which a request has failed. Throws CREDENTIALS on a PEM file
  * that cannot be read, USAGE on options that contradict each other. `identifies`: whether the client certificate is shown.
+ * `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, in small letters too, mean what they mean to curl.
  */
-export function createAgent(options: PlaceOptions, timeout: number, identifies = true): Agent {
+export function createAgent(options: PlaceOptions, timeout: number, identifies = true): Dispatcher {
   const { environment, tls } = options;
   const insecure = tls?.insecure ?? isTrue(environment.MLFLOW_TRACKING_INSECURE_TLS);
   const caFile = tls?.caFile ?? (environment.MLFLOW_TRACKING_SERVER_CERT_PATH || undefined);
@@ -20,17 +21,30 @@ export function createAgent(options: PlaceOptions, timeout: number, identifies =
     );
   }
   const client = clientFile === undefined || !identifies ? undefined : pem(clientFile, 'client certificate');
-  return new Agent({
+  const connect = {
+    timeout: Math.min(timeout, 10_000),
+    ...(insecure ? { rejectUnauthorized: false } : {}),
+    ...(caFile === undefined ? {} : { ca: pem(caFile, 'CA file') }),
+    ...(client === undefined ? {} : { cert: client, key: client }),
+  };
+  const agent = {
     connections: options.concurrency * 2,
     headersTimeout: timeout,
     bodyTimeout: timeout,
-    connect: {
-      timeout: Math.min(timeout, 10_000),
-      ...(insecure ? { rejectUnauthorized: false } : {}),
-      ...(caFile === undefined ? {} : { ca: pem(caFile, 'CA file') }),
-      ...(client === undefined ? {} : { cert: client, key: client }),
-    },
-  });
+    connect,
+  };
+  const { http_proxy, HTTP_PROXY, https_proxy, HTTPS_PROXY, no_proxy, NO_PROXY } = environment;
+  const [httpProxy, httpsProxy] = [http_proxy || HTTP_PROXY || '', https_proxy || HTTPS_PROXY || ''];
+  if (httpProxy === '' && httpsProxy === '') return new Agent(agent);
+  try {
+    const noProxy = no_proxy || NO_PROXY || '';
+    return new EnvHttpProxyAgent({ ...agent, requestTls: connect, httpProxy, httpsProxy, noProxy });
+  } catch (error) {
+    throw new MlferryError('CREDENTIALS', 'HTTP_PROXY or HTTPS_PROXY is no address of a proxy', {
+      cause: error,
+      hint: 'It looks like http://proxy.example.com:3128.',
+    });
+  }
 }
 
 function isTrue(value: string | undefined): boolean {

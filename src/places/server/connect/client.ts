@@ -110,12 +110,22 @@ export function isTooLarge(error: unknown): boolean {
   return error instanceof MlferryError && error.cause instanceof AnswerTooLarge;
 }
 
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).filter(([, item]) => item !== null);
+  return Object.fromEntries(entries.map(([key, item]) => [key, withoutNulls(item)]));
+}
+
 async function takeJson<T>(
   response: Dispatcher.ResponseData,
   context: RequestContext,
   schema: z.ZodType<T>,
 ): Promise<T> {
-  const parsed = schema.safeParse(parseJson(await readBody(response.body, context.name), context));
+  const json = parseJson(await readBody(response.body, context.name), context);
+  const found = schema.safeParse(json);
+  // Servers that are not MLflow's own (FastTrackML, others in Go) write null for an empty list or what is unset.
+  const parsed = found.success ? found : schema.safeParse(withoutNulls(json));
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const where =

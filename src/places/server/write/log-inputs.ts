@@ -1,4 +1,5 @@
 import type { DatasetInput } from '../../../model/records.ts';
+import { MlferryError } from '../../../util/errors.ts';
 import { pause, type RetryPolicy, retryDelay } from '../../../util/retry.ts';
 import { isDuplicate } from '../connect/problems.ts';
 import type { TargetContext } from './target-context.ts';
@@ -9,18 +10,20 @@ const POLICY: RetryPolicy = { retries: 8, factor: 20, jitter: 200, cap: 2_000 };
  * Links a run to its datasets. A dataset that is new to the experiment is made by the server on the way: when several
  * requests bring it at once, all but one are refused by the database's unique key, or wait for each other until the
  * server's connections run out (both seen with 3.17.2 on SQLite). So there is one at a time, and a refusal that another
- * client caused is repeated, which is safe: the server keeps one link of a run to a dataset.
+ * client caused is repeated, which is safe: the server keeps one link of a run to a dataset. False where the server has no such
+ * route (FastTrackML, GitLab): then no run there can have inputs.
  */
 export async function logInputs(
   { routes, signal, inputsLimit }: Pick<TargetContext, 'routes' | 'signal' | 'inputsLimit'>,
   run_id: string,
   inputs: readonly DatasetInput[],
-): Promise<void> {
+): Promise<boolean> {
   for (let attempt = 1; ; attempt++) {
     try {
       await inputsLimit(() => routes.logInputs(run_id, inputs));
-      return;
+      return true;
     } catch (error) {
+      if (error instanceof MlferryError && error.code === 'UNSUPPORTED') return false;
       if (!isDuplicate(error) || attempt > POLICY.retries) throw error;
       await pause(retryDelay(POLICY, attempt, undefined), signal);
     }

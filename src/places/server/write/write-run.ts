@@ -116,9 +116,14 @@ export async function writeRun(
     await beforeChange();
     await routes.updateRun(run_id, { status: present.status, run_name: changes.info.run_name });
   }
+  let holdsInputs = true;
   if (changes.inputs.length > 0) {
     await beforeChange();
-    await logInputs(context, run_id, changes.inputs);
+    holdsInputs = await logInputs(context, run_id, changes.inputs);
+    if (!holdsInputs) {
+      const detail = 'the server has no dataset inputs: those of the run are left out';
+      losses.push({ code: 'INPUTS_NOT_HELD', count: changes.inputs.length, detail });
+    }
   }
   for (const key of staleTags(context, created, wanted, present)) {
     await beforeChange();
@@ -166,10 +171,11 @@ export async function writeRun(
   const stageDiffers =
     known !== undefined && known.lifecycle_stage !== source.run.lifecycle_stage && !experiment.sourceDeleted;
   const outcome = created ? 'created' : changed || stageDiffers ? 'updated' : 'unchanged';
+  const held = holdsInputs ? fitted.run : { ...fitted.run, dataset_inputs: present.dataset_inputs };
   const expected =
     outcome === 'unchanged' || !routes.changes
       ? undefined
-      : { created, run: expectedRun(fitted.run, present, { ...target, digest }, tally.latest) };
+      : { created, run: expectedRun(held, present, { ...target, digest }, tally.latest) };
   const incomplete = failed.length > 0 ? { incomplete: true } : {};
   return { written: { run_id, outcome, ...sent, ...incomplete }, expected };
 }
