@@ -1,6 +1,11 @@
 import type { Command } from 'commander';
 import type { Io } from './io.ts';
-import { addAllowEditedOption, addArtifactsDirOption, addTlsOptions } from './place-options.ts';
+import {
+  addAllowEditedOption,
+  addArtifactsDirOption,
+  addDirectoryOptions,
+  addTlsOptions,
+} from './place-options.ts';
 import { addExplainOption, addSelectionOptions } from './selection-options.ts';
 
 /** `mlferry inspect PLACE`. */
@@ -26,7 +31,7 @@ Examples
   mlferry inspect backup.tar --filter "metrics.auc > 0.9 AND params.model = 'tree'"
 `,
     );
-  addAllowEditedOption(addArtifactsDirOption(command));
+  addDirectoryOptions(addAllowEditedOption(addArtifactsDirOption(command)));
   addExplainOption(addSelectionOptions(command));
   addTlsOptions(command, 'from');
 }

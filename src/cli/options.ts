@@ -1,5 +1,10 @@
 import type { Command } from 'commander';
-import { addAllowEditedOption, addArtifactsDirOption, addPaceOptions } from './place-options.ts';
+import {
+  addAllowEditedOption,
+  addArtifactsDirOption,
+  addDirectoryOptions,
+  addPaceOptions,
+} from './place-options.ts';
 import { addExplainOption, addSelectionOptions, collect } from './selection-options.ts';
 import { addStateDirOption } from './state-dir.ts';
 
@@ -44,6 +49,7 @@ export function addTransferOptions(command: Command, features: TransferFeatures)
   if (features.writesFile) command.option('--overwrite', 'replace the file if it is there');
   if (features.stream) addArtifactsDirOption(command);
   if (features.readsStream) addAllowEditedOption(command);
+  addDirectoryOptions(command);
   return addPaceOptions(addStateDirOption(command))
     .option('--verify', 'compare the target with the source afterwards, point by point')
     .option('--json', 'print the report as one JSON object on stdout')

@@ -28,8 +28,17 @@ export function addPaceOptions(command: Command, of: 'runs' | 'requests' = 'runs
       `${requests} that start in a second (default: no limit)`,
       positiveNumber,
     )
-    .option('--temp-dir <dir>', "directory for spool files (default: the system's)")
-    .option('--strict', 'leave a run out whole when a line of an mlruns directory cannot be read');
+    .option('--temp-dir <dir>', "directory for spool files (default: the system's)");
+}
+
+/** For commands that read a directory. */
+export function addDirectoryOptions(command: Command): Command {
+  return command
+    .option('--strict', 'leave a run out whole when a line of an mlruns directory cannot be read')
+    .option(
+      '--artifacts-root <path>',
+      'where the artifact root stands now that an mlruns directory names: a served directory, one of another machine',
+    );
 }
 
 /** For commands that take a stream with its artifacts. */

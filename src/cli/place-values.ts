@@ -10,6 +10,7 @@ export const placeShape = {
   artifactsDir: z.string().optional(),
   allowEdited: z.boolean().default(false),
   strict: z.boolean().default(false),
+  artifactsRoot: z.string().optional(),
   fromCa: z.string().optional(),
   fromClientCert: z.string().optional(),
   fromInsecure: z.boolean().optional(),
@@ -21,7 +22,8 @@ const placeValues = z.object(placeShape);
 
 /** What they say of the places of a command. */
 export function placesOf(values: z.infer<typeof placeValues>) {
-  const { concurrency, maxRequestsPerSecond, tempDir, artifactsDir, allowEdited, strict } = values;
+  const { concurrency, maxRequestsPerSecond, tempDir, artifactsDir, allowEdited, strict, artifactsRoot } =
+    values;
   return {
     concurrency,
     maxRequestsPerSecond,
@@ -29,6 +31,7 @@ export function placesOf(values: z.infer<typeof placeValues>) {
     artifactsDir,
     allowEdited,
     strict,
+    artifactsRoot,
     tls: {
       from: tlsOptions(values.fromCa, values.fromClientCert, values.fromInsecure),
       to: tlsOptions(values.toCa, values.toClientCert, values.toInsecure),

@@ -3,6 +3,7 @@ import type { Io } from './io.ts';
 import {
   addAllowEditedOption,
   addArtifactsDirOption,
+  addDirectoryOptions,
   addPaceOptions,
   addTlsOptions,
 } from './place-options.ts';
@@ -50,7 +51,7 @@ Exit status
   0 all the same · 3 something stays behind or could not be read · 4 differences; others as in mlferry --help
 `,
     );
-  addAllowEditedOption(addArtifactsDirOption(command));
+  addDirectoryOptions(addAllowEditedOption(addArtifactsDirOption(command)));
   addSelectionOptions(command);
   addPaceOptions(command);
   addTlsOptions(command, 'from');

@@ -334,6 +334,8 @@ export interface PlaceSettings {
   readonly allowEdited?: boolean | undefined;
   /** A run that cannot be read to its last line is no run. */
   readonly strict?: boolean | undefined;
+  /** Where the artifact root that a source directory names, of a server or of another machine, stands now. */
+  readonly artifactsRoot?: string | undefined;
   readonly stdin?: Readable | undefined;
   readonly stdout?: Writable | undefined;
 }
@@ -345,10 +347,11 @@ export function settingsIn({
   artifactsDir,
   allowEdited,
   strict,
+  artifactsRoot,
   stdin,
   stdout,
 }: PlaceSettings): Required<PlaceSettings> {
-  return { maxRequestsPerSecond, tls, artifactsDir, allowEdited, strict, stdin, stdout };
+  return { maxRequestsPerSecond, tls, artifactsDir, allowEdited, strict, artifactsRoot, stdin, stdout };
 }
 
 /** What every place is opened with. */

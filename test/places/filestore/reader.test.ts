@@ -366,19 +366,72 @@ describe('artifacts', () => {
     expect(await withUri(`mlflow-artifacts:/0/${A}/artifacts`)).toEqual(['served 3']);
   });
 
-  it('that are not on this machine are told', async () => {
-    const root = newRoot();
+  /** A store of two runs whose artifact roots are recorded so; what their files are, and what was told. */
+  const withRoot = async (base: string, more: Parameters<typeof openStore>[1] = {}, name = 'mlruns') => {
+    const root = join(newRoot(), '..', name);
+    const uri = (id: string) => `artifact_uri: ${base}/0/${id}/artifacts`;
     await makeTree(root, {
       '0/meta.yaml': experimentMeta('0', 'e'),
-      [`0/${A}/meta.yaml`]: runMeta(A, '0').replace(
-        /^artifact_uri: .*/m,
-        `artifact_uri: s3://bucket/0/${A}/artifacts`,
-      ),
+      [`0/${A}/meta.yaml`]: runMeta(A, '0').replace(/^artifact_uri: .*/m, uri(A)),
+      [`0/${B}/meta.yaml`]: runMeta(B, '0').replace(/^artifact_uri: .*/m, uri(B)),
     });
-    await mkdir(join(root, '0', A, 'artifacts'));
-    const { run, losses } = await only(root);
-    expect(await list(run)).toEqual([]);
-    expect(losses).toMatchObject([{ code: 'ARTIFACTS_UNREACHABLE', run_id: A, experiment_name: 'e' }]);
+    for (const id of [A, B]) await mkdir(join(root, '0', id, 'artifacts'));
+    const read = async () => {
+      const { reader, losses } = await openStore(root, more);
+      const files: string[] = [];
+      for await (const experiment of reader.experiments(ALL))
+        for await (const run of reader.runs(experiment, ALL))
+          for await (const { path } of run.artifacts()) files.push(`${run.run.run_id[0]} ${path}`);
+      return { files, told: losses.map(({ code, detail }) => `${code} ${detail}`) };
+    };
+    return { root, read };
+  };
+
+  it.each([
+    ['s3://bucket/x', 's3://bucket/x'],
+    ['file:///data/store', '/data/store'],
+    ['/data/store', '/data/store'],
+    ['C:/Users/me/store', 'C:/Users/me/store'],
+    ['file:///C:/Users/me/store', 'C:/Users/me/store'],
+    ['C:\\Users\\me\\store', 'C:/Users/me/store'],
+    ['mlflow-artifacts:', 'mlflow-artifacts:/'],
+  ])('at %s, which is not on this machine, are told once', async (base, shown) => {
+    const { read } = await withRoot(base);
+    expect(await read()).toEqual({
+      files: [],
+      told: [
+        `ARTIFACTS_UNREACHABLE The artifact root ${shown} is not on this machine: what runs and models have there is left out. --artifacts-root PATH says where it stands now`,
+      ],
+    });
+  });
+
+  it('are none where the root is here and has nothing of the run', async () => {
+    const silent = { files: [], told: [] };
+    const served = await withRoot('mlflow-artifacts:');
+    await mkdir(join(served.root, '..', 'mlartifacts', '0'), { recursive: true });
+    expect(await served.read()).toEqual(silent);
+    const stands = join(dir, 'stands');
+    await mkdir(join(stands, '0'), { recursive: true });
+    expect(await (await withRoot(`file://${stands}`)).read()).toEqual(silent);
+    // The store itself, where it was before.
+    expect(await (await withRoot('file:///home/somebody/mlruns')).read()).toEqual(silent);
+    const renamed = await withRoot('file:///home/somebody/mlruns', {}, 'renamed');
+    expect((await renamed.read()).told).toHaveLength(1);
+    await makeTree(renamed.root, { [`0/${B}/artifacts/f`]: '1' });
+    expect(await renamed.read()).toEqual({ files: ['b f'], told: [] });
+  });
+
+  it('are found where the user says that the root stands now', async () => {
+    const artifactsRoot = join(dir, 'now');
+    await makeTree(artifactsRoot, { [`0/${A}/artifacts/x/f`]: '1' });
+    for (const base of ['s3://bucket/x', 'file:///data/store', 'C:/Users/me/store', 'mlflow-artifacts:']) {
+      const { read } = await withRoot(base, { artifactsRoot });
+      expect(await read(), base).toEqual({ files: ['a x/f'], told: [] });
+    }
+    const { root } = await withRoot('s3://bucket/x');
+    await expect(openStore(root, { artifactsRoot: join(dir, 'missing') })).rejects.toMatchObject({
+      code: 'LOCATION',
+    });
   });
 });
 

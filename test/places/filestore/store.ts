@@ -6,7 +6,7 @@ import { createLedger } from '../../../src/job/ledger.ts';
 import { ALL_ACTIVE, type Selection, selectsExperiment, selectsRun } from '../../../src/model/selection.ts';
 import { openFileStoreReader } from '../../../src/places/filestore/read/reader.ts';
 import { openFileStoreWriter } from '../../../src/places/filestore/write/writer.ts';
-import type { Reader } from '../../../src/places/place.ts';
+import type { PlaceOptions, Reader } from '../../../src/places/place.ts';
 import { SERVER_TRAITS } from '../../../src/places/server/traits.ts';
 import {
   memoryRunReader,
@@ -21,8 +21,8 @@ import {
 export const ALL: Selection = { ...ALL_ACTIVE, view: 'all' };
 
 /** Opens a store for reading, with what it finds on the way. */
-export async function openStore(path: string) {
-  const { options, losses, failures } = readerOptions('/nowhere');
+export async function openStore(path: string, more: Partial<PlaceOptions> = {}) {
+  const { options, losses, failures } = readerOptions('/nowhere', more);
   return { reader: await openFileStoreReader({ path }, options), losses, failures };
 }
 

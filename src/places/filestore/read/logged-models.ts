@@ -18,7 +18,7 @@ import { readMetaYaml } from '../layout/meta-yaml.ts';
 import { parseModelMetric } from '../layout/model-metric-lines.ts';
 import { readTextFile } from '../layout/text-file.ts';
 import { representModel } from '../write/fit-logged-model.ts';
-import { storeArtifacts } from './artifacts.ts';
+import { type ArtifactFinder, storeArtifacts } from './artifacts.ts';
 import { type RunLoss, readTexts } from './read-run.ts';
 
 /** Whose loss it is. */
@@ -44,9 +44,9 @@ interface LoadedModel {
   readonly losses: readonly RunLoss[];
 }
 
-/** The logged models of the store at `root`. Deleted ones are left out: no place keeps them. */
+/** The logged models of a store. Deleted ones are left out: no place keeps them. */
 export function loggedModels(
-  root: string,
+  finder: ArtifactFinder,
   directoryOf: (experiment: Experiment) => string,
   { note, fail }: ModelFindings,
 ): ObjectSource {
@@ -56,7 +56,7 @@ export function loggedModels(
     const owner = { experiment_name: name, of: { kind: of.kind, id: record.model_id, name: record.name } };
     for (const loss of losses) note(loss, owner);
     const { model_id: id, artifact_uri } = record;
-    const files = storeArtifacts(root, { id, directory, artifact_uri }, (loss) => note(loss, owner));
+    const files = storeArtifacts(finder, { id, directory, artifact_uri }, (loss) => note(loss, owner));
     return { of, record, ...files };
   };
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Experiment, Run } from '../../../model/records.ts';
 import { type Selection, selectsExperiment, selectsRun } from '../../../model/selection.ts';
 import { isAbsent, MlferryError } from '../../../util/errors.ts';
@@ -10,7 +10,8 @@ import { fingerprintOf, isDirectory, listExperimentDirs, META_FILE, requireStore
 import type { FileStoreLocation } from '../location.ts';
 import { FILESTORE_TRAITS } from '../traits.ts';
 import { fileStoreRepresentation } from '../write/representation.ts';
-import { storeArtifacts } from './artifacts.ts';
+import { type ArtifactFinder, storeArtifacts } from './artifacts.ts';
+import { artifactLocator } from './locate-artifacts.ts';
 import { type LossOwner, loggedModels } from './logged-models.ts';
 import { compareExperiments, type LoadedExperiment, loadExperiment } from './read-experiments.ts';
 import { asItemError, type LoadedRun, loadRun, type RunLoss, readMetrics } from './read-run.ts';
@@ -47,6 +48,14 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
         () => findings.loss({ ...loss, ...owner }),
       );
     }
+  };
+  const finder: ArtifactFinder = {
+    locate: artifactLocator(root, await artifactsRootOf(options)),
+    onUnreachable: (away) =>
+      once(`root ${away}`, () => {
+        const detail = `The artifact root ${away} is not on this machine: what runs and models have there is left out. --artifacts-root PATH says where it stands now`;
+        findings.loss({ code: 'ARTIFACTS_UNREACHABLE', detail });
+      }),
   };
   const directories = new Map<string, string>();
   const cache = createSeriesCache();
@@ -121,7 +130,7 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
     const run = { ...loaded.run, experiment_id: experiment.experiment_id };
     const owner = { experiment_name: experiment.name, run_id: run.run_id };
     const { run_id: id, artifact_uri } = run;
-    const files = storeArtifacts(root, { id, directory: scanned.directory, artifact_uri }, (loss) =>
+    const files = storeArtifacts(finder, { id, directory: scanned.directory, artifact_uri }, (loss) =>
       noteLosses([loss], owner),
     );
     return {
@@ -196,19 +205,19 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
       [
         'logged_model',
         loggedModels(
-          root,
+          finder,
           ({ experiment_id }) => directories.get(experiment_id) ?? join(root, experiment_id),
           { note: (loss, owner) => noteLosses([loss], owner), fail },
         ),
       ],
       [
         'trace',
-        traces(root, ({ experiment_id }) => directories.get(experiment_id) ?? join(root, experiment_id), {
+        traces(finder, ({ experiment_id }) => directories.get(experiment_id) ?? join(root, experiment_id), {
           note: (loss, owner) => noteLosses([loss], owner),
           fail,
         }),
       ],
-      ...registry(root, { note: (loss, of) => noteLosses([loss], { of }), fail }),
+      ...registry(root, finder.locate, { note: (loss, of) => noteLosses([loss], { of }), fail }),
     ]),
     async *experiments(selection) {
       const named = selection.experiments.length + selection.runs.length > 0;
@@ -261,6 +270,13 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
     },
   };
   return selectingReader(source, options);
+}
+
+/** The directory that a user told. Throws LOCATION when it is none. Only a source has files that stand elsewhere. */
+async function artifactsRootOf({ artifactsRoot, side }: PlaceOptions): Promise<string | undefined> {
+  if (artifactsRoot === undefined || side === 'to') return undefined;
+  if (await isDirectory(artifactsRoot)) return resolve(artifactsRoot);
+  throw new MlferryError('LOCATION', `--artifacts-root: "${artifactsRoot}" is not a directory`);
 }
 
 function movedLoss({ movedFrom }: ScannedRun): RunLoss[] {

@@ -23,7 +23,7 @@ import { DELETED_STAGE, registryOf, toModelVersion, toRegisteredModel } from '..
 import { readTextFile } from '../layout/text-file.ts';
 import { representVersion } from '../write/fit-version.ts';
 import { filesAt } from './artifacts.ts';
-import { locateArtifacts } from './locate-artifacts.ts';
+import type { ArtifactLocator } from './locate-artifacts.ts';
 import { MODELS } from './logged-models.ts';
 import { type RunLoss, readTexts } from './read-run.ts';
 
@@ -34,10 +34,14 @@ interface RegistryFindings {
 }
 
 /** The kinds of the model registry of the store at `root`. */
-export function registry(root: string, findings: RegistryFindings): ReadonlyArray<[string, ObjectSource]> {
+export function registry(
+  root: string,
+  locate: ArtifactLocator,
+  findings: RegistryFindings,
+): ReadonlyArray<[string, ObjectSource]> {
   return [
     ['registered_model', registeredModels(root, findings)],
-    ['model_version', modelVersions(root, findings)],
+    ['model_version', modelVersions(root, locate, findings)],
   ];
 }
 
@@ -112,7 +116,11 @@ export async function readAliases(directory: string): Promise<Map<string, string
   return aliases;
 }
 
-function modelVersions(root: string, { note, fail }: RegistryFindings): ObjectSource {
+function modelVersions(
+  root: string,
+  locateArtifacts: ArtifactLocator,
+  { note, fail }: RegistryFindings,
+): ObjectSource {
   const of = kindOf('model_version');
   const reader = (record: ModelVersion, { isHeld }: ObjectScope): ObjectReader => {
     const id = `${record.name}/${record.version}`;
@@ -120,7 +128,9 @@ function modelVersions(root: string, { note, fail }: RegistryFindings): ObjectSo
     return {
       of,
       record,
-      ...(own ? versionFiles(root, record, (loss) => note(loss, { kind: of.kind, id })) : NO_FILES),
+      ...(own
+        ? versionFiles(root, locateArtifacts, record, (loss) => note(loss, { kind: of.kind, id }))
+        : NO_FILES),
     };
   };
   return {
@@ -148,10 +158,15 @@ function modelVersions(root: string, { note, fail }: RegistryFindings): ObjectSo
 }
 
 /** The files at a version's source, if that is a run's or model's of this store, or lies in it. */
-function versionFiles(root: string, version: ModelVersion, note: (loss: RunLoss) => void): ArtifactOwner {
+function versionFiles(
+  root: string,
+  locateArtifacts: ArtifactLocator,
+  version: ModelVersion,
+  note: (loss: RunLoss) => void,
+): ArtifactOwner {
   let home: Promise<string | undefined> | undefined;
   return filesAt(async () => {
-    home ??= findFiles(root, version.source);
+    home ??= findFiles(root, locateArtifacts, version.source);
     const path = await home;
     if (path !== undefined) return { path };
     const detail = `The files are at ${version.source}, which is not in this store`;
@@ -159,7 +174,11 @@ function versionFiles(root: string, version: ModelVersion, note: (loss: RunLoss)
   }, note);
 }
 
-async function findFiles(root: string, source: string): Promise<string | undefined> {
+async function findFiles(
+  root: string,
+  locateArtifacts: ArtifactLocator,
+  source: string,
+): Promise<string | undefined> {
   const located = locate(source, () => true);
   const [, model_id] = /^models:\/+(m-[\w-]+)/.exec(located) ?? [];
   const [, run_id, path = ''] = /^runs:\/+([\w-]+)\/?(.*)$/.exec(located) ?? [];
@@ -171,7 +190,7 @@ async function findFiles(root: string, source: string): Promise<string | undefin
     const file = join(directory, META_FILE);
     const meta = await readMetaYaml(file);
     const { artifact_uri } = model_id === undefined ? toRunMeta(meta, file) : toModelMeta(meta, file);
-    const { path: home, away } = await locateArtifacts(root, directory, id, artifact_uri);
+    const { path: home, away } = await locateArtifacts({ id, directory, artifact_uri });
     return away ? undefined : inside(home, join(home, path));
   }
   return inside(root, pathOf(source));

@@ -20,7 +20,7 @@ import { listDirectories } from '../layout/layout.ts';
 import { readMetaYaml, TYPED } from '../layout/meta-yaml.ts';
 import { ASSESSMENTS, listYamlFiles, METADATA, TRACE_FILE, TRACES } from '../layout/trace-files.ts';
 import { representTrace } from '../write/fit-trace.ts';
-import { storeArtifacts } from './artifacts.ts';
+import { type ArtifactFinder, storeArtifacts } from './artifacts.ts';
 import type { LossOwner } from './logged-models.ts';
 import { type RunLoss, readTexts } from './read-run.ts';
 
@@ -33,9 +33,9 @@ interface TraceFindings {
 /** The file of a trace's spans among its artifacts. */
 const DATA_FILE = 'traces.json';
 
-/** The traces of the store at `root`, by their ids: nothing but their own files tells when they began. */
+/** The traces of a store, by their ids: nothing but their own files tells when they began. */
 export function traces(
-  root: string,
+  finder: ArtifactFinder,
   directoryOf: (experiment: Experiment) => string,
   { note, fail }: TraceFindings,
 ): ObjectSource {
@@ -46,7 +46,7 @@ export function traces(
     const { info, losses } = await loadTrace(directory, name, experiment);
     for (const loss of losses) note(loss, owner);
     const record: Trace = { ...info, spans: [] };
-    const files = storeArtifacts(root, { id: name, directory, artifact_uri: info.artifact_uri }, (loss) =>
+    const files = storeArtifacts(finder, { id: name, directory, artifact_uri: info.artifact_uri }, (loss) =>
       note(loss, owner),
     );
     return {
