@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { View } from '../model/selection.ts';
-import { parseTime } from './parse-time.ts';
+import { parseTime, TIME_FORMS } from './parse-time.ts';
 import { addPaceOptions, addTlsOptions } from './place-options.ts';
 import { addSelectionOptions } from './selection-options.ts';
 
@@ -11,11 +11,14 @@ export function addPlaceOptions(command: Command): Command {
 
 /** Which runs: the selection and the times. */
 export function addChoiceOptions(command: Command, view: View): Command {
-  return addSelectionOptions(command, view).option(
-    '--created-before <time>',
-    'only runs that started at or before this time (ISO 8601, UTC unless it says, or ms)',
-    parseTime,
-  );
+  return addSelectionOptions(command, view)
+    .option(
+      '--created-before <time>',
+      `only runs that started at or before this time (${TIME_FORMS})`,
+      parseTime,
+    )
+    .option('--created-after <time>', 'only runs that started at or after this time', parseTime)
+    .option('--since <time>', 'the same as --created-after: --since 7d', parseTime);
 }
 
 /** Options of every command that changes runs or experiments. */

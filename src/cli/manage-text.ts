@@ -2,7 +2,9 @@ import type { Action, ManageReport, PlanSummary } from '../manage/manage-job.ts'
 import { printable } from '../util/plain-text.ts';
 import { redact } from '../util/redact.ts';
 import { formatCount } from './format.ts';
+import { shellQuote } from './shell-quote.ts';
 import { formatTable } from './table.ts';
+import { timeText } from './time-text.ts';
 
 /** Experiments shown one by one; `--json` has them all. */
 const MOST_SHOWN = 20;
@@ -45,7 +47,34 @@ export function formatPlan(plan: PlanSummary): string {
     plan.descendants > 0
       ? `  ${counted(plan.descendants, 'run')} of them below chosen ones (--no-cascade leaves them)\n`
       : '',
+    formatLeftOut(plan),
     ...plan.notes.map((note) => `note: ${printable(note)}\n`),
+  ].join('');
+}
+
+/** Which runs the time of deletion leaves out, and why. */
+function formatLeftOut({ left_out }: PlanSummary): string {
+  const [unknown, earlier] = [true, false].map((wanted) =>
+    left_out.filter(({ deleted_time }) => (deleted_time === undefined) === wanted),
+  );
+  const section = (runs: PlanSummary['left_out'] = [], why: string) => {
+    if (runs.length === 0) return '';
+    const rows = runs
+      .slice(0, MOST_SHOWN)
+      .map(({ run_id, run_name, deleted_time }) => [
+        `  ${printable(run_id)}`,
+        printable(run_name),
+        ...(deleted_time === undefined ? [] : [timeText(deleted_time)]),
+      ]);
+    const more = runs.length - rows.length;
+    return `Left out: ${counted(runs.length, 'run')} ${why}\n${formatTable(rows)}${more > 0 ? `  … and ${formatCount(more)} more\n` : ''}`;
+  };
+  return [
+    section(
+      unknown,
+      'of which this place does not tell when they were deleted (it is known of runs that mlferry deleted)',
+    ),
+    section(earlier, 'deleted before that time'),
   ].join('');
 }
 
@@ -74,8 +103,8 @@ function headline(report: ManageReport, done: string, objects: string): string {
   return `${done} ${counted(report.changed, objects)}.${already}${failed}\n`;
 }
 
-function undoHint({ undo_file, action }: ManageReport): string {
+function undoHint({ undo_file, action, place }: ManageReport): string {
   if (undo_file === undefined) return '';
   const group = action.includes('experiment') ? 'experiments' : 'runs';
-  return `Undo: mlferry ${group} restore PLACE --from-undo ${undo_file}\n`;
+  return `Undo: mlferry ${group} restore ${shellQuote(redact(place.location))} --from-undo ${shellQuote(undo_file)}\n`;
 }

@@ -24,6 +24,8 @@ const placeSchema = z.object(placeShape);
 const choiceSchema = z.object({
   ...selectionShape,
   createdBefore: z.number().optional(),
+  createdAfter: z.number().optional(),
+  since: z.number().optional(),
   deletedAfter: z.number().optional(),
 });
 
@@ -41,16 +43,24 @@ export function placeOf(values: unknown, io: Io) {
 /** The values of `addChoiceOptions` (and `--deleted-after`) as the library takes them. */
 export function choiceOf(
   values: unknown,
-): Pick<ChoiceOptions, 'selection' | 'createdBefore' | 'deletedAfter'> {
-  const { createdBefore, deletedAfter, ...selection } = parsed(choiceSchema, values);
-  return { selection: selectionOf(selection), createdBefore, deletedAfter };
+): Pick<ChoiceOptions, 'selection' | 'createdBefore' | 'createdAfter' | 'deletedAfter'> {
+  const { createdBefore, createdAfter, since, deletedAfter, ...selection } = parsed(choiceSchema, values);
+  if (createdAfter !== undefined && since !== undefined)
+    throw new MlferryError('USAGE', '--since is another word for --created-after: give one of them');
+  return {
+    selection: selectionOf(selection),
+    createdBefore,
+    createdAfter: createdAfter ?? since,
+    deletedAfter,
+  };
 }
 
 /** The same, for commands that change: everything has to be meant. Throws USAGE when nothing says which runs. */
 export function deliberateChoice(values: unknown): ReturnType<typeof choiceOf> {
   const choice = choiceOf(values);
   const { experiments = [], runs = [], filter, experiment_filter } = choice.selection ?? {};
-  const conditions = [filter, experiment_filter, choice.createdBefore, choice.deletedAfter];
+  const { createdBefore, createdAfter, deletedAfter } = choice;
+  const conditions = [filter, experiment_filter, createdBefore, createdAfter, deletedAfter];
   if (experiments.length + runs.length > 0 || conditions.some((condition) => condition !== undefined))
     return choice;
   throw new MlferryError('USAGE', 'Nothing says which runs', {

@@ -1,32 +1,43 @@
 import { createLogUpdate } from 'log-update';
 import type { Progress } from '../job/progress.ts';
 import { plainText } from '../util/plain-text.ts';
+import { cut } from './cut.ts';
 import { formatBytes, formatCount, formatDuration } from './format.ts';
 import type { Io } from './io.ts';
 
 /** Redraws at most so often, in ms. */
 const INTERVAL = 200;
+/** Where stderr is no terminal (a log), a line is written so often, in ms. */
+const LOG_INTERVAL = 30_000;
 
-/** The progress display: one line on a terminal, nothing when stderr is piped or `quiet`. */
+/** The progress display: one line on a terminal, elsewhere a line every 30 s; nothing when `quiet`. */
 export interface ProgressLine {
   show(progress: Progress): void;
   end(): void;
 }
 
-/** A {@link ProgressLine} on `stderr`. */
-export function progressLine(stderr: Io['stderr'], quiet: boolean): ProgressLine {
-  if (quiet || stderr.isTTY !== true) return { show: () => undefined, end: () => undefined };
-  const update = createLogUpdate(stderr);
-  const started = performance.now();
-  let drawn = Number.NEGATIVE_INFINITY;
+/** A {@link ProgressLine} on `stderr`. `clock`: ms. */
+export function progressLine(
+  stderr: Io['stderr'],
+  quiet: boolean,
+  clock: () => number = () => performance.now(),
+): ProgressLine {
+  if (quiet) return { show: () => undefined, end: () => undefined };
+  const started = clock();
+  const isTerminal = stderr.isTTY === true;
+  const update = isTerminal ? createLogUpdate(stderr) : undefined;
+  let drawn = isTerminal ? Number.NEGATIVE_INFINITY : started;
   return {
     show(progress) {
-      const now = performance.now();
-      if (now - drawn < INTERVAL) return;
+      const now = clock();
+      if (now - drawn < (isTerminal ? INTERVAL : LOG_INTERVAL)) return;
       drawn = now;
-      update(progressText(progress, (now - started) / 1000));
+      const text = progressText(progress, (now - started) / 1000);
+      // A line as wide as the terminal wraps on some.
+      if (update !== undefined) update(cut(text, (stderr.columns ?? 80) - 1));
+      else stderr.write(`${text}\n`);
     },
-    end: () => update.clear(),
+    end: () => update?.clear(),
   };
 }
 

@@ -48,7 +48,8 @@ export async function runChange(
   } finally {
     progress?.clear();
   }
-  if (!shown && !quiet && report.total > 0) io.stderr.write(formatPlan(report));
+  if (!shown && !quiet && (report.total > 0 || report.left_out.length > 0))
+    io.stderr.write(formatPlan(report));
   if (json) io.stdout.write(`${JSON.stringify(report)}\n`);
   else io.stderr.write(formatManageReport(report, quiet));
   io.exit(report.exit_status);

@@ -56,7 +56,7 @@ function addRestore(runs: Command, io: Io): void {
   addChoiceOptions(command, 'deleted')
     .option(
       '--deleted-after <time>',
-      'only runs deleted at or after this time (ISO 8601, UTC unless it says, or ms)',
+      'only runs deleted at or after this time (see --created-before)',
       parseTime,
     )
     .option('--cascade', 'restore the deleted runs below the chosen ones, too', false)

@@ -1,4 +1,5 @@
 import stringWidth from 'string-width';
+import { cut } from './cut.ts';
 
 /** Rows that decide how wide the columns are; those behind them may be wider. */
 const MEASURED = 1000;
@@ -71,21 +72,9 @@ function fitted(widths: readonly number[], room = Number.POSITIVE_INFINITY): rea
 function line(row: readonly string[], widths: readonly number[]): string {
   const cells = row.map((cell, column) => {
     const room = widths[column] ?? 0;
-    const shown = stringWidth(cell) > room ? cut(cell, room) : cell;
+    const shown = cut(cell, room);
     const gap = ' '.repeat(Math.max(0, room - stringWidth(shown)));
     return /^-?[\d,.]+(e[+-]?\d+)?( [kMGT]?B)?$/.test(shown) ? gap + shown : shown + gap;
   });
   return `${cells.join(' '.repeat(GAP)).trimEnd()}\n`;
-}
-
-const characters = new Intl.Segmenter();
-
-/** A text cut to so many cells, between characters as people see them. */
-function cut(text: string, room: number): string {
-  let kept = '';
-  for (const { segment } of characters.segment(text)) {
-    if (stringWidth(kept + segment) > room - 1) break;
-    kept += segment;
-  }
-  return `${kept}…`;
 }

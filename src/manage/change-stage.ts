@@ -2,7 +2,7 @@ import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
 import type { Manager } from '../places/place.ts';
 import type { Plan, RunChange } from './changes.ts';
 import { NO_PLAN } from './changes.ts';
-import { chosenRuns } from './chosen-runs.ts';
+import { chosenRuns, type LeftOutRun } from './chosen-runs.ts';
 import { type Descendant, descendantsOf } from './descendants.ts';
 import type { ChoiceOptions } from './manage-job.ts';
 
@@ -20,11 +20,10 @@ export async function planStage(
   const runs: RunChange[] = [];
   const selected: string[] = [];
   let unchanged = 0;
-  let unknown_times = 0;
-  const noteUnknown = () => {
-    unknown_times += 1;
-  };
-  for await (const { experiment, source } of chosenRuns(manager.reader, selection, options, noteUnknown)) {
+  const left_out: LeftOutRun[] = [];
+  for await (const { experiment, source } of chosenRuns(manager.reader, selection, options, (run) =>
+    left_out.push(run),
+  )) {
     const { run_id, experiment_id, run_name, lifecycle_stage, deleted_time } = source.run;
     names.set(experiment_id, experiment.name);
     selected.push(run_id);
@@ -59,7 +58,7 @@ export async function planStage(
         }) as const,
     ),
   );
-  return { ...NO_PLAN, runs, names, parents, unchanged, unknown_times, descendants: added.length };
+  return { ...NO_PLAN, runs, names, parents, unchanged, left_out, descendants: added.length };
 }
 
 /** Runs named by id are looked for in any stage: those that are as they should be are then told apart from missing ones. */

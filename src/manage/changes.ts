@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { int64 } from '../model/int64.ts';
 import { lifecycleStage, type Run } from '../model/records.ts';
 import { mapOf, ownValue } from '../model/string-map.ts';
+import type { LeftOutRun } from './chosen-runs.ts';
 
 /** What a command may change of a run; absent = left as it is. A tag `null` = not there. */
 export const runState = z.strictObject({
@@ -53,8 +54,8 @@ export interface Plan {
   readonly unchanged: number;
   /** Of `runs`, those that were not selected themselves. */
   readonly descendants: number;
-  /** Runs left out because the place does not know the time that was asked for. */
-  readonly unknown_times: number;
+  /** Runs that the time of deletion that was asked for leaves out. */
+  readonly left_out: readonly LeftOutRun[];
   /** Child → parent, of the runs a cascade went through: a run whose descendant failed is left as it is. */
   readonly parents: ReadonlyMap<string, string>;
   /** Sentences for people. */
@@ -70,7 +71,7 @@ export const NO_PLAN: Plan = {
   names: new Map(),
   unchanged: 0,
   descendants: 0,
-  unknown_times: 0,
+  left_out: [],
   parents: new Map(),
   notes: [],
 };

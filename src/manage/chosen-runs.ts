@@ -1,5 +1,5 @@
-import { compareInt64 } from '../model/int64.ts';
-import type { Experiment } from '../model/records.ts';
+import { compareInt64, type Int64 } from '../model/int64.ts';
+import type { Experiment, Run } from '../model/records.ts';
 import type { Selection } from '../model/selection.ts';
 import type { Reader, RunReader } from '../places/place.ts';
 import { searchOf } from '../search/search-of.ts';
@@ -8,8 +8,15 @@ import { searchOf } from '../search/search-of.ts';
 export interface Times {
   /** Runs that started at or before it: the time of creation as MLflow tells it. */
   readonly createdBefore?: number | undefined;
+  /** Runs that started at or after it. */
+  readonly createdAfter?: number | undefined;
   /** Runs that were deleted at or after it. */
   readonly deletedAfter?: number | undefined;
+}
+
+/** A run that `deletedAfter` leaves out: it was deleted before, or the place does not know when. */
+export interface LeftOutRun extends Pick<Run, 'run_id' | 'run_name'> {
+  readonly deleted_time?: Int64;
 }
 
 /** A run that was chosen, with its experiment. */
@@ -20,16 +27,16 @@ export interface ChosenRun {
 
 /**
  * The one list of runs that all commands choose from: those of the selection that fit the times; `max_runs` counts only such.
- * `unknownTime` hears of each run that is left out because the place does not know when it was deleted. Runs without a start
- * time were created before no time.
+ * `leftOut` hears of each run that `deletedAfter` leaves out. Runs without a start time were created before no time and after
+ * none.
  */
 export async function* chosenRuns(
   reader: Reader,
   selection: Selection,
-  { createdBefore, deletedAfter }: Times = {},
-  unknownTime: () => void = () => undefined,
+  { createdBefore, createdAfter, deletedAfter }: Times = {},
+  leftOut: (run: LeftOutRun) => void = () => undefined,
 ): AsyncGenerator<ChosenRun> {
-  const timely = createdBefore === undefined ? selection : upTo(selection, createdBefore);
+  const timely = within(selection, createdAfter, createdBefore);
   if (deletedAfter === undefined) {
     yield* all(reader, timely);
     return;
@@ -37,9 +44,9 @@ export async function* chosenRuns(
   const { max_runs, order_by, ...unlimited } = timely;
   const ids: string[] = [];
   for await (const chosen of all(reader, unlimited)) {
-    const { deleted_time, run_id } = chosen.source.run;
-    if (deleted_time === undefined) unknownTime();
-    else if (compareInt64(deleted_time, deletedAfter) < 0) continue;
+    const { deleted_time, run_id, run_name } = chosen.source.run;
+    if (deleted_time === undefined) leftOut({ run_id, run_name });
+    else if (compareInt64(deleted_time, deletedAfter) < 0) leftOut({ run_id, run_name, deleted_time });
     else if (max_runs === undefined) yield chosen;
     else ids.push(run_id);
   }
@@ -53,10 +60,17 @@ async function* all(reader: Reader, selection: Selection): AsyncGenerator<Chosen
   }
 }
 
-/** The condition goes into the filter, so that a server sorts the others out. Throws EXPRESSION for a wrong filter. */
-function upTo(selection: Selection, time: number): Selection {
+/** The conditions go into the filter, so that a server sorts the others out. Throws EXPRESSION for a wrong filter. */
+function within(selection: Selection, from: number | undefined, to: number | undefined): Selection {
+  const conditions = [
+    ...(from === undefined ? [] : [`attributes.start_time >= ${from}`]),
+    ...(to === undefined ? [] : [`attributes.start_time <= ${to}`]),
+  ];
+  if (conditions.length === 0) return selection;
   const { filter } = selection;
   searchOf(selection);
-  const condition = `attributes.start_time <= ${time}`;
-  return { ...selection, filter: filter === undefined ? condition : `(${filter}) AND ${condition}` };
+  return {
+    ...selection,
+    filter: [...(filter === undefined ? [] : [`(${filter})`]), ...conditions].join(' AND '),
+  };
 }

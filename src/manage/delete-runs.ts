@@ -24,11 +24,12 @@ export function deleteRuns(location: string, options: DeleteRunsOptions): Promis
 /** Databricks' delete-runs is asked when the plan is just what it does: all runs of experiments up to a time. */
 function exactRequest(
   plan: Plan,
-  { selection, createdBefore, deletedAfter }: DeleteRunsOptions,
+  { selection, createdBefore, createdAfter, deletedAfter }: DeleteRunsOptions,
 ): Plan['bulk'] {
   const { experiments = [], runs = [], view = 'active', ...search } = selection ?? {};
   const plain =
     createdBefore !== undefined &&
+    createdAfter === undefined &&
     deletedAfter === undefined &&
     experiments.length > 0 &&
     runs.length === 0 &&
@@ -37,6 +38,6 @@ function exactRequest(
     search.experiment_filter === undefined &&
     plan.runs.length < (search.max_runs ?? Number.POSITIVE_INFINITY) &&
     plan.descendants === 0 &&
-    plan.unknown_times === 0;
+    plan.left_out.length === 0;
   return plain ? { experiments: [...plan.names.keys()], time: createdBefore } : undefined;
 }

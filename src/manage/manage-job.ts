@@ -8,7 +8,7 @@ import { asMlferryError, type ErrorCode, errorCodes, type MlferryError } from '.
 import { redact } from '../util/redact.ts';
 import { carryOut } from './carry-out.ts';
 import type { Plan } from './changes.ts';
-import type { Times } from './chosen-runs.ts';
+import type { LeftOutRun, Times } from './chosen-runs.ts';
 import { writeUndoFile } from './undo-file.ts';
 
 /** What a managing command does, as it stands in reports and undo files. */
@@ -46,6 +46,8 @@ export interface PlanSummary {
   readonly total: number;
   readonly descendants: number;
   readonly unknown_times: number;
+  /** Runs that the time of deletion leaves out: deleted before it, or (`unknown_times` of them) the place does not know when. */
+  readonly left_out: readonly LeftOutRun[];
   readonly experiments: ReadonlyArray<{
     readonly experiment_id: string;
     readonly name: string;
@@ -156,14 +158,15 @@ function errorOf({ code, message, hint }: MlferryError): NonNullable<ManageRepor
 }
 
 function summaryOf(action: Action, place: PlaceInfo, plan: Plan): PlanSummary {
-  const { runs, experiments, names, descendants, unknown_times, notes } = plan;
+  const { runs, experiments, names, descendants, left_out, notes } = plan;
   const byExperiment = Map.groupBy(runs, ({ experiment_id }) => experiment_id);
   return {
     action,
     place,
     total: runs.length + experiments.length,
     descendants,
-    unknown_times,
+    unknown_times: left_out.filter(({ deleted_time }) => deleted_time === undefined).length,
+    left_out,
     experiments: [
       ...experiments.map(({ experiment_id, name, runs }) => ({ experiment_id, name, runs, first: [] })),
       ...[...byExperiment].map(([experiment_id, own]) => ({

@@ -11,22 +11,14 @@ export interface RestoreRunsOptions extends ChoiceOptions {
 
 /**
  * Restores deleted runs. `deletedAfter` needs the time of the deletion: an `mlruns` directory has it, Databricks knows it,
- * on other servers it is known of the runs that mlferry deleted; the others are left out and counted.
+ * on other servers it is known of the runs that mlferry deleted; the others are left out and named.
  */
 export function restoreRuns(location: string, options: RestoreRunsOptions): Promise<ManageReport> {
   return manage(location, 'restore-runs', options, async (manager) => {
     const cascade = options.cascade ?? false;
     if (manager.bulk !== undefined && isExactRequest(options, cascade)) return planBulk(manager, options);
-    const plan = await planStage(manager, 'active', options, cascade);
-    return { ...plan, notes: unknownTimes(plan) };
+    return planStage(manager, 'active', options, cascade);
   });
-}
-
-function unknownTimes({ unknown_times }: Plan): string[] {
-  if (unknown_times === 0) return [];
-  return [
-    `${unknown_times} deleted runs are left out: this place does not tell when they were deleted (it is known of runs that mlferry deleted)`,
-  ];
 }
 
 /** Whether it is just what Databricks' restore-runs does: all runs of experiments deleted since a time. */
@@ -36,6 +28,7 @@ function isExactRequest(options: RestoreRunsOptions, cascade: boolean): boolean 
     !cascade &&
     options.deletedAfter !== undefined &&
     options.createdBefore === undefined &&
+    options.createdAfter === undefined &&
     experiments.length > 0 &&
     runs.length === 0 &&
     view === 'deleted' &&

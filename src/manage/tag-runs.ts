@@ -3,7 +3,7 @@ import { ALL_ACTIVE } from '../model/selection.ts';
 import type { TagChanges } from '../places/place.ts';
 import { MlferryError } from '../util/errors.ts';
 import { isInState, NO_PLAN, type RunChange, tagsBefore } from './changes.ts';
-import { chosenRuns } from './chosen-runs.ts';
+import { chosenRuns, type LeftOutRun } from './chosen-runs.ts';
 import { type ChoiceOptions, type ManageReport, manage } from './manage-job.ts';
 
 /** Sets tags of active runs; `null` removes one. Throws USAGE without any, and for `mlflow.runName`. */
@@ -23,11 +23,10 @@ export async function tagRuns(
     const names = new Map<string, string>();
     const runs: RunChange[] = [];
     let unchanged = 0;
-    let unknown_times = 0;
-    const noteUnknown = () => {
-      unknown_times += 1;
-    };
-    for await (const { experiment, source } of chosenRuns(manager.reader, selection, options, noteUnknown)) {
+    const left_out: LeftOutRun[] = [];
+    for await (const { experiment, source } of chosenRuns(manager.reader, selection, options, (run) =>
+      left_out.push(run),
+    )) {
       const { run_id, experiment_id, run_name } = source.run;
       names.set(experiment_id, experiment.name);
       if (isInState(source.run, { tags })) unchanged += 1;
@@ -41,6 +40,6 @@ export async function tagRuns(
           after: { tags },
         });
     }
-    return { ...NO_PLAN, runs, names, unchanged, unknown_times };
+    return { ...NO_PLAN, runs, names, unchanged, left_out };
   });
 }

@@ -1,4 +1,5 @@
 import type { MlferryError } from '../util/errors.ts';
+import { isoTime } from '../util/iso-time.ts';
 import type {
   Aggregate,
   Comparison,
@@ -149,9 +150,14 @@ function parserOf(text: string, kind: SearchKind) {
 
   const number = (subject: Subject): number | bigint => {
     const token = advance();
+    const time = token.type === 'text' && isTime(subject) ? isoTime(token.source.slice(1, -1)) : undefined;
+    if (time !== undefined) return time;
     if (token.type !== 'number') {
-      const hint =
-        token.type === 'text' ? 'Numbers stand without quotes.' : 'Write a number such as 0.5, -3 or 1e-4.';
+      const hint = isTime(subject)
+        ? "Write ms since 1970, or a time such as '2024-05-01' or '2024-05-01T12:00:00Z'."
+        : token.type === 'text'
+          ? 'Numbers stand without quotes.'
+          : 'Write a number such as 0.5, -3 or 1e-4.';
       throw wrong(token, `a number to compare the ${wordOf(subject)} with`, hint);
     }
     const value = Number(token.source);
@@ -261,6 +267,11 @@ function takesBareNumbers({ entity, key }: Subject): boolean {
 function asCompared({ entity, key }: Subject, value: string): string {
   const isId = entity === 'attribute' && key === 'experiment_id' && /^\s*[+-]?\d+\s*$/.test(value);
   return isId ? BigInt(value.trim().replace(/^\+/, '')).toString() : value;
+}
+
+/** All numbers among the attributes are times. */
+function isTime(subject: Subject): boolean {
+  return subject.entity === 'attribute' && isNumeric(subject);
 }
 
 /** How messages call a subject. */

@@ -1,6 +1,9 @@
+import { Writable } from 'node:stream';
+import { stripVTControlCharacters } from 'node:util';
+import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { formatBytes, formatCount, formatDuration } from '../../src/cli/format.ts';
-import { progressText } from '../../src/cli/progress-line.ts';
+import { progressLine, progressText } from '../../src/cli/progress-line.ts';
 import { formatTable } from '../../src/cli/table.ts';
 
 describe('numbers for people', () => {
@@ -26,6 +29,14 @@ describe('numbers for people', () => {
   });
 });
 
+const sink = (written: string[]) =>
+  new Writable({
+    write(chunk: Buffer, _, done) {
+      written.push(chunk.toString());
+      done();
+    },
+  });
+
 describe('the progress line', () => {
   const progress = {
     experiment: 'churn',
@@ -40,5 +51,26 @@ describe('the progress line', () => {
       'experiment 1/2 churn · runs 49/100 (1 failed) · 1,000 points (100/s) · 2.0 kB (200 B/s) · ~30s left',
     );
     expect(progressText(progress, 1)).not.toContain('left');
+  });
+
+  it('is never wider than the terminal', () => {
+    const written: string[] = [];
+    const stderr = Object.assign(sink(written), { isTTY: true, columns: 40, rows: 20 });
+    const line = progressLine(stderr, false, () => 0);
+    line.show({ ...progress, experiment: '日本'.repeat(40) });
+    line.end();
+    const drawn = written.join('').split('\n').map(stripVTControlCharacters);
+    expect(Math.max(...drawn.map((text) => stringWidth(text)))).toBeLessThan(40);
+    expect(drawn.filter((text) => text.includes('日本'))).toHaveLength(1);
+  });
+
+  it('is written every 30 s where there is no terminal', () => {
+    const written: string[] = [];
+    let now = 0;
+    const line = progressLine(sink(written), false, () => now);
+    for (; now <= 65_000; now += 1000) line.show(progress);
+    line.end();
+    expect(written.map((text) => text.slice(0, 22))).toEqual(Array(2).fill('experiment 1/2 churn ·'));
+    expect(written.every((text) => text.endsWith('\n'))).toBe(true);
   });
 });

@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { run } from '../../src/cli/main.ts';
 import { parseTime } from '../../src/cli/parse-time.ts';
+import { shellQuote } from '../../src/cli/shell-quote.ts';
 
 let directory = '';
 let place = '';
@@ -62,8 +63,13 @@ describe('the question', () => {
     const yes = await mlferry(args, 'y\n');
     expect(yes.status).toBe(0);
     expect(yes.err).toMatch(
-      /Deleted 4 runs\.\nUndo: mlferry runs restore PLACE --from-undo \S+delete-runs\.ndjson\n$/,
+      /Deleted 4 runs\.\nUndo: mlferry runs restore \S+ --from-undo \S+delete-runs\.ndjson\n$/,
     );
+    // As printed, it can be pasted.
+    const [, undoing = ''] = /Undo: mlferry (.*)\n$/.exec(yes.err) ?? [];
+    expect((await mlferry([...undoing.split(' '), '--yes'])).status).toBe(0);
+    expect(await activeRuns()).toBe(before);
+    expect((await mlferry([...args, '--yes'])).status).toBe(0);
     expect(await activeRuns()).toBe(before - 4);
   });
 
@@ -165,6 +171,45 @@ it.each([
   expect(parseTime(written)).toBe(time);
 });
 
-it.each(['', 'yesterday', '2024-13-01', '2024-05-01 00:00', '-1', '1e3'])('%j is none', (written) => {
-  expect(() => parseTime(written)).toThrow('neither milliseconds');
+it.each([
+  ['30m', 30 * 60_000],
+  ['12h', 12 * 3_600_000],
+  ['7d', 7 * 86_400_000],
+  ['2w', 14 * 86_400_000],
+])('%s is so long ago', (written, age) => {
+  const before = Date.now();
+  const time = parseTime(written);
+  expect(time).toBeGreaterThanOrEqual(before - age);
+  expect(time).toBeLessThanOrEqual(Date.now() - age);
 });
+
+it('tells which runs a time of deletion leaves out, and why', async () => {
+  expect((await mlferry(['runs', 'delete', place, '-e', '*', '-y'])).status).toBe(0);
+  const late = await mlferry(['runs', 'restore', place, '--deleted-after', '2100-01-01', '-y']);
+  expect(late.status).toBe(0);
+  expect(late.err).toMatch(
+    /Left out: [\d,]+ runs deleted before that time\n {2}[0-9a-f]{32} {2}\S.* {2}20\d\d-/,
+  );
+  const all = await mlferry(['runs', 'restore', place, '--deleted-after', '1h', '-y']);
+  expect(all.err).toMatch(/Left out: 1 run deleted before that time\n.*wrong labels +2026-01-05T07:59:00Z\n/);
+  const since = await mlferry(['runs', 'list', place, '--since', '2100-01-01', '--json']);
+  expect(since.out).toBe('[]\n');
+  expect((await mlferry(['runs', 'list', place, '--since', '1h', '--created-after', '1h'])).status).toBe(2);
+});
+
+it.each([
+  ['./mlruns', './mlruns'],
+  ['my runs', "'my runs'"],
+  ["it's", String.raw`'it'\''s'`],
+  ['a$(b)', "'a$(b)'"],
+  ['', "''"],
+])('%j is a word of a shell', (word, quoted) => {
+  expect(shellQuote(word)).toBe(quoted);
+});
+
+it.each(['', 'yesterday', '2023-02-31', '7x', '2024-13-01', '2024-05-01 00:00', '-1', '1e3'])(
+  '%j is none',
+  (written) => {
+    expect(() => parseTime(written)).toThrow('neither milliseconds');
+  },
+);

@@ -125,7 +125,11 @@ describe.each(PLACES)('on $name', ({ name: kind, open }) => {
 
     const late = await restoreRuns(place, { selection, deletedAfter: b + 60_000 });
     expect(late).toMatchObject({ total: 0, unknown_times: unknown });
-    expect(late.notes.join()).toMatch(unknown === 0 ? /^$/ : /1 deleted runs are left out/);
+    expect(late.left_out.length).toBe(3);
+    expect(late.left_out).toContainEqual({ run_id: at.id('a'), run_name: 'a', deleted_time: a });
+    expect(late.left_out.filter(({ deleted_time }) => deleted_time === undefined)).toEqual(
+      unknown === 0 ? [] : [{ run_id: at.id('c'), run_name: 'c' }],
+    );
     const listed: string[] = [];
     await listRuns(place, { selection: { ...selection, view: 'deleted' }, deletedAfter: a }, async (run) => {
       listed.push(run.run_name);

@@ -63,6 +63,9 @@ test.for<[text: string, meaning: unknown]>([
   ['metrics.a = -.5', ['metric a', '=', -0.5]],
   ['metrics.a = 1.', ['metric a', '=', 1]],
   ['start_time = 9007199254740993', ['attribute start_time', '=', 9007199254740993n]],
+  // Times, as ISO 8601 too.
+  ["start_time >= '2024-05-01'", ['attribute start_time', '>=', 1_714_521_600_000]],
+  ['end_time < "2024-05-01T02:00:00+02:00"', ['attribute end_time', '<', 1_714_521_600_000]],
   // Keys.
   ['metrics.and > 1', ['metric and', '>', 1]],
   ['metrics..a > 1', ['metric .a', '>', 1]],
@@ -189,6 +192,8 @@ describe('wrong expressions', () => {
     ['metrics.a > 1', 1, /no "metrics" to search experiments by/, 'experiments'],
     ["run_id = 'x'", 1, /experiments have no attribute "run_id"/, 'experiments'],
     ["creation_time = '5'", 17, /a number/, 'experiments'],
+    ["start_time > '2024-02-31'", 14, /a number/],
+    ["metrics.a > '2024-05-01'", 13, /a number/],
   ];
   const cases = table.map(([text, column, expected, kind = 'runs']) => ({
     ...{ text, column, expected, kind },

@@ -103,6 +103,7 @@ describe('pushDown', () => {
     expect(pushed('metrics.a != 0', OLDEST)).toBeUndefined();
     expect(pushed('metrics.a != 0')).toBe('metrics.a != 0');
     expect(pushed('start_time > 9007199254740993')).toBe('start_time > 9007199254740993');
+    expect(pushed("start_time > '2024-05-01T00:00Z'")).toBe('start_time > 1714521600000');
   });
 
   test('never pushes what would hide a run that fits, and what is judged again decides', async () => {
