@@ -5,7 +5,7 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MlferryError } from '../util/errors.ts';
 import type { Io } from './io.ts';
-import { shellWord } from './shell-word.ts';
+import { shellQuote } from './shell-quote.ts';
 
 /** Real output of MLflow, part of the package. */
 const SAMPLES = fileURLToPath(new URL('../../samples/mlruns', import.meta.url));
@@ -38,10 +38,10 @@ export async function runDemo(
     ['Every field, point and byte compared:', ['verify', archive, restored]],
   ];
   for (const [what, args] of steps) {
-    io.stderr.write(`\n# ${what}\n$ mlferry ${args.map(shellWord).join(' ')}\n`);
+    io.stderr.write(`\n# ${what}\n$ mlferry ${args.map(shellQuote).join(' ')}\n`);
     await again(args);
   }
   io.stderr.write(
-    `\nThe results are in ${results}. With MLflow: MLFLOW_ALLOW_FILE_STORE=true mlflow ui --backend-store-uri ${shellWord(restored)}\nNext: mlferry copy http://old:5000 http://new:5000 --dry-run\n`,
+    `\nThe results are in ${results}. With MLflow: MLFLOW_ALLOW_FILE_STORE=true mlflow ui --backend-store-uri ${shellQuote(restored)}\nNext: mlferry copy http://old:5000 http://new:5000 --dry-run\n`,
   );
 }

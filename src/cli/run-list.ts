@@ -35,12 +35,12 @@ const DEFAULT_COLUMNS = ['run_id', 'run_name', 'experiment_name', 'status', 'sta
 const MOST_METRICS = 4;
 /** Runs that are looked at for them. */
 const LOOKED_AT = 100;
+/** Cells of a run id, which is never cut. */
+const ID = 34;
 /** Cells that a column needs, with its gap, to be of use. */
 const READABLE = 10;
 /** Of a metric, on a terminal. */
 const DIGITS = 6;
-/** Enough of a run id to be told apart on a terminal; every command takes it. */
-const SHORT_ID = 8;
 
 const listOptions = z.object({
   columns: z.string().optional(),
@@ -108,7 +108,6 @@ function runTable(list: ListValues, columns: readonly Column[] | undefined, io: 
   const cell = ({ name, value }: Column, run: ListedRun) => {
     const found = value(run);
     if (found === undefined || found === null) return '';
-    if (name === 'run_id' && isTerminal) return String(found).slice(0, SHORT_ID);
     if (typeof found === 'number' && name.startsWith('metrics.') && isTerminal)
       return String(Number(found.toPrecision(DIGITS)));
     if (!name.endsWith('_time')) return printable(String(found));
@@ -122,12 +121,15 @@ function runTable(list: ListValues, columns: readonly Column[] | undefined, io: 
     const all = [...DEFAULT_COLUMNS, ...stage, ...commonMetrics(waiting)];
     // A terminal has no room for everything: when a run ended is what most can do without.
     const fit =
-      width === undefined ? all : all.filter((name) => name !== 'end_time').slice(0, width / READABLE);
+      width === undefined
+        ? all
+        : all.filter((name) => name !== 'end_time').slice(0, (width - ID) / READABLE + 1);
     const shown = columns ?? fit.map(column);
     const table = tablePrinter(
       (text) => io.stdout.write(text),
       shown.map(({ name }) => name),
       width,
+      'run_id',
     );
     begun = { shown, table };
     for (const run of waiting) table.add(shown.map((of) => cell(of, run)));

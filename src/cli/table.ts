@@ -15,18 +15,20 @@ export interface TablePrinter {
 
 /**
  * Columns aligned by the cells that their texts take on a terminal, numbers (digits, commas, points, units) to the right.
- * `width`: cells of a line; the widest columns are cut until they fit. Without it nothing is cut.
+ * `width`: cells of a line; the widest columns are cut until they fit, but for `whole`, a column that is to be copied from.
+ * Without a width nothing is cut.
  */
 export function tablePrinter(
   write: (text: string) => void,
   heads: readonly string[],
   width?: number,
+  whole?: string,
 ): TablePrinter {
   let waiting: Array<readonly string[]> | undefined = [heads];
   let widths: readonly number[] = [];
   const flush = () => {
     if (waiting === undefined) return;
-    widths = fitted(widest(waiting), width);
+    widths = fitted(widest(waiting), width, whole === undefined ? -1 : heads.indexOf(whole));
     for (const row of waiting) write(line(row, widths));
     waiting = undefined;
   };
@@ -58,13 +60,13 @@ function widest(rows: ReadonlyArray<readonly string[]>): number[] {
 }
 
 /** Takes cells off the widest column until a line has room. */
-function fitted(widths: readonly number[], room = Number.POSITIVE_INFINITY): readonly number[] {
+function fitted(widths: readonly number[], room = Number.POSITIVE_INFINITY, whole = -1): readonly number[] {
   const fit = [...widths];
   const total = () => fit.reduce((sum, width) => sum + width + GAP, -GAP);
   while (total() > room) {
-    const most = Math.max(...fit);
+    const most = Math.max(...fit.filter((_, column) => column !== whole));
     if (most <= LEAST) break;
-    fit[fit.indexOf(most)] = most - 1;
+    fit[fit.findIndex((cells, column) => cells === most && column !== whole)] = most - 1;
   }
   return fit;
 }

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { shellWord } from '../../src/cli/shell-word.ts';
+import { shellQuote } from '../../src/cli/shell-quote.ts';
 import { mlferry } from './mlferry.ts';
 
 let directory = '';
@@ -30,7 +30,7 @@ it('the demo backs up, restores and verifies, and shows each command', async () 
 });
 
 it('words are quoted as a shell reads them', () => {
-  expect(['a/b.tar', '*', "it's", ''].map(shellWord)).toEqual([
+  expect(['a/b.tar', '*', "it's", ''].map(shellQuote)).toEqual([
     'a/b.tar',
     "'*'",
     String.raw`'it'\''s'`,
