@@ -46,7 +46,13 @@ export async function main(argv: readonly string[]): Promise<void> {
 function printFailure(args: readonly string[], { code, message, hint, meaning }: MlferryError, io: Io): void {
   if (!args.includes('--json')) return;
   const failure = { error: { code, message, hint }, exit_status: meaning.exit };
-  (args.includes('-') ? io.stderr : io.stdout).write(`${JSON.stringify(failure)}\n`);
+  (writesToStdout(args) ? io.stderr : io.stdout).write(`${JSON.stringify(failure)}\n`);
+}
+
+/** Whether the second place is `-`; as the first one it is stdin. */
+function writesToStdout([, ...args]: readonly string[]): boolean {
+  const places = args.filter((arg) => arg === '-' || !arg.startsWith('-'));
+  return places.lastIndexOf('-') > 0;
 }
 
 function usageError({ message }: CommanderError): MlferryError {

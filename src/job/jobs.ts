@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { asMlferryError, MlferryError, systemCode } from '../util/errors.ts';
 import { findLockHolder, type LockHolder } from '../util/lock-file.ts';
 import { whereabouts } from '../util/process-identity.ts';
-import { LOCK_FILE } from './job-lock.ts';
+import { LOCK_FILE, takeJobLock } from './job-lock.ts';
 import { JOURNAL_FILE } from './journal.ts';
 import { type JournalState, readJournal } from './journal-lines.ts';
 
@@ -84,8 +84,8 @@ function endState(end: JournalState['end']): JobSummary['state'] {
 const KEPT = 30 * 24 * 3_600_000;
 
 /**
- * Forgets the jobs that ended before `before` (ms since the epoch; 30 days ago unless told). One that is unfinished, or at
- * work, is kept. Returns the forgotten ones.
+ * Forgets the jobs that ended before `before` (ms since the epoch; 30 days ago unless told). One that is unfinished, at work, or
+ * in doubt of a create is kept. Returns the forgotten ones.
  */
 export async function pruneJobs(stateDir: string, before = Date.now() - KEPT): Promise<JobSummary[]> {
   const forgotten: JobSummary[] = [];
@@ -94,7 +94,10 @@ export async function pruneJobs(stateDir: string, before = Date.now() - KEPT): P
     const changed = statSync(join(jobDirectory(stateDir, job_id), JOURNAL_FILE), { throwIfNoEntry: false });
     if (changed === undefined || changed.mtimeMs >= before) continue;
     const job = await summaryOf(stateDir, job_id);
-    if (!['done', 'incomplete', 'failed'].includes(job.state)) continue;
+    if (!['done', 'incomplete', 'failed'].includes(job.state) || job.runs_open > 0) continue;
+    // Nobody begins it again while it goes.
+    const lock = await takeJobLock(job.directory, job_id).catch(() => undefined);
+    if (lock === undefined) continue;
     await rm(job.directory, { recursive: true, force: true });
     forgotten.push(job);
   }

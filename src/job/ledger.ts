@@ -23,6 +23,8 @@ export interface Ledger extends Findings {
   failureCount(): number;
   /** How many values, points, files or objects stay behind; what was accepted is not counted. */
   leftBehind(): number;
+  /** Does something of which nothing is noted: a look at what was not selected. */
+  quietly<T>(task: () => Promise<T>): Promise<T>;
 }
 
 /** An empty {@link Ledger}. Messages are redacted on their way in. `accepted`: losses that leave the result complete. */
@@ -34,6 +36,7 @@ export function createLedger(accepted: readonly LossCode[] = []): Ledger {
   let unlisted = 0;
   let failed = 0;
   let left = 0;
+  let isQuiet = false;
   return {
     losses,
     failures,
@@ -42,7 +45,16 @@ export function createLedger(accepted: readonly LossCode[] = []): Ledger {
     failureCount: () => failed,
     leftBehind: () => left,
     noted: (id) => (lossesOf.get(id) ?? 0) + failed,
+    async quietly(task) {
+      isQuiet = true;
+      try {
+        return await task();
+      } finally {
+        isQuiet = false;
+      }
+    },
     loss(loss) {
+      if (isQuiet) return;
       const id = loss.of?.id ?? loss.run_id;
       if (id !== undefined) lossesOf.set(id, (lossesOf.get(id) ?? 0) + 1);
       if (isContent(loss) && !accepted.includes(loss.code)) left += loss.count ?? 1;
@@ -51,6 +63,7 @@ export function createLedger(accepted: readonly LossCode[] = []): Ledger {
       else unlisted += 1;
     },
     failure(failure) {
+      if (isQuiet) return;
       failed += 1;
       if (failures.length < MOST_LISTED) failures.push({ ...failure, message: redact(failure.message) });
       else unlisted += 1;

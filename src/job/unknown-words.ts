@@ -6,6 +6,7 @@ import type { Comparison, Expression } from '../search/expression.ts';
 import { searchOf } from '../search/search-of.ts';
 import { MlferryError } from '../util/errors.ts';
 import { nearest } from '../util/nearest.ts';
+import type { Ledger } from './ledger.ts';
 
 /** Runs that are looked at for the keys that a place has. */
 const LOOKED_AT = 500;
@@ -14,13 +15,21 @@ const LOOKED_AT = 500;
  * Where a filter fitted no run at all: reports the keys in it that no run has, and statuses that there are not, with the names
  * that are most like them. A filter of known words that fits nothing is no failure.
  */
-export async function noteUnknownWords(
-  reader: Reader,
-  selection: Selection,
-  findings: Findings,
-): Promise<void> {
+export async function noteUnknownWords(reader: Reader, selection: Selection, ledger: Ledger): Promise<void> {
   const { filter } = searchOf(selection);
   if (filter === undefined) return;
+  const known = await ledger.quietly(() => knownKeys(reader, selection));
+  if (known === undefined) return;
+  for (const { subject, ...comparison } of comparisonsOf(filter)) {
+    if (subject.entity === 'attribute' && subject.key === 'status')
+      for (const status of textsOf(comparison)) tell(ledger, 'status', status, RUN_STATUSES);
+    else if (subject.entity === 'metric' || subject.entity === 'param' || subject.entity === 'tag')
+      tell(ledger, subject.entity, subject.key, known[subject.entity]);
+  }
+}
+
+/** The keys of the first runs, whatever the filter; `undefined` when there is no run. */
+async function knownKeys(reader: Reader, selection: Selection) {
   const { filter: _, order_by: __, max_runs: ___, ...all } = selection;
   const known = { metric: new Set<string>(), param: new Set<string>(), tag: new Set<string>() };
   let runs = 0;
@@ -30,17 +39,10 @@ export async function noteUnknownWords(
       for (const key of Object.keys(run.params)) known.param.add(key);
       for (const key of Object.keys(run.tags)) known.tag.add(key);
       runs += 1;
-      if (runs >= LOOKED_AT) break;
+      if (runs >= LOOKED_AT) return known;
     }
-    if (runs >= LOOKED_AT) break;
   }
-  if (runs === 0) return;
-  for (const { subject, ...comparison } of comparisonsOf(filter)) {
-    if (subject.entity === 'attribute' && subject.key === 'status')
-      for (const status of textsOf(comparison)) tell(findings, 'status', status, RUN_STATUSES);
-    else if (subject.entity === 'metric' || subject.entity === 'param' || subject.entity === 'tag')
-      tell(findings, subject.entity, subject.key, known[subject.entity]);
-  }
+  return runs === 0 ? undefined : known;
 }
 
 function tell(findings: Findings, what: string, word: string, known: Iterable<string>): void {

@@ -1,7 +1,7 @@
 import { type CopyRules, type OnePlaceOptions, onePlaceOptions, withTempDir } from '../job/job-options.ts';
-import { createLedger } from '../job/ledger.ts';
+import { createLedger, type Ledger } from '../job/ledger.ts';
 import { noteUnknownWords } from '../job/unknown-words.ts';
-import type { Failure, Findings } from '../model/findings.ts';
+import type { Failure } from '../model/findings.ts';
 import type { Experiment } from '../model/records.ts';
 import { openReader, selectionAt } from '../places/open.ts';
 import type { Reader } from '../places/place.ts';
@@ -19,7 +19,7 @@ export function listRuns(
   take: (run: ListedRun) => Promise<void>,
 ): Promise<readonly Failure[]> {
   const selection = selectionAt(location, options.selection);
-  return read(location, options, async (reader, tempDir, findings) => {
+  return read(location, options, async (reader, tempDir, ledger) => {
     const runs = listed(chosenRuns(reader, selection, options));
     const { order } = searchOf(selection);
     const isSorted = (selection.order_by ?? []).length > 0;
@@ -28,7 +28,7 @@ export function listRuns(
       count += 1;
       await take(run);
     }
-    if (count === 0) await noteUnknownWords(reader, selection, findings);
+    if (count === 0) await noteUnknownWords(reader, selection, ledger);
   });
 }
 
@@ -52,7 +52,7 @@ export function listExperiments(
 function read(
   location: string,
   options: ListOptions,
-  task: (reader: Reader, tempDir: string, findings: Findings) => Promise<void>,
+  task: (reader: Reader, tempDir: string, ledger: Ledger) => Promise<void>,
 ): Promise<readonly Failure[]> {
   const ledger = createLedger();
   return withTempDir(options.tempDir, async (tempDir) => {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { canonicalJson } from './exact-json.ts';
 import { int64 } from './int64.ts';
 import { stringMap } from './string-map.ts';
+import { canonicalJson } from './typed-json.ts';
 
 /** A dataset that generative applications are judged by (MLflow 3.4 and newer), without its records. */
 export const evaluationDataset = z.strictObject({

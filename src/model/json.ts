@@ -4,8 +4,6 @@ declare global {
   interface JSON {
     /** ES2026, in Node since 21: text that stands in the output as it is. */
     rawJSON(text: string): unknown;
-    /** Whether a value is one of {@link JSON.rawJSON}. */
-    isRawJSON(value: unknown): boolean;
   }
 }
 

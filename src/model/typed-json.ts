@@ -106,6 +106,29 @@ export function printTypedJson(value: TypedJson): string {
   return value.number;
 }
 
+/** The one text of a JSON text: keys sorted, numbers as they are spelt. Throws SyntaxError. */
+export function canonicalJson(text: string): string {
+  return printTypedJson(sorted(parseTypedJson(text)));
+}
+
+function sorted(value: TypedJson): TypedJson {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (value === null || typeof value !== 'object' || !isMap(value)) return value;
+  const entries = [...value].map(([key, item]): [string, TypedJson] => [key, sorted(item)]);
+  return new Map(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Whether two texts are the same JSON, whatever the order of keys; of texts that are none, whether they are the same. */
+export function isSameJson(a: string, b: string): boolean {
+  if (a === b) return true;
+  try {
+    return canonicalJson(a) === canonicalJson(b);
+  } catch (error) {
+    if (error instanceof SyntaxError) return false;
+    throw error;
+  }
+}
+
 /** Whether a value is an object; else, of what is no list, text, word, it is a number. */
 export function isMap(value: TypedJson): value is Map<string, TypedJson> {
   return value instanceof Map;

@@ -9,7 +9,8 @@ import { ORIGIN_TAG, originId } from '../model/canonical.ts';
 import type { Experiment } from '../model/records.ts';
 import { ALL_ACTIVE } from '../model/selection.ts';
 import { ownValue, stringMap } from '../model/string-map.ts';
-import type { ArtifactOwner, ObjectReader, ObjectSource, Reader } from '../places/place.ts';
+import { hasFiles } from '../places/has-files.ts';
+import type { ObjectReader, ObjectSource, Reader } from '../places/place.ts';
 import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError } from '../util/errors.ts';
 import { compareArtifacts } from './compare-artifacts.ts';
@@ -228,11 +229,6 @@ async function comparePair(
     const reason = `${known.message} (${known.code})`;
     book.add({ ...item, target_id, symbol: '!', differences: [], reason });
   }
-}
-
-async function hasFiles(owner: ArtifactOwner): Promise<boolean> {
-  for await (const _ of owner.artifacts()) return true;
-  return false;
 }
 
 function tagsOf(record: ObjectRecord): Readonly<Record<string, string>> {

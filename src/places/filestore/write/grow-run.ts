@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { sizeOfFile } from '../../../artifacts/local/put-file.ts';
 import { DIGEST_TAG, ORIGIN_PARENT_TAG } from '../../../model/canonical.ts';
 import { PARENT_TAG } from '../../../model/mlflow/tags.ts';
 import { ownValue } from '../../../model/string-map.ts';
@@ -15,7 +14,7 @@ import { readTexts } from '../read/read-run.ts';
 import { createKnownPoints, createMetricWriter, dropTornEnd, type KnownPoints } from './metric-writer.ts';
 import { tagsOf } from './new-run.ts';
 import { holdable, holdableName, type RunJob } from './run-context.ts';
-import { placeInputs, placeOversize, splitSeries, writeArtifacts } from './run-parts.ts';
+import { isThereIn, placeInputs, placeOversize, splitSeries, writeArtifacts } from './run-parts.ts';
 import { readTag } from './target-runs.ts';
 
 /** The copy of a run as it stands on the target, as far as `meta.yaml` and two tags tell. */
@@ -80,11 +79,7 @@ export async function growRun(job: RunJob, copy: Copy): Promise<WrittenRun> {
 
     const points = await appendMissing(job, oversize);
     const artifactDir = join(runDir, 'artifacts');
-    const isThere = async ({ path, size }: { path: string; size?: number }) => {
-      const present = await sizeOfFile(join(artifactDir, ...path.split('/')));
-      return present !== undefined && (size === undefined || size === present);
-    };
-    const files = await writeArtifacts(job, artifactDir, isThere);
+    const files = await writeArtifacts(job, artifactDir, isThereIn(artifactDir));
     let { artifacts, bytes } = files;
     const run_name = holdableName('run_name', record.run_name, job, oversize);
     const user_id = holdableName('user_id', record.user_id, job, oversize);

@@ -192,6 +192,14 @@ export async function writeArtifacts(
   return { artifacts, bytes, hasOversize, failed };
 }
 
+/** Tells of a file whether one of its size stands below `directory`. */
+export function isThereIn(directory: string): (entry: ArtifactEntry) => Promise<boolean> {
+  return async ({ path, size }) => {
+    const present = await sizeOfFile(join(directory, ...path.split('/')));
+    return present !== undefined && (size === undefined || size === present);
+  };
+}
+
 /** Whether the source has the bytes of a file it lists; asked of those only that may have none, where it costs no request. */
 async function isCarried(
   { sourceTraits }: StoreContext,

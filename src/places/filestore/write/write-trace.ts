@@ -16,7 +16,7 @@ import type { RunLoss } from '../read/read-run.ts';
 import { loadTrace } from '../read/traces.ts';
 import { fitTrace } from './fit-trace.ts';
 import type { FilesJob, StoreContext } from './run-context.ts';
-import { writeArtifacts, writeFiles } from './run-parts.ts';
+import { isThereIn, writeArtifacts, writeFiles } from './run-parts.ts';
 import type { TargetExperiments } from './target-experiments.ts';
 import { readTag } from './target-runs.ts';
 
@@ -145,7 +145,7 @@ export function traceWriter(context: StoreContext, experiments: TargetExperiment
     const there = filesOf({ ...present.info, spans: [] }, target);
     const wanted = filesOf(record, target);
     const artifactDir = join(directory, 'artifacts');
-    const { artifacts, bytes, failed } = await writeArtifacts(job, artifactDir, async () => true);
+    const { artifacts, bytes, failed } = await writeArtifacts(job, artifactDir, isThereIn(artifactDir));
     if (record.spans.length > 0)
       await staging.replaceFile(
         join(artifactDir, 'traces.json'),

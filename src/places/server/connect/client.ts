@@ -110,11 +110,20 @@ export function isTooLarge(error: unknown): boolean {
   return error instanceof MlferryError && error.cause instanceof AnswerTooLarge;
 }
 
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).filter(([, item]) => item !== null);
-  return Object.fromEntries(entries.map(([key, item]) => [key, withoutNulls(item)]));
+function withoutNullsAt(json: unknown, issues: ReadonlyArray<{ readonly path: PropertyKey[] }>): unknown {
+  return issues.reduce((rest, { path }) => withoutNullAt(rest, path), json);
+}
+
+/** A value without the null at a path, if one stands there. */
+function withoutNullAt(value: unknown, [step, ...path]: readonly PropertyKey[]): unknown {
+  if (typeof value !== 'object' || value === null || step === undefined) return value;
+  if (Array.isArray(value)) return value.map((item, at) => (at === step ? withoutNullAt(item, path) : item));
+  const entries = Object.entries(value).filter(
+    ([key, item]) => !(key === step && path.length === 0 && item === null),
+  );
+  return Object.fromEntries(
+    entries.map(([key, item]) => [key, key === step ? withoutNullAt(item, path) : item]),
+  );
 }
 
 async function takeJson<T>(
@@ -124,8 +133,9 @@ async function takeJson<T>(
 ): Promise<T> {
   const json = parseJson(await readBody(response.body, context.name), context);
   const found = schema.safeParse(json);
-  // Servers that are not MLflow's own (FastTrackML, others in Go) write null for an empty list or what is unset.
-  const parsed = found.success ? found : schema.safeParse(withoutNulls(json));
+  // Servers that are not MLflow's own (FastTrackML, others in Go) write null for an empty list or what is unset. A null that
+  // fits says something.
+  const parsed = found.success ? found : schema.safeParse(withoutNullsAt(json, found.error.issues));
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const where =

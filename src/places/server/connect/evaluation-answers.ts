@@ -1,11 +1,18 @@
 import { z } from 'zod';
 import {
   type EvaluationDataset,
-  type EvaluationDatasetRecord,
+  evaluationDatasetRecord,
   inputHash,
 } from '../../../model/evaluation-dataset.ts';
-import { exactJson, parseExactJson } from '../../../model/exact-json.ts';
+import { toInt64 } from '../../../model/int64.ts';
 import type { Scorer } from '../../../model/scorer.ts';
+import {
+  isMap,
+  isNumber,
+  parseTypedJson,
+  printTypedJson,
+  type TypedJson,
+} from '../../../model/typed-json.ts';
 import { int64Answer } from './answers.ts';
 
 /** Answers of MLflow about scorers and evaluation datasets (3.4 and newer, databases only). */
@@ -28,22 +35,22 @@ export const scorerList = z.object({ scorers: z.array(scorerAnswer).default([]) 
 /** Answer of scorers/register. */
 export const registeredScorer = z.object({ version: number });
 
-/** JSON in a text. What it holds is read with every number as it was written. */
-const exactText = z.string().transform((text, context): unknown => {
+/** JSON in a text. What it holds is read with every number as it was spelt. */
+const typedText = z.string().transform((text, context): TypedJson => {
   try {
-    return parseExactJson(text);
+    return parseTypedJson(text);
   } catch {
     context.addIssue({ code: 'custom', message: 'is not JSON' });
     return z.NEVER;
   }
 });
 
-const tagTexts = exactText.transform((value) =>
+const fieldsOf = (value: TypedJson) =>
+  value !== null && typeof value === 'object' && isMap(value) ? value : new Map<string, TypedJson>();
+
+const tagTexts = typedText.transform((value) =>
   Object.fromEntries(
-    Object.entries(z.record(z.string(), z.unknown()).parse(value)).map(([key, tag]) => [
-      key,
-      typeof tag === 'string' ? tag : exactJson(tag),
-    ]),
+    [...fieldsOf(value)].map(([key, tag]) => [key, typeof tag === 'string' ? tag : printTypedJson(tag)]),
   ),
 );
 
@@ -88,40 +95,44 @@ export const datasetExperiments = z.object({
     .transform((ids) => ids.toSorted()),
 });
 
-const present = z
-  .unknown()
-  .transform((value) => (value === null || value === undefined ? undefined : exactJson(value)));
-
-/** `source_id` and `source_type` only repeat what stands in `source`. */
-const recordAnswer = z
-  .object({
-    dataset_record_id: z.string().min(1),
-    dataset_id: z.string().min(1),
-    inputs: z.unknown().transform((value) => exactJson(value ?? {})),
-    outputs: present,
-    expectations: present,
-    tags: present,
-    source: present,
-    ...people,
-    created_time: z.unknown(),
-    last_update_time: z.unknown(),
-  })
-  .transform(({ created_time, last_update_time, outputs, expectations, tags, source, ...answer }) => ({
-    kind: 'evaluation_dataset_record' as const,
-    ...answer,
-    input_hash: inputHash(answer.inputs),
-    ...(outputs === undefined ? {} : { outputs }),
-    ...(expectations === undefined ? {} : { expectations }),
-    ...(tags === undefined ? {} : { tags }),
-    ...(source === undefined ? {} : { source }),
-    created_time: int64Answer.parse(JSON.parse(exactJson(created_time ?? 0))),
-    last_update_time: int64Answer.parse(JSON.parse(exactJson(last_update_time ?? 0))),
-  }));
+/** A record of a list, whose own values stay JSON texts. `source_id` and `source_type` only repeat what stands in `source`. */
+function recordOf(value: TypedJson): unknown {
+  const fields = fieldsOf(value);
+  const text = (name: string) => {
+    const found = fields.get(name);
+    return typeof found === 'string' ? { [name]: found } : {};
+  };
+  const json = (name: string) => {
+    const found = fields.get(name);
+    return found === undefined || found === null ? {} : { [name]: printTypedJson(found) };
+  };
+  const time = (name: string) => {
+    const found = fields.get(name);
+    return { [name]: isNumber(found) ? toInt64(found.number) : 0 };
+  };
+  const inputs = printTypedJson(fields.get('inputs') ?? new Map());
+  return {
+    kind: 'evaluation_dataset_record',
+    ...text('dataset_id'),
+    input_hash: inputHash(inputs),
+    ...text('dataset_record_id'),
+    inputs,
+    ...json('outputs'),
+    ...json('expectations'),
+    ...json('tags'),
+    ...json('source'),
+    ...time('created_time'),
+    ...time('last_update_time'),
+    ...text('created_by'),
+    ...text('last_updated_by'),
+  };
+}
 
 /** Answer of datasets/{id}/records: a list as JSON in a text. */
 export const datasetRecordPage = z.object({
-  records: exactText
+  records: typedText
     .optional()
-    .transform((list): EvaluationDatasetRecord[] => z.array(recordAnswer).parse(list ?? [])),
+    .transform((list): unknown => (Array.isArray(list) ? list.map(recordOf) : []))
+    .pipe(z.array(evaluationDatasetRecord)),
   next_page_token: z.string().optional(),
 });

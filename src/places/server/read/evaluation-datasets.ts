@@ -6,7 +6,7 @@ import {
   evaluationDataset,
   evaluationDatasetRecord,
 } from '../../../model/evaluation-dataset.ts';
-import { isSameJson } from '../../../model/exact-json.ts';
+import { isSameJson } from '../../../model/typed-json.ts';
 import { NO_FILES, type ObjectSource } from '../../place.ts';
 import type { datasetPage, datasetRecordPage } from '../connect/evaluation-answers.ts';
 import { pages } from '../connect/pages.ts';
@@ -16,7 +16,7 @@ import type { TrackingClient } from '../connect/tracking-client.ts';
 const PAGE = 200;
 const JSON_FIELDS = ['inputs', 'outputs', 'expectations', 'tags', 'source'] as const;
 
-/** All evaluation datasets, each once, in the order of their creation. */
+/** All evaluation datasets, each once, in the order of their creation. In which experiments they are {@link experimentsOf} tells. */
 export async function* searchEvaluationDatasets(client: TrackingClient): AsyncGenerator<EvaluationDataset> {
   const seen = new Set<string>();
   const ask = (max_results: number, page_token: string | undefined) =>
@@ -30,7 +30,7 @@ export async function* searchEvaluationDatasets(client: TrackingClient): AsyncGe
       const { dataset_id } = dataset;
       if (seen.has(dataset_id)) continue;
       seen.add(dataset_id);
-      yield { ...dataset, experiment_ids: await experimentsOf(client, dataset_id) };
+      yield dataset;
     }
   }
 }
@@ -73,7 +73,10 @@ export function evaluationDatasets(client: TrackingClient): ReadonlyArray<[strin
           return { record: { ...record, experiment_ids: experiment_ids.toSorted() }, losses: [] };
         },
         async *read() {
-          for await (const record of searchEvaluationDatasets(client)) yield { of, record, ...NO_FILES };
+          for await (const dataset of searchEvaluationDatasets(client)) {
+            const experiment_ids = await experimentsOf(client, dataset.dataset_id);
+            yield { of, record: { ...dataset, experiment_ids }, ...NO_FILES };
+          }
         },
       },
     ],

@@ -1,7 +1,7 @@
 import { kindOf } from '../../../kinds/kinds.ts';
-import { isSameJson } from '../../../model/exact-json.ts';
 import { type Scorer, scorer } from '../../../model/scorer.ts';
 import { wantsWholeExperiments } from '../../../model/selection.ts';
+import { isSameJson } from '../../../model/typed-json.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { NO_FILES, type ObjectSource } from '../../place.ts';
 import { routes } from '../connect/routes.ts';

@@ -7,7 +7,7 @@ import type { ArtifactOwner } from '../../place.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
 import { traceOwner } from '../connect/owner.ts';
 import { artifactLosses } from './run-losses.ts';
-import { type SentCounts, sendArtifacts } from './send-artifacts.ts';
+import { type SentCounts, sendArtifacts, sendOwnFile } from './send-artifacts.ts';
 import type { TargetContext } from './target-context.ts';
 import type { TargetExperiments } from './target-experiments.ts';
 
@@ -21,20 +21,18 @@ export async function putSpans(
   { trace_id, spans }: Trace,
   present: TraceInfo,
 ): Promise<readonly RunLoss[]> {
-  const sink = await context.sinkOf(experiments.get(present.experiment_id), traceOwner(present));
+  const owner = traceOwner(present);
+  const sink = await context.sinkOf(experiments.get(present.experiment_id), owner);
   if (sink === undefined) {
     const detail = 'its spans were not copied: the artifact root of the target cannot be written from here';
     return [{ code: 'TRACE_SPANS', count: spans.length, detail }];
   }
   const body = Buffer.from(printTraceData(spans, trace_id, !isAtLeast(context.client.server, '3.0')));
-  await sink.put(DATA_FILE, body.length, async () => Readable.from([body], { objectMode: false }));
+  const target = { owner, sink };
+  await sendOwnFile(context, target, DATA_FILE, body.length, async () =>
+    Readable.from([body], { objectMode: false }),
+  );
   return [];
-}
-
-/** Whether a trace has files beside its spans. */
-export async function hasFiles(source: ArtifactOwner): Promise<boolean> {
-  for await (const _ of source.artifacts()) return true;
-  return false;
 }
 
 /** Sends the files that the spans of a trace name. Throws why the first of them could not be sent. */

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { originId } from '../../../model/canonical.ts';
 import { type EvaluationDatasetRecord, evaluationDatasetRecord } from '../../../model/evaluation-dataset.ts';
-import { isSameJson } from '../../../model/exact-json.ts';
+import { canonicalJson } from '../../../model/typed-json.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import type { ObjectWriter } from '../../place.ts';
 import type { TargetContext } from './target-context.ts';
@@ -23,7 +24,7 @@ interface Waiting {
 
 /** See {@link DatasetRecordWriter}. A dataset has the same inputs once: that is how its records are found. */
 export function datasetRecordWriter({ routes, findings }: TargetContext): DatasetRecordWriter {
-  /** Hash of the inputs → content, of the target's records, by dataset. */
+  /** Hash of the inputs → digest of the content, of the target's records, by dataset. */
   const held = new Map<string, Promise<Map<string, string>>>();
   const written = new Map<string, Map<string, string>>();
   const waiting = new Map<string, Waiting[]>();
@@ -31,7 +32,7 @@ export function datasetRecordWriter({ routes, findings }: TargetContext): Datase
   async function load(dataset_id: string): Promise<Map<string, string>> {
     const found = new Map<string, string>();
     for await (const record of routes.datasetRecords(dataset_id))
-      found.set(record.input_hash, contentOf(record));
+      found.set(record.input_hash, digestOf(contentOf(record)));
     return found;
   }
 
@@ -73,20 +74,19 @@ export function datasetRecordWriter({ routes, findings }: TargetContext): Datase
       held.set(dataset_id, known);
       const there = (await known).get(input_hash);
       const done = { id: `${dataset_id}/${input_hash}`, artifacts: 0, bytes: 0 };
-      if (there !== undefined && isSameJson(there, content)) return { ...done, outcome: 'unchanged' };
+      const digest = digestOf(content);
+      if (there === digest) return { ...done, outcome: 'unchanged' };
       if (routes.changes) {
         await send(dataset_id, content);
         const all = written.get(dataset_id) ?? new Map<string, string>();
-        written.set(dataset_id, all.set(input_hash, content));
+        written.set(dataset_id, all.set(input_hash, digest));
       }
       return { ...done, outcome: there === undefined ? 'created' : 'updated' };
     },
     async readBack() {
       for (const [dataset_id, records] of written) {
         const found = await load(dataset_id);
-        const wrong = [...records].filter(
-          ([hash, content]) => !isSameJson(found.get(hash) ?? '', content),
-        ).length;
+        const wrong = [...records].filter(([hash, digest]) => found.get(hash) !== digest).length;
         if (wrong === 0) continue;
         const message = `Of the records of evaluation dataset ${dataset_id} ${wrong} were accepted, but read back differently`;
         const { code, hint } = new MlferryError('MISMATCH', message);
@@ -105,6 +105,9 @@ export function datasetRecordWriter({ routes, findings }: TargetContext): Datase
     }
   }
 }
+
+/** The same for every order of keys: databases may change it. */
+const digestOf = (content: string) => createHash('sha256').update(canonicalJson(content)).digest('hex');
 
 /** A record as JSON in MLflow's form; that it has no outputs is said, because MLflow takes none for empty ones. */
 function contentOf({ inputs, outputs = 'null', ...record }: EvaluationDatasetRecord): string {

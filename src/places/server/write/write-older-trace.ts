@@ -6,11 +6,12 @@ import type { TraceInfo } from '../../../model/mlflow/trace-fields.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { type Trace, trace } from '../../../model/trace.ts';
 import { MlferryError } from '../../../util/errors.ts';
+import { hasFiles } from '../../has-files.ts';
 import type { ObjectTarget, ObjectWriter, WrittenObject } from '../../place.ts';
 import { createSpanReader } from '../read/traces.ts';
 import { createOnce } from './create-once.ts';
 import { fitOlderTrace, spansOf } from './fit-trace.ts';
-import { hasFiles, putSpans, sendAttachments } from './put-spans.ts';
+import { putSpans, sendAttachments } from './put-spans.ts';
 import type { TargetContext } from './target-context.ts';
 import type { ExperimentState, TargetExperiments } from './target-experiments.ts';
 

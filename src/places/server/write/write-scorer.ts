@@ -1,6 +1,6 @@
 import { originId } from '../../../model/canonical.ts';
-import { isSameJson } from '../../../model/exact-json.ts';
 import { type Scorer, scorer } from '../../../model/scorer.ts';
+import { isSameJson } from '../../../model/typed-json.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import type { ObjectWriter } from '../../place.ts';
 import { createOnce } from './create-once.ts';
