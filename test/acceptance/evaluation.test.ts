@@ -61,6 +61,8 @@ describe('scorers and evaluation datasets', () => {
     await mustBeSame(between, target.url);
     const again = await copyReport(['copy', between, target.url]);
     expect(again).toMatchObject({ losses: [], objects: all('unchanged') });
+    const byName = source.url.replace('127.0.0.1', 'localhost');
+    expect((await copyReport(['copy', byName, target.url])).objects).toMatchObject(all('unchanged'));
     expect(await viewEvaluation(target)).toEqual(seen);
   });
 

@@ -1,10 +1,10 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sizeOfFile } from '../../../artifacts/local/put-file.ts';
 import { describeObject } from '../../../kinds/kinds.ts';
-import { DIGEST_TAG, ORIGIN_TAG, originRunId, withoutBookkeeping } from '../../../model/canonical.ts';
+import { DIGEST_TAG, ORIGIN_TAG, originId, withoutBookkeeping } from '../../../model/canonical.ts';
 import type { FoundObject } from '../../../model/findings.ts';
 import { type LoggedModel, loggedModel } from '../../../model/logged-model.ts';
 import { MlferryError } from '../../../util/errors.ts';
@@ -19,7 +19,7 @@ import type {
 } from '../../place.ts';
 import { fileUri } from '../layout/file-uri.ts';
 import { listKeyFiles } from '../layout/key-paths.ts';
-import { listDirectories, listExperimentDirs, META_FILE } from '../layout/layout.ts';
+import { META_FILE } from '../layout/layout.ts';
 import { modelMetaFields } from '../layout/meta-fields.ts';
 import { toModelMeta } from '../layout/meta-records.ts';
 import { formatMetaYaml, readMetaYaml } from '../layout/meta-yaml.ts';
@@ -31,6 +31,7 @@ import { readTexts } from '../read/read-run.ts';
 import { type HeldMetric, type HeldModel, holdModel } from './fit-logged-model.ts';
 import type { FilesJob, StoreContext } from './run-context.ts';
 import { placeOversize, writeArtifacts, writeFiles } from './run-parts.ts';
+import { storeIds } from './store-ids.ts';
 import type { TargetExperiments } from './target-experiments.ts';
 import { readTag } from './target-runs.ts';
 
@@ -40,41 +41,12 @@ const MODEL_ID = /^m-[\w-]{1,250}$/;
 /** Writes logged models to a store: a new one whole and then by one rename, one that is there is completed. */
 export function loggedModelWriter(context: StoreContext, experiments: TargetExperiments): ObjectWriter {
   const { root, staging } = context;
-  const scans = new Map<string, Promise<Map<string, string>>>();
-  let taken: Promise<Set<string>> | undefined;
-
-  /** Source id → id of the copies in an experiment. */
-  const copiesIn = (directory: string) => {
-    const known = scans.get(directory) ?? scan(directory);
-    scans.set(directory, known);
-    return known;
-  };
-  async function scan(directory: string): Promise<Map<string, string>> {
-    const copies = new Map<string, string>();
-    for (const name of await listDirectories(join(directory, MODELS))) {
-      const origin = await readTag(join(directory, MODELS, name), ORIGIN_TAG);
-      if (origin !== undefined) copies.set(originRunId(origin), name);
-    }
-    return copies;
-  }
-  async function listIds(): Promise<Set<string>> {
-    const all = new Set<string>();
-    for (const { path } of await listExperimentDirs(root, true))
-      for (const name of await listDirectories(join(path, MODELS))) all.add(name);
-    return all;
-  }
-  async function newId(wanted: string): Promise<string> {
-    taken ??= listIds();
-    const ids = await taken;
-    const id = MODEL_ID.test(wanted) && !ids.has(wanted) ? wanted : `m-${randomUUID().replaceAll('-', '')}`;
-    ids.add(id);
-    return id;
-  }
+  const { copiesIn, newId } = storeIds(root, { folder: MODELS, pattern: MODEL_ID, prefix: 'm-' });
 
   return async (source, target) => {
     const { experiment_id } = loggedModel.parse(target.remap({ id: 'new' }));
     const experiment = experiments.get(experiment_id);
-    const id = originRunId(target.origin);
+    const id = originId(target.origin);
     const known = (await copiesIn(experiment.directory)).get(id);
     const model_id = known ?? (await newId(id));
     const directory = join(experiment.directory, MODELS, model_id);

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeObject } from '../../../kinds/kinds.ts';
@@ -10,13 +9,14 @@ import { type Trace, trace } from '../../../model/trace.ts';
 import { fileFailure } from '../../file-failure.ts';
 import type { ObjectTarget, ObjectWriter, WrittenObject } from '../../place.ts';
 import { fileUri } from '../layout/file-uri.ts';
-import { isDirectory, listDirectories, listExperimentDirs } from '../layout/layout.ts';
+import { isDirectory } from '../layout/layout.ts';
 import { TRACES, traceFiles } from '../layout/trace-files.ts';
 import type { RunLoss } from '../read/read-run.ts';
 import { loadTrace } from '../read/traces.ts';
 import { fitTrace } from './fit-trace.ts';
 import type { FilesJob, StoreContext } from './run-context.ts';
 import { isThereIn, writeArtifacts, writeFiles } from './run-parts.ts';
+import { storeIds } from './store-ids.ts';
 import type { TargetExperiments } from './target-experiments.ts';
 import { readTag } from './target-runs.ts';
 
@@ -26,37 +26,8 @@ const TRACE_ID = /^\w(?:[\w .-]{0,198}[\w-])?$/;
 /** Writes traces to a store: a new one whole and then by one rename; of one that is there only what differs, the digest last. */
 export function traceWriter(context: StoreContext, experiments: TargetExperiments): ObjectWriter {
   const { root, staging } = context;
-  const scans = new Map<string, Promise<Map<string, string>>>();
-  let taken: Promise<Set<string>> | undefined;
+  const { copiesIn, newId } = storeIds(root, { folder: TRACES, pattern: TRACE_ID, prefix: 'tr-' });
 
-  /** Source id → id of the copies in an experiment that have another id. */
-  const copiesIn = (directory: string) => {
-    const known = scans.get(directory) ?? scan(directory);
-    scans.set(directory, known);
-    return known;
-  };
-  async function scan(directory: string): Promise<Map<string, string>> {
-    const copies = new Map<string, string>();
-    for (const name of await listDirectories(join(directory, TRACES))) {
-      const origin = await readTag(join(directory, TRACES, name), ORIGIN_TAG);
-      if (origin !== undefined) copies.set(originId(origin), name);
-    }
-    return copies;
-  }
-  /** MLflow finds a trace by its id in all experiments. */
-  async function listIds(): Promise<Set<string>> {
-    const all = new Set<string>();
-    for (const { path } of await listExperimentDirs(root, true))
-      for (const name of await listDirectories(join(path, TRACES))) all.add(name);
-    return all;
-  }
-  async function newId(wanted: string): Promise<string> {
-    taken ??= listIds();
-    const ids = await taken;
-    const id = TRACE_ID.test(wanted) && !ids.has(wanted) ? wanted : `tr-${randomUUID().replaceAll('-', '')}`;
-    ids.add(id);
-    return id;
-  }
   async function findCopy(directory: string, id: string): Promise<string | undefined> {
     const same = join(directory, TRACES, id);
     if (TRACE_ID.test(id) && (await isDirectory(same))) {

@@ -149,6 +149,7 @@ export const routes = {
   searchEvaluationDatasets: search(`${NEWER}/datasets/search`, datasetPage),
   createEvaluationDataset: change(`${NEWER}/datasets/create`, datasetGet),
   /** One dataset is `within` these. */
+  evaluationDataset: read(`${NEWER}/datasets`, datasetGet),
   evaluationDatasetExperiments: {
     ...read(`${NEWER}/datasets`, datasetExperiments),
     after: '/experiment-ids',

@@ -115,7 +115,8 @@ export interface TargetRoutes {
   registerScorer(scorer: ScorerKey & Pick<Scorer, 'serialized_scorer'>): Promise<string>;
   deleteScorer(scorer: ScorerKey & Pick<Scorer, 'scorer_version'>): Promise<void>;
   evaluationDatasets(): AsyncGenerator<EvaluationDataset>;
-  experimentsOfDataset(dataset_id: string): Promise<string[]>;
+  /** One as it stands now, with the experiments it is in. */
+  evaluationDataset(dataset_id: string): Promise<EvaluationDataset>;
   createEvaluationDataset(
     dataset: Pick<EvaluationDataset, 'name' | 'experiment_ids' | 'tags'>,
   ): Promise<EvaluationDataset>;
@@ -296,7 +297,10 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
     deleteScorer: ({ experiment_id, scorer_name: name, scorer_version }) =>
       tell(routes.deleteScorer, { experiment_id, name, version: Number(scorer_version) }),
     evaluationDatasets: () => searchEvaluationDatasets(client),
-    experimentsOfDataset: (dataset_id) => experimentsOf(client, dataset_id),
+    async evaluationDataset(dataset_id) {
+      const { dataset } = await client.call(within(routes.evaluationDataset, dataset_id));
+      return { ...dataset, experiment_ids: await experimentsOf(client, dataset_id) };
+    },
     async createEvaluationDataset({ tags, ...dataset }) {
       const body = { ...dataset, tags: JSON.stringify(tags) };
       return (await change(routes.createEvaluationDataset, body, false)).dataset;
