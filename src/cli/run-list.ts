@@ -35,8 +35,9 @@ const DEFAULT_COLUMNS = ['run_id', 'run_name', 'experiment_name', 'status', 'sta
 const MOST_METRICS = 4;
 /** Runs that are looked at for them. */
 const LOOKED_AT = 100;
-/** Cells of a run id, which is never cut. */
-const ID = 34;
+/** Digits of a run id on a terminal: few enough to read, enough to be told from some million others. */
+const ID_DIGITS = 12;
+const RUN_ID = /^[0-9a-f]{32}$/;
 /** Cells that a column needs, with its gap, to be of use. */
 const READABLE = 10;
 /** Of a metric, on a terminal. */
@@ -108,6 +109,8 @@ function runTable(list: ListValues, columns: readonly Column[] | undefined, io: 
   const cell = ({ name, value }: Column, run: ListedRun) => {
     const found = value(run);
     if (found === undefined || found === null) return '';
+    if (name === 'run_id' && isTerminal && RUN_ID.test(String(found)))
+      return String(found).slice(0, ID_DIGITS);
     if (typeof found === 'number' && name.startsWith('metrics.') && isTerminal)
       return String(Number(found.toPrecision(DIGITS)));
     if (!name.endsWith('_time')) return printable(String(found));
@@ -123,7 +126,7 @@ function runTable(list: ListValues, columns: readonly Column[] | undefined, io: 
     const fit =
       width === undefined
         ? all
-        : all.filter((name) => name !== 'end_time').slice(0, (width - ID) / READABLE + 1);
+        : all.filter((name) => name !== 'end_time').slice(0, (width - ID_DIGITS) / READABLE + 1);
     const shown = columns ?? fit.map(column);
     const table = tablePrinter(
       (text) => io.stdout.write(text),

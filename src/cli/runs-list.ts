@@ -16,7 +16,7 @@ export function addRunsListCommand(runs: Command, io: Io): void {
       `comma-separated: ${RUN_FIELDS.join(', ')}, params.KEY, metrics.KEY, tags.KEY`,
     )
     .option('--limit <number>', 'print at most so many runs', positiveInteger)
-    .option('--wide', 'do not cut the table to the width of the terminal')
+    .option('--wide', 'print whole run ids on a terminal, and do not cut the table to its width')
     .option('--relative', 'times as "3d ago"')
     .option('--json', 'print one JSON array')
     .option('--ndjson', 'print one JSON object a line')

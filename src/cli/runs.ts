@@ -90,7 +90,7 @@ function addRename(runs: Command, io: Io): void {
   const command = changeCommand(runs, 'rename', 'give a run another name', [
     "mlferry runs rename http://localhost:5000 8f0c3a 'best so far'",
   ])
-    .argument('<run>', 'id of the run')
+    .argument('<run>', 'id of the run, or the beginning of it')
     .argument('<name>', 'its new name')
     .action(async (place: string, run: string, name: string, values: unknown) =>
       (await actions()).runsRename(place, run, name, values, io),

@@ -21,7 +21,7 @@ export function addSelectionOptions(command: Command, view: View = 'active'): Co
       collect,
       [],
     )
-    .option('-r, --run <id>', 'only this run (repeatable)', collect, [])
+    .option('-r, --run <id>', 'only this run: its id, or the beginning of it (repeatable)', collect, [])
     .addOption(
       new Option('--view <stage>', 'experiments and runs of which lifecycle stage')
         .choices(['active', 'deleted', 'all'])

@@ -4,7 +4,7 @@ import { NO_PLAN, type Plan } from './changes.ts';
 import { chosenRuns } from './chosen-runs.ts';
 import { type ManageOptions, type ManageReport, manage } from './manage-job.ts';
 
-/** Gives a run another name. Throws USAGE for an empty one; a run that is not there is a failure of the report. */
+/** Gives a run, named by its id or the beginning of it, another name. Throws USAGE for an empty one; a run that is not there is a failure of the report. */
 export async function renameRun(
   location: string,
   run_id: string,
@@ -16,8 +16,8 @@ export async function renameRun(
     let plan: Plan = NO_PLAN;
     const selection = { ...ALL_ACTIVE, runs: [run_id] };
     for await (const { experiment, source } of chosenRuns(manager.reader, selection)) {
-      const { experiment_id, run_name: old } = source.run;
-      const change = { run_id, experiment_id, run_name: old, level: 0 };
+      const { run_id: id, experiment_id, run_name: old } = source.run;
+      const change = { run_id: id, experiment_id, run_name: old, level: 0 };
       plan = {
         ...NO_PLAN,
         names: new Map([[experiment_id, experiment.name]]),

@@ -5,7 +5,7 @@ export type View = 'active' | 'deleted' | 'all';
 
 /**
  * Which experiments and runs to read. `experiments`: names, ids or globs with `*`; empty means all. `runs`: run
- * ids; empty means all. With `deleted`, an experiment of either stage is read for its deleted runs.
+ * ids, or beginnings of them that fit one run only; empty means all. With `deleted`, an experiment of either stage is read for its deleted runs.
  */
 export interface Selection {
   readonly experiments: readonly string[];

@@ -12,6 +12,7 @@ import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
 import type { Explanation, PlaceOptions, Reader, RunReader } from './place.ts';
+import { createRunPrefixes, type RunsLike } from './run-prefix.ts';
 
 /** A run that may be selected. */
 export interface SourceRun extends RunReader {
@@ -28,6 +29,7 @@ export interface Candidate {
 /** What a place itself does: its `runs` know ids and view, and neither a filter nor an order. */
 export interface RunSource extends Omit<Reader, 'runs'> {
   runs(experiment: Experiment, selection: Selection): AsyncIterable<SourceRun>;
+  readonly runsLike: RunsLike;
   /** Candidates for a filter, in the order of `runs`, where the place can sort out runs by itself. */
   search?(experiment: Experiment, selection: Selection, filter: Expression): AsyncIterable<Candidate>;
   /** For the best of many: all candidates of these experiments, where the place has a better way than one by one. */
@@ -54,7 +56,8 @@ interface Choice {
 }
 
 /**
- * The reader of a place: applies filters, order and `max_runs` of selections to its runs, for all places alike. The best
+ * The reader of a place: finds the runs that beginnings of ids mean, and applies filters, order and `max_runs` of selections
+ * to its runs, for all places alike. The best
  * `max_runs` of the whole selection are found in a pass of their own, which keeps their ids only; then they are read
  * again by id. A run whose history cannot be read for a filter is a failure and not selected.
  */
@@ -63,6 +66,7 @@ export function selectingReader(
   { findings, concurrency }: Pick<PlaceOptions, 'findings' | 'concurrency'>,
 ): Reader {
   const choices = new Map<string, Promise<Choice>>();
+  const withWholeIds = createRunPrefixes(source.runsLike);
 
   async function* experimentsOf(selection: Selection, search: Search): AsyncGenerator<Experiment> {
     for await (const experiment of source.experiments(selection)) {
@@ -154,7 +158,8 @@ export function selectingReader(
 
   return {
     ...source,
-    async *experiments(selection) {
+    async *experiments(given) {
+      const selection = await withWholeIds(given);
       const search = searchOf(selection);
       if (search.max_runs === undefined) {
         yield* experimentsOf(selection, search);
@@ -164,7 +169,7 @@ export function selectingReader(
       yield* experiments.filter(({ experiment_id }) => ids.has(experiment_id));
     },
     async *runs(experiment, selection) {
-      for await (const run of selected(experiment, selection)) {
+      for await (const run of selected(experiment, await withWholeIds(selection))) {
         await run.report?.();
         yield run;
       }

@@ -140,7 +140,7 @@ describe('runs list', () => {
     const lines = (await shown).trimEnd().split('\n');
     expect(lines).toHaveLength(11);
     for (const line of lines) expect(stringWidth(line)).toBeLessThanOrEqual(100);
-    expect(lines[1]).toMatch(/^[0-9a-f]{32} {2}/);
+    expect(lines[1]).toMatch(/^[0-9a-f]{12} {2}\S/);
     expect(lines[1]).toContain('ago');
   });
 });

@@ -46,6 +46,7 @@ async function source(more: Partial<RunSource> = {}, brokenRun = -1) {
     async *runs(_, selection) {
       for (const reader of readers) if (selectsRun(selection, reader.run)) yield reader;
     },
+    async *runsLike() {},
     close: async () => undefined,
     ...more,
   };

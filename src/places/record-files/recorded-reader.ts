@@ -73,6 +73,13 @@ export function recordedReader(info: PlaceInfo, store: RecordStore, options: Pla
       );
       for (const run of wanted.sort(byStart)) yield await runReader(store, info.location, run);
     },
+    runsLike: async function* (selection, start) {
+      for (const { experiment, runs } of experiments) {
+        if (!selectsExperiment({ ...selection, view: 'all' }, experiment)) continue;
+        for (const { run_id, lifecycle_stage } of runs)
+          if (run_id.startsWith(start)) yield { run_id, lifecycle_stage, experiment_name: experiment.name };
+      }
+    },
     hiddenRuns: async (experiment, selection) =>
       runsOf(experiment.experiment_id).filter(
         (run) => selectsRun({ ...selection, view: 'all' }, run) && !selectsRun(selection, run),

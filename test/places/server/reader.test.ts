@@ -140,6 +140,11 @@ describe.each(stores)('a server with MLflow %s', (name, options) => {
       ]),
     );
     expect(failures).toHaveLength(2);
+    const short = await openReader(url);
+    const byStart = { experiments: ['by id'], runs: [made.run_id.slice(0, 12), '0123456789abcde'] };
+    const [whole] = await readAll(short.reader, { ...byStart, view: 'active' });
+    expect(whole?.runs.map(({ run }) => run.run_id)).toEqual([made.run_id]);
+    expect(short.failures).toMatchObject([{ code: 'NOT_FOUND', object: 'run "0123456789abcde"' }]);
     const other = await openReader(url);
     expect(
       await readAll(other.reader, { experiments: ['Default', 'no such'], runs: [made.run_id], view: 'all' }),

@@ -16,6 +16,7 @@ import { type LossOwner, loggedModels } from './logged-models.ts';
 import { compareExperiments, type LoadedExperiment, loadExperiment } from './read-experiments.ts';
 import { asItemError, type LoadedRun, loadRun, type RunLoss, readMetrics } from './read-run.ts';
 import { registry } from './registry.ts';
+import { runsLike } from './runs-like.ts';
 import { type ScannedRun, scanRuns } from './scan-runs.ts';
 import { createSeriesCache } from './series-cache.ts';
 import { traces } from './traces.ts';
@@ -263,6 +264,9 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
       return runs.filter(
         (run) => !selectsRun(selection, run) && selectsRun({ ...selection, view: 'all' }, run),
       ).length;
+    },
+    async *runsLike(selection, start) {
+      yield* runsLike(await loadExperiments(selection, true, true), selection, start, signal);
     },
     async close() {
       scans.clear();

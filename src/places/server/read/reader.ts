@@ -24,6 +24,7 @@ import { createPointStore } from './point-store.ts';
 import { createPrefetch, type Prefetch } from './prefetch.ts';
 import { registry } from './registry.ts';
 import { createRunSearch, VIEW_TYPES } from './run-search.ts';
+import { runsLike } from './runs-like.ts';
 import { scorers } from './scorers.ts';
 import { countRuns, searchRuns } from './searches.ts';
 import { type Missing, selectExperiments, selectRuns } from './selected.ts';
@@ -147,6 +148,7 @@ export function serverReader(client: TrackingClient, options: PlaceOptions, eval
       const explained = await search.explain(experiments, selection, searchOf(selection));
       return { place: serverPlace(client), ...explained };
     },
+    runsLike: (selection, start) => runsLike(client, selection, start),
     prefetch: (readers, keys) =>
       announce(
         readers.map(({ run }) => run),

@@ -6,7 +6,7 @@ import type { TrackingClient } from '../connect/tracking-client.ts';
 import { trySearch } from './searches.ts';
 
 /** An experiment id that no server gives. */
-const NO_EXPERIMENT = '2147483646';
+export const NO_EXPERIMENT = '2147483646';
 
 /** The dialect of a server's search. One request more where the server does not tell its kind of store (before 3.10). */
 export async function serverDialect(client: TrackingClient): Promise<Dialect> {
