@@ -34,7 +34,7 @@ export function addPaceOptions(command: Command, of: 'runs' | 'requests' = 'runs
 /** For commands that read a directory. */
 export function addDirectoryOptions(command: Command): Command {
   return command
-    .option('--strict', 'leave a run out whole when a line of an mlruns directory cannot be read')
+    .option('--strict', 'leave out whole what has a line or file in an mlruns directory that cannot be read')
     .option(
       '--artifacts-root <path>',
       'where the artifact root stands now that an mlruns directory names: a served directory, one of another machine',

@@ -5,6 +5,7 @@ import type { DatasetInput } from '../../../model/records.ts';
 import { isAbsent, MlferryError } from '../../../util/errors.ts';
 import { listDirectories, META_FILE } from './layout.ts';
 import { type MetaValue, MOST_OF_DATASET, readMetaYaml } from './meta-yaml.ts';
+import { strictly, type Tolerate } from './tolerate.ts';
 
 /**
  * Datasets stand once per experiment (`datasets/<id>/meta.yaml`), and a run's reading of one in
@@ -76,27 +77,35 @@ export interface RunInputs {
   readonly missing: string[];
 }
 
-/** Reads the inputs of a run. Throws SOURCE_ITEM when one is damaged. */
-export async function readInputs(experimentDir: string, runDir: string): Promise<RunInputs> {
+/** Reads the inputs of a run. What `tolerate` does not take of one that is damaged is thrown: SOURCE_ITEM, or a system error. */
+export async function readInputs(
+  experimentDir: string,
+  runDir: string,
+  tolerate: Tolerate = strictly,
+): Promise<RunInputs> {
   const datasets: DatasetInput[] = [];
   const missing: string[] = [];
   const models: string[] = [];
   for (const name of await listDirectories(join(runDir, 'inputs'))) {
-    const input = await readFields(inputFields, join(runDir, 'inputs', name, META_FILE));
+    const path = join(runDir, 'inputs', name, META_FILE);
+    const input = await tolerate(path, () => readFields(inputFields, path));
+    if (input === undefined) continue;
     if (input.source_type !== 'DATASET') {
       models.push(input.source_id);
       continue;
     }
     const directory = join(experimentDir, 'datasets', input.source_id);
-    try {
-      const tags = Object.entries(input.tags ?? {}).map(([key, value]) => [key, value ?? ''] as const);
-      datasets.push({ dataset: await readDataset(directory), tags: Object.fromEntries(tags) });
-    } catch (error) {
-      if (!isAbsent(error)) throw error;
-      missing.push(directory);
-    }
+    const tags = Object.entries(input.tags ?? {}).map(([key, value]) => [key, value ?? ''] as const);
+    const dataset = await tolerate(directory, () => readDataset(directory).catch(absent));
+    if (dataset === 'absent') missing.push(directory);
+    else if (dataset !== undefined) datasets.push({ dataset, tags: Object.fromEntries(tags) });
   }
   return { datasets, models, missing };
+}
+
+function absent(error: unknown): 'absent' {
+  if (isAbsent(error)) return 'absent';
+  throw error;
 }
 
 /** `meta.yaml` of a dataset. */

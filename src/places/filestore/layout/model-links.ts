@@ -6,6 +6,7 @@ import type { ModelOutput } from '../../../model/records.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { listDirectories, META_FILE } from './layout.ts';
 import { type MetaValue, readMetaYaml } from './meta-yaml.ts';
+import { strictly, type Tolerate } from './tolerate.ts';
 
 /**
  * Links of a run to logged models (MLflow 3): `<run>/inputs/<id>/meta.yaml` beside those of datasets, and
@@ -14,18 +15,23 @@ import { type MetaValue, readMetaYaml } from './meta-yaml.ts';
 
 const outputFields = z.looseObject({ source_id: z.string().min(1), step: z.string().nullish() });
 
-/** The models that a run made. Throws SOURCE_ITEM when a link is damaged. */
-export async function readOutputs(runDir: string): Promise<ModelOutput[]> {
+/** The models that a run made. What `tolerate` does not take of a damaged link is thrown: SOURCE_ITEM, or a system error. */
+export async function readOutputs(runDir: string, tolerate: Tolerate = strictly): Promise<ModelOutput[]> {
   const outputs: ModelOutput[] = [];
   for (const name of await listDirectories(join(runDir, 'outputs'))) {
     const path = join(runDir, 'outputs', name, META_FILE);
-    const fields = outputFields.safeParse(await readMetaYaml(path)).data;
-    const step = toInt64(fields?.step ?? '0');
-    if (fields === undefined || step === undefined)
-      throw new MlferryError('SOURCE_ITEM', `${path} is not what MLflow writes`);
-    outputs.push({ model_id: name, step });
+    const output = await tolerate(path, () => readOutput(path, name));
+    if (output !== undefined) outputs.push(output);
   }
   return outputs;
+}
+
+async function readOutput(path: string, model_id: string): Promise<ModelOutput> {
+  const fields = outputFields.safeParse(await readMetaYaml(path)).data;
+  const step = toInt64(fields?.step ?? '0');
+  if (fields === undefined || step === undefined)
+    throw new MlferryError('SOURCE_ITEM', `${path} is not what MLflow writes`);
+  return { model_id, step };
 }
 
 /** File of a link to a model that a run read, relative to the run, and its content. */

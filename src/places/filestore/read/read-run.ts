@@ -4,7 +4,6 @@ import { latestPoints } from '../../../model/mlflow/latest-points.ts';
 import { RUN_NAME_TAG } from '../../../model/mlflow/tags.ts';
 import type { Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
-import { MlferryError } from '../../../util/errors.ts';
 import type { MetricPoints } from '../../place.ts';
 import { readInputs } from '../layout/dataset-files.ts';
 import { type KeyFile, listKeyFiles } from '../layout/key-paths.ts';
@@ -14,6 +13,7 @@ import { readMetaYaml } from '../layout/meta-yaml.ts';
 import { readMetricFile } from '../layout/metric-file.ts';
 import { readOutputs } from '../layout/model-links.ts';
 import { readTextFile } from '../layout/text-file.ts';
+import { createDamage, type Damage } from './damage.ts';
 import type { SeriesCache } from './series-cache.ts';
 
 /** A note on a run; the caller adds which run and experiment it is. */
@@ -27,27 +27,30 @@ export interface LoadedRun {
   readonly damage: readonly string[];
 }
 
-/** Texts of all key files below a directory, keys in code-unit order. */
+/** Texts of all key files below a directory, keys in code-unit order. Without `damage` a file that cannot be read is an error. */
 export async function readTexts(
   directory: string,
   kind: string,
   losses: RunLoss[],
+  damage: Damage = createDamage(true),
   onForeign?: () => void,
 ): Promise<(readonly [string, string])[]> {
   const texts: (readonly [string, string])[] = [];
   for (const file of await listKeyFiles(directory, onForeign)) {
-    if (file.problem !== undefined) losses.push(unreadable(file, kind));
-    else {
-      const text = await readTextFile(file.path);
-      if (text !== undefined) texts.push([file.key, text]);
-      else
-        losses.push({
-          code: 'VALUE_NOT_ALLOWED',
-          left_behind: true,
-          key: file.key,
-          detail: `The ${kind} is not UTF-8 text and is left out`,
-        });
+    if (file.problem !== undefined) {
+      losses.push(unreadable(file, kind));
+      continue;
     }
+    const read = await damage.tolerate(file.path, async () => ({ text: await readTextFile(file.path) }));
+    if (read === undefined) continue;
+    if (read.text !== undefined) texts.push([file.key, read.text]);
+    else
+      losses.push({
+        code: 'VALUE_NOT_ALLOWED',
+        left_behind: true,
+        key: file.key,
+        detail: `The ${kind} is not UTF-8 text and is left out`,
+      });
   }
   return texts;
 }
@@ -58,8 +61,8 @@ function unreadable(file: KeyFile, kind: string): RunLoss {
 }
 
 /**
- * Reads all of a run but its series and bytes; the series are streamed once for `latest_metrics`. With `strict` a broken line
- * is an error of the whole run; otherwise it is left out, and told in `damage`. Throws SOURCE_ITEM when the run is damaged,
+ * Reads all of a run but its series and bytes; the series are streamed once for `latest_metrics`. With `strict` whatever is broken
+ * in it is an error of the whole run; otherwise it is left out, and told in `damage`. Throws SOURCE_ITEM when the run is damaged,
  * or a system error.
  */
 export async function loadRun(
@@ -69,7 +72,7 @@ export async function loadRun(
   strict: boolean,
 ): Promise<LoadedRun> {
   const losses: RunLoss[] = [];
-  const damage: string[] = [];
+  const damage = createDamage(strict);
   let foreign = 0;
   const onForeign = () => {
     foreign += 1;
@@ -83,8 +86,8 @@ export async function loadRun(
       detail: 'The fraction of a millisecond is cut off',
     });
   }
-  const params = await readTexts(join(runDir, 'params'), 'param', losses, onForeign);
-  const ownTags = await readTexts(join(runDir, 'tags'), 'tag', losses, onForeign);
+  const params = await readTexts(join(runDir, 'params'), 'param', losses, damage, onForeign);
+  const ownTags = await readTexts(join(runDir, 'tags'), 'tag', losses, damage, onForeign);
   const tags = Object.fromEntries([...legacyTags, ...ownTags]);
   let datasets = 0;
   async function* series(): AsyncGenerator<MetricPoints> {
@@ -94,7 +97,7 @@ export async function loadRun(
         continue;
       }
       let empty = true;
-      const broken = strict ? undefined : brokenLines(file.path, damage);
+      const broken = damage.lines(file.path);
       for await (const chunk of readMetricFile(file.path, { onBroken: broken?.note })) {
         empty = false;
         datasets += chunk.datasets;
@@ -110,7 +113,7 @@ export async function loadRun(
     }
   }
   const latest_metrics = await latestPoints(cache.keep(runDir, series()));
-  const inputs = await readInputs(experimentDir, runDir);
+  const inputs = await readInputs(experimentDir, runDir, damage.tolerate);
   for (const directory of inputs.missing) {
     losses.push({
       code: 'DATASET_DIFFERS',
@@ -118,7 +121,7 @@ export async function loadRun(
       detail: `An input names a dataset that is not there: ${directory}`,
     });
   }
-  const model_outputs = await readOutputs(runDir);
+  const model_outputs = await readOutputs(runDir, damage.tolerate);
   if (foreign > 0) {
     losses.push({
       code: 'FOREIGN_FILES',
@@ -150,26 +153,7 @@ export async function loadRun(
       latest_metrics,
     },
     losses,
-    damage,
-  };
-}
-
-/** Broken lines of a metric file that are listed by their numbers. */
-const MOST_LISTED = 50;
-
-/** Collects the broken lines of a file: the first ones each, of the rest how many. */
-function brokenLines(path: string, damage: string[]) {
-  let count = 0;
-  return {
-    isNone: () => count === 0,
-    note(line: number) {
-      count += 1;
-      if (count <= MOST_LISTED) damage.push(`${path}, line ${line} is not a metric value`);
-    },
-    end() {
-      if (count > MOST_LISTED)
-        damage.push(`${path}: ${count - MOST_LISTED} more lines are not metric values`);
-    },
+    damage: damage.told,
   };
 }
 
@@ -189,11 +173,4 @@ export async function* readMetrics(
     // Broken lines were told when the run was loaded; with `strict` it would not have been.
     for await (const { points } of readMetricFile(path, { onBroken: () => undefined })) yield { key, points };
   }
-}
-
-/** Any error of one run as an MlferryError of scope `item`. */
-export function asItemError(error: unknown, object: string): MlferryError {
-  if (error instanceof MlferryError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  return new MlferryError('SOURCE_ITEM', `${object} cannot be read: ${reason}`, { cause: error });
 }

@@ -11,14 +11,16 @@ import type { FileStoreLocation } from '../location.ts';
 import { FILESTORE_TRAITS } from '../traits.ts';
 import { fileStoreRepresentation } from '../write/representation.ts';
 import { type ArtifactFinder, storeArtifacts } from './artifacts.ts';
+import { asItemError } from './item-error.ts';
 import { artifactLocator } from './locate-artifacts.ts';
-import { type LossOwner, loggedModels } from './logged-models.ts';
+import { loggedModels } from './logged-models.ts';
 import { compareExperiments, type LoadedExperiment, loadExperiment } from './read-experiments.ts';
-import { asItemError, type LoadedRun, loadRun, type RunLoss, readMetrics } from './read-run.ts';
+import { type LoadedRun, loadRun, type RunLoss, readMetrics } from './read-run.ts';
 import { registry } from './registry.ts';
 import { runsLike } from './runs-like.ts';
 import { type ScannedRun, scanRuns } from './scan-runs.ts';
 import { createSeriesCache } from './series-cache.ts';
+import { storeFindings } from './store-findings.ts';
 import { traces } from './traces.ts';
 
 /** Runs whose files are read at once, ahead of the one that is handed out. */
@@ -32,24 +34,8 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
   const { findings, signal } = options;
   const root = await requireStore(place.path);
   const info: PlaceInfo = { kind: 'filestore', location: place.path, fingerprint: await fingerprintOf(root) };
-  const noted = new Set<string>();
-  const once = (key: string, note: () => void) => {
-    if (!noted.has(key)) note();
-    noted.add(key);
-  };
-  const fail = (object: string, thrown: unknown, run_id?: string) => {
-    const { code, message, hint } = asItemError(thrown, object);
-    const owner = run_id === undefined ? {} : { run_id };
-    once(`failure ${object}`, () => findings.failure({ code, object, ...owner, message, hint }));
-  };
-  const noteLosses = (losses: readonly RunLoss[], owner: LossOwner) => {
-    for (const loss of losses) {
-      once(
-        `${owner.of?.id ?? owner.run_id ?? owner.experiment_name} ${loss.code} ${loss.key ?? ''} ${loss.detail}`,
-        () => findings.loss({ ...loss, ...owner }),
-      );
-    }
-  };
+  const found = storeFindings(findings, options.strict ?? false);
+  const { once, note, fail, damaged, hasFailed, strict } = found;
   const finder: ArtifactFinder = {
     locate: artifactLocator(root, await artifactsRootOf(options)),
     onUnreachable: (away) =>
@@ -59,6 +45,8 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
       }),
   };
   const directories = new Map<string, string>();
+  const directoryOf = ({ experiment_id }: Pick<Experiment, 'experiment_id'>) =>
+    directories.get(experiment_id) ?? join(root, experiment_id);
   const cache = createSeriesCache();
   const scans = new Map<string, Promise<ScannedRun[]>>();
   /** Run id → directory. */
@@ -104,7 +92,7 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
     ]);
     const known = scans.get(key);
     if (known !== undefined) return known;
-    const directory = directories.get(experiment.experiment_id) ?? join(root, experiment.experiment_id);
+    const directory = directoryOf(experiment);
     const job = scanRuns(directory, experiment, selection, signal, (name, error) =>
       fail(runObject(name, experiment), error, name),
     );
@@ -132,20 +120,14 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
     const owner = { experiment_name: experiment.name, run_id: run.run_id };
     const { run_id: id, artifact_uri } = run;
     const files = storeArtifacts(finder, { id, directory: scanned.directory, artifact_uri }, (loss) =>
-      noteLosses([loss], owner),
+      note([loss], owner),
     );
     return {
       run,
       ...(damage.length > 0 ? { incomplete: true } : {}),
       report: () => {
-        noteLosses([...losses, ...movedLoss(scanned)], owner);
-        const object = runObject(run.run_id, experiment);
-        for (const message of damage) {
-          const { code, hint } = new MlferryError('SOURCE_ITEM', message);
-          once(`damage ${message}`, () =>
-            findings.failure({ code, object, run_id: run.run_id, message, hint }),
-          );
-        }
+        note([...losses, ...movedLoss(scanned)], owner);
+        damaged(runObject(run.run_id, experiment), damage, run.run_id);
       },
       metrics: (keys) =>
         wrapErrors(readMetrics(scanned.directory, cache, keys), runObject(run.run_id, experiment)),
@@ -162,7 +144,7 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
     for (const wanted of new Set(selection.experiments)) {
       const named = { ...selection, experiments: [wanted] };
       if (selected.some(({ experiment }) => selectsExperiment(named, experiment))) continue;
-      if (noted.has(`failure experiment "${wanted}"`)) continue;
+      if (hasFailed(`experiment "${wanted}"`)) continue;
       const other = all.some(({ experiment }) => selectsExperiment({ ...named, view: 'all' }, experiment));
       const near = nearest(
         wanted,
@@ -203,22 +185,9 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
     traits: FILESTORE_TRAITS,
     representation: fileStoreRepresentation(root),
     objects: new Map([
-      [
-        'logged_model',
-        loggedModels(
-          finder,
-          ({ experiment_id }) => directories.get(experiment_id) ?? join(root, experiment_id),
-          { note: (loss, owner) => noteLosses([loss], owner), fail },
-        ),
-      ],
-      [
-        'trace',
-        traces(finder, ({ experiment_id }) => directories.get(experiment_id) ?? join(root, experiment_id), {
-          note: (loss, owner) => noteLosses([loss], owner),
-          fail,
-        }),
-      ],
-      ...registry(root, finder.locate, { note: (loss, of) => noteLosses([loss], { of }), fail }),
+      ['logged_model', loggedModels(finder, directoryOf, found)],
+      ['trace', traces(finder, directoryOf, found)],
+      ...registry(root, finder.locate, found),
     ]),
     async *experiments(selection) {
       const named = selection.experiments.length + selection.runs.length > 0;
@@ -232,19 +201,19 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
           selection.view === 'active' ? await loadExperiments(selection, true, true) : loaded,
         );
       for (const { experiment, losses } of selected) {
-        noteLosses(losses, { experiment_name: experiment.name });
+        note(losses, { experiment_name: experiment.name });
         yield experiment;
       }
     },
     async *runs(experiment, selection) {
       const wanted = (await scan(experiment, selection)).filter((run) => selectsRun(selection, run));
-      const directory = directories.get(experiment.experiment_id) ?? join(root, experiment.experiment_id);
+      const directory = directoryOf(experiment);
       for (let start = 0; start < wanted.length; start += READ_AHEAD) {
         signal.throwIfAborted();
         const chunk = wanted.slice(start, start + READ_AHEAD);
         const loaded = await Promise.all(
           chunk.map((scanned) =>
-            loadRun(directory, scanned.directory, cache, options.strict ?? false).then(
+            loadRun(directory, scanned.directory, cache, strict).then(
               (run) => ({ run, scanned }),
               (error: unknown) => ({ error, scanned }),
             ),

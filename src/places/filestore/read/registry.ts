@@ -5,7 +5,6 @@ import { isInside } from '../../../artifacts/local/is-inside.ts';
 import { kindOf } from '../../../kinds/kinds.ts';
 import { bringsFiles, isMadeOfChosen, wantsWholeRegistry } from '../../../kinds/model-registry.ts';
 import { locate } from '../../../kinds/remap-object.ts';
-import type { FoundObject } from '../../../model/findings.ts';
 import { type ModelVersion, modelVersion, type RegisteredModel } from '../../../model/registered-model.ts';
 import { isAbsent, MlferryError } from '../../../util/errors.ts';
 import {
@@ -20,24 +19,20 @@ import { isDirectory, listDirectories, listExperimentDirs, META_FILE } from '../
 import { toModelMeta, toRunMeta } from '../layout/meta-records.ts';
 import { readMetaYaml } from '../layout/meta-yaml.ts';
 import { DELETED_STAGE, registryOf, toModelVersion, toRegisteredModel } from '../layout/registry-files.ts';
-import { readTextFile } from '../layout/text-file.ts';
+import { readKeyFile } from '../layout/text-file.ts';
 import { representVersion } from '../write/fit-version.ts';
 import { filesAt } from './artifacts.ts';
+import { createDamage, type Damage } from './damage.ts';
 import type { ArtifactLocator } from './locate-artifacts.ts';
 import { MODELS } from './logged-models.ts';
 import { type RunLoss, readTexts } from './read-run.ts';
-
-/** Where the reading of the registry puts what it finds. */
-interface RegistryFindings {
-  note(loss: RunLoss, of: FoundObject): void;
-  fail(object: string, error: unknown): void;
-}
+import type { StoreFindings } from './store-findings.ts';
 
 /** The kinds of the model registry of the store at `root`. */
 export function registry(
   root: string,
   locate: ArtifactLocator,
-  findings: RegistryFindings,
+  findings: StoreFindings,
 ): ReadonlyArray<[string, ObjectSource]> {
   return [
     ['registered_model', registeredModels(root, findings)],
@@ -45,7 +40,7 @@ export function registry(
   ];
 }
 
-function registeredModels(root: string, { note, fail }: RegistryFindings): ObjectSource {
+function registeredModels(root: string, { note, fail, damaged, strict }: StoreFindings): ObjectSource {
   const of = kindOf('registered_model');
   return {
     async *read(scope) {
@@ -56,20 +51,24 @@ function registeredModels(root: string, { note, fail }: RegistryFindings): Objec
         try {
           const path = join(directory, META_FILE);
           const losses: RunLoss[] = [];
+          const damage = createDamage(strict);
           const record: RegisteredModel = {
             ...toRegisteredModel(await readMetaYaml(path), path),
-            tags: Object.fromEntries(await readTexts(join(directory, 'tags'), 'tag', losses)),
+            tags: Object.fromEntries(await readTexts(join(directory, 'tags'), 'tag', losses, damage)),
           };
           if (!whole && !(await hasChosen(directory, scope))) continue;
-          for (const loss of losses) note(loss, { kind: of.kind, id: record.name });
+          note(losses, { of: { kind: of.kind, id: record.name } });
+          damaged(objectOf(name), damage.told);
           yield { of, record, ...NO_FILES, ...(whole ? {} : { belongs: true }) };
         } catch (error) {
-          fail(`registered model "${name}"`, error);
+          fail(objectOf(name), error);
         }
       }
     },
   };
 }
+
+const objectOf = (name: string) => `registered model "${name}"`;
 
 async function namesIn(root: string): Promise<string[]> {
   return (await listDirectories(registryOf(root))).filter((name) => !name.startsWith('.'));
@@ -78,7 +77,7 @@ async function namesIn(root: string): Promise<string[]> {
 /** Whether a version was made from what is chosen. What cannot be read is told when it is its turn. */
 async function hasChosen(directory: string, { isChosen }: ObjectScope): Promise<boolean> {
   for (const path of await versionDirs(directory)) {
-    const version = await loadVersion(path, new Map(), []).catch(() => undefined);
+    const version = await loadVersion(path, new Map(), [], createDamage(false)).catch(() => undefined);
     if (version !== undefined && isMadeOfChosen(version, isChosen)) return true;
   }
   return false;
@@ -94,6 +93,7 @@ async function loadVersion(
   directory: string,
   aliases: ReadonlyMap<string, readonly string[]>,
   losses: RunLoss[],
+  damage: Damage,
 ): Promise<ModelVersion> {
   const path = join(directory, META_FILE);
   const meta = toModelVersion(await readMetaYaml(path), path);
@@ -102,16 +102,16 @@ async function loadVersion(
   return {
     ...meta,
     aliases: [...(aliases.get(meta.version) ?? [])],
-    tags: Object.fromEntries(await readTexts(join(directory, 'tags'), 'tag', losses)),
+    tags: Object.fromEntries(await readTexts(join(directory, 'tags'), 'tag', losses, damage)),
   };
 }
 
-/** The aliases of a registered model by version. */
-export async function readAliases(directory: string): Promise<Map<string, string[]>> {
+/** The aliases of a registered model by version. Throws SOURCE_ITEM, or a system error, for one that `damage` does not take. */
+async function readAliases(directory: string, damage: Damage): Promise<Map<string, string[]>> {
   const aliases = new Map<string, string[]>();
-  for (const { key, path, problem } of await listKeyFiles(join(directory, 'aliases'))) {
-    const version = problem === undefined ? (await readTextFile(path))?.trim() : undefined;
-    if (version !== undefined) aliases.set(version, [...(aliases.get(version) ?? []), key].sort());
+  for (const file of await listKeyFiles(join(directory, 'aliases'))) {
+    const version = (await damage.tolerate(file.path, () => readKeyFile(file)))?.trim();
+    if (version !== undefined) aliases.set(version, [...(aliases.get(version) ?? []), file.key].sort());
   }
   return aliases;
 }
@@ -119,7 +119,7 @@ export async function readAliases(directory: string): Promise<Map<string, string
 function modelVersions(
   root: string,
   locateArtifacts: ArtifactLocator,
-  { note, fail }: RegistryFindings,
+  { note, fail, damaged, strict }: StoreFindings,
 ): ObjectSource {
   const of = kindOf('model_version');
   const reader = (record: ModelVersion, { isHeld }: ObjectScope): ObjectReader => {
@@ -129,7 +129,7 @@ function modelVersions(
       of,
       record,
       ...(own
-        ? versionFiles(root, locateArtifacts, record, (loss) => note(loss, { kind: of.kind, id }))
+        ? versionFiles(root, locateArtifacts, record, (loss) => note([loss], { of: { kind: of.kind, id } }))
         : NO_FILES),
     };
   };
@@ -139,14 +139,18 @@ function modelVersions(
     async *read(scope) {
       for (const name of await namesIn(root)) {
         const directory = join(registryOf(root), name);
-        const aliases = await readAliases(directory);
+        const ofAliases = createDamage(false);
+        const aliases = await readAliases(directory, ofAliases);
+        damaged(objectOf(name), ofAliases.told);
         for (const path of await versionDirs(directory)) {
           try {
             const losses: RunLoss[] = [];
-            const version = await loadVersion(path, aliases, losses);
+            const damage = createDamage(strict);
+            const version = await loadVersion(path, aliases, losses, damage);
             if (version.current_stage === DELETED_STAGE) continue;
-            for (const loss of losses)
-              note(loss, { kind: of.kind, id: `${version.name}/${version.version}` });
+            const id = `${version.name}/${version.version}`;
+            note(losses, { of: { kind: of.kind, id } });
+            damaged(`model version ${id}`, damage.told);
             yield reader(version, scope);
           } catch (error) {
             fail(`model version in ${path}`, error);

@@ -21,14 +21,9 @@ import { readMetaYaml, TYPED } from '../layout/meta-yaml.ts';
 import { ASSESSMENTS, listYamlFiles, METADATA, TRACE_FILE, TRACES } from '../layout/trace-files.ts';
 import { representTrace } from '../write/fit-trace.ts';
 import { type ArtifactFinder, storeArtifacts } from './artifacts.ts';
-import type { LossOwner } from './logged-models.ts';
+import { createDamage, type Damage } from './damage.ts';
 import { type RunLoss, readTexts } from './read-run.ts';
-
-/** Where the reading of traces puts what it finds. */
-interface TraceFindings {
-  note(loss: RunLoss, owner: LossOwner): void;
-  fail(object: string, error: unknown): void;
-}
+import type { StoreFindings } from './store-findings.ts';
 
 /** The file of a trace's spans among its artifacts. */
 const DATA_FILE = 'traces.json';
@@ -37,17 +32,19 @@ const DATA_FILE = 'traces.json';
 export function traces(
   finder: ArtifactFinder,
   directoryOf: (experiment: Experiment) => string,
-  { note, fail }: TraceFindings,
+  { note, fail, damaged, strict }: StoreFindings,
 ): ObjectSource {
   const of = kindOf('trace');
 
   const reader = async (directory: string, name: string, experiment: Experiment): Promise<ObjectReader> => {
     const owner = { experiment_name: experiment.name, of: { kind: of.kind, id: name } };
-    const { info, losses } = await loadTrace(directory, name, experiment);
-    for (const loss of losses) note(loss, owner);
+    const damage = createDamage(strict);
+    const { info, losses } = await loadTrace(directory, name, experiment, damage);
+    note(losses, owner);
+    damaged(objectOf(name, experiment), damage.told);
     const record: Trace = { ...info, spans: [] };
     const files = storeArtifacts(finder, { id: name, directory, artifact_uri: info.artifact_uri }, (loss) =>
-      note(loss, owner),
+      note([loss], owner),
     );
     return {
       of,
@@ -56,7 +53,7 @@ export function traces(
         const spans = await readSpans(files, info);
         if (spans === undefined && info.state !== 'IN_PROGRESS') {
           const detail = 'the source has no spans of it: its traces.json is missing';
-          note({ code: 'ARTIFACT_MISSING', key: DATA_FILE, detail }, owner);
+          note([{ code: 'ARTIFACT_MISSING', key: DATA_FILE, detail }], owner);
         }
         return { ...record, spans: [...(spans ?? [])] };
       },
@@ -78,7 +75,7 @@ export function traces(
           try {
             found = await reader(join(all, name), name, experiment);
           } catch (error) {
-            fail(`trace ${name} of experiment "${experiment.name}"`, error);
+            fail(objectOf(name, experiment), error);
             continue;
           }
           yield found;
@@ -87,6 +84,8 @@ export function traces(
     },
   };
 }
+
+const objectOf = (trace_id: string, { name }: Experiment) => `trace ${trace_id} of experiment "${name}"`;
 
 /** The spans of a trace; `undefined` when there is no file of them. Throws SOURCE_ITEM for one that is no such file. */
 async function readSpans(
@@ -139,17 +138,18 @@ const older = z.object({
   status: z.string().optional(),
 });
 
-/** Reads a trace's directory but its spans. Throws SOURCE_ITEM when it is damaged, or a system error. */
+/** Reads a trace's directory but its spans. Throws SOURCE_ITEM, or a system error, for what `damage` does not take. */
 export async function loadTrace(
   directory: string,
   name: string,
   { experiment_id }: Pick<Experiment, 'experiment_id'>,
+  damage: Damage = createDamage(true),
 ): Promise<{ readonly info: TraceInfo; readonly losses: readonly RunLoss[] }> {
   const path = join(directory, TRACE_FILE);
   const losses: RunLoss[] = [];
   const [tags, metadata] = [
-    Object.fromEntries(await readTexts(join(directory, 'tags'), 'tag of a trace', losses)),
-    Object.fromEntries(await readTexts(join(directory, METADATA), 'metadata of a trace', losses)),
+    Object.fromEntries(await readTexts(join(directory, 'tags'), 'tag of a trace', losses, damage)),
+    Object.fromEntries(await readTexts(join(directory, METADATA), 'metadata of a trace', losses, damage)),
   ];
   const meta = toInfo(await readMetaYaml(path, MOST_OF_TRACE, TYPED), path);
   for (const [field, wanted] of [
@@ -161,9 +161,12 @@ export async function loadTrace(
   }
   const assessments: Trace['assessments'] = [];
   for (const file of await listYamlFiles(join(directory, ASSESSMENTS))) {
-    const parsed = assessmentJson.safeParse(await readMetaYaml(file, MOST_OF_TRACE, TYPED));
-    if (!parsed.success) throw new MlferryError('SOURCE_ITEM', `${file} is not what MLflow writes`);
-    assessments.push(parsed.data);
+    const assessment = await damage.tolerate(file, async () => {
+      const parsed = assessmentJson.safeParse(await readMetaYaml(file, MOST_OF_TRACE, TYPED));
+      if (!parsed.success) throw new MlferryError('SOURCE_ITEM', `${file} is not what MLflow writes`);
+      return parsed.data;
+    });
+    if (assessment !== undefined) assessments.push(assessment);
   }
   const { isOlder, ...told } = meta;
   const previews = isOlder ? previewsIn(metadata) : {};
