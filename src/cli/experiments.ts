@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { changeCommand } from './change-command.ts';
 import type { Io } from './io.ts';
 import { addChangeOptions, addPlaceOptions } from './manage-options.ts';
+import { ANY_PLACE, placeToRead } from './place-to-read.ts';
 import { collect } from './selection-options.ts';
 
 /** What the commands do, loaded when one is run. */
@@ -42,7 +43,7 @@ function addList(experiments: Command, io: Io): void {
   const command = experiments
     .command('list')
     .description('list experiments as a table, or as JSON')
-    .argument('<place>', 'any place')
+    .argument('[place]', ANY_PLACE)
     .addOption(
       new Option('--view <stage>', 'experiments of which lifecycle stage')
         .choices(['active', 'deleted', 'all'])
@@ -50,7 +51,10 @@ function addList(experiments: Command, io: Io): void {
     )
     .option('--json', 'print one JSON array')
     .option('--ndjson', 'print one JSON object a line')
-    .action(async (place: string, values: unknown) => (await actions()).experimentsList(place, values, io))
+    .action(async (given: string | undefined, values: unknown) => {
+      const place = placeToRead(given, io);
+      return (await actions()).experimentsList(place, values, io);
+    })
     .addHelpText(
       'after',
       `

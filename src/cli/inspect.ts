@@ -6,6 +6,7 @@ import {
   addDirectoryOptions,
   addTlsOptions,
 } from './place-options.ts';
+import { ANY_PLACE, placeToRead } from './place-to-read.ts';
 import { addExplainOption, addSelectionOptions } from './selection-options.ts';
 
 /** `mlferry inspect PLACE`. */
@@ -13,11 +14,12 @@ export function addInspectCommand(program: Command, io: Io): void {
   const command = program
     .command('inspect')
     .description('show what a place holds: experiments, runs, points, artifacts')
-    .argument('<place>', 'place to read')
+    .argument('[place]', ANY_PLACE)
     .option('--no-metrics', 'do not count points (on a server that reads every history)')
     .option('--no-artifacts', 'do not count artifacts')
     .option('--json', 'print one JSON object')
-    .action(async (place: string, values: unknown) => {
+    .action(async (given: string | undefined, values: unknown) => {
+      const place = placeToRead(given, io);
       const { runInspect } = await import('./run-inspect.ts');
       return runInspect(place, values, io);
     })

@@ -7,6 +7,8 @@ export interface Io {
   readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   /** Talk. */
   readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  /** Requests are shown on stderr: nothing that is redrawn may stand below them. */
+  readonly debug?: boolean;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
   /** Whether the program behind stdout has closed it. */

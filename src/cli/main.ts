@@ -1,8 +1,10 @@
 import { CommanderError } from 'commander';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
 import { redact } from '../util/redact.ts';
+import type { CommandLog } from './command-log.ts';
 import type { Io } from './io.ts';
-import { createProgram } from './program.ts';
+import { listening } from './listening.ts';
+import { createProgram, logOptions } from './program.ts';
 
 /** The command line: parses, runs one command, sets the exit status. The first Ctrl-C stops cleanly, a second at once. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -60,9 +62,25 @@ function usageError({ message }: CommanderError): MlferryError {
 }
 
 /** Runs a command line with everything outside handed in. */
-export async function run(argv: readonly string[], io: Io): Promise<void> {
+export async function run(argv: readonly string[], outside: Io): Promise<void> {
   const args = argv.slice(2);
+  let log: CommandLog | undefined;
+  let debug = false;
+  const io: Io = {
+    ...outside,
+    stderr: listening(outside.stderr, (text) => log?.talk(text)),
+    get debug() {
+      return debug;
+    },
+  };
   const program = createProgram(io);
+  program.hook('preAction', async () => {
+    const options = logOptions(program);
+    if (options === undefined) return;
+    const { openCommandLog } = await import('./command-log.ts');
+    debug = options.debug;
+    log = openCommandLog(options, args, (text) => outside.stderr.write(text));
+  });
   try {
     if (args.length === 0) program.outputHelp();
     else await program.parseAsync([...argv]);
@@ -79,5 +97,7 @@ export async function run(argv: readonly string[], io: Io): Promise<void> {
     io.stderr.write(`error ${known.code}: ${known.message}${end}${known.hint}\n`);
     if (known.code === 'BUG' && error instanceof Error) io.stderr.write(`${redact(error.stack ?? '')}\n`);
     io.exit(known.meaning.exit);
+  } finally {
+    log?.close();
   }
 }

@@ -25,9 +25,10 @@ ${places
   .map(([form, meaning]) => `  ${form.padEnd(FORM_WIDTH)}${meaning}`)
   .join('\n')}
 
-Credentials come from MLFERRY_FROM_TOKEN, MLFERRY_FROM_USERNAME and MLFERRY_FROM_PASSWORD (MLFERRY_TO_… for the
-target, and for runs and experiments), else from MLflow's own MLFLOW_TRACKING_… variables, else from
-~/.mlflow/credentials. Those of Databricks are DATABRICKS_HOST and DATABRICKS_TOKEN, or a profile of ~/.databrickscfg.
+Credentials come from MLFERRY_FROM_TOKEN, or MLFERRY_FROM_USERNAME and MLFERRY_FROM_PASSWORD (MLFERRY_TO_… for the
+target and for what is changed), or from commands that print them (…_TOKEN_COMMAND, …_PASSWORD_COMMAND), else from
+MLflow's own MLFLOW_TRACKING_… variables, else from ~/.mlflow/credentials. MLFLOW_TRACKING_URI is the place of reading
+commands that name none. Those of Databricks are DATABRICKS_HOST and DATABRICKS_TOKEN, or a profile of ~/.databrickscfg.
 
 Exit status
   0 done · 2 usage · 3 finished, but incomplete (listed) · 4 verify found differences · 5 damaged or hostile file
@@ -41,6 +42,9 @@ export function createProgram(io: Io): Command {
     .description('Copy, back up, restore and manage MLflow experiments and runs')
     .version(TOOL_VERSION)
     .addHelpText('after', OVERVIEW)
+    .option('-v, --debug', 'show each request on stderr: method, address, status, ms, bytes')
+    .option('--log-file <file>', 'add requests and everything on stderr to this file')
+    .configureHelp({ showGlobalOptions: true })
     .showSuggestionAfterError()
     .exitOverride();
   addCopyCommand(program, io);
@@ -70,6 +74,12 @@ export function createProgram(io: Io): Command {
     });
   }
   return program;
+}
+
+/** `--debug` and `--log-file`, when one of them is given. */
+export function logOptions(program: Command): { debug: boolean; logFile: string | undefined } | undefined {
+  const { debug = false, logFile } = program.opts<{ debug?: boolean; logFile?: string }>();
+  return debug || logFile !== undefined ? { debug, logFile } : undefined;
 }
 
 function withSubcommands(command: Command): Command[] {

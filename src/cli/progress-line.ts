@@ -16,13 +16,13 @@ export interface ProgressLine {
   end(): void;
 }
 
-/** A {@link ProgressLine} on `stderr`. `clock`: ms. */
+/** A {@link ProgressLine} on stderr, unless requests are shown there. `clock`: ms. */
 export function progressLine(
-  stderr: Io['stderr'],
+  { stderr, debug = false }: Pick<Io, 'stderr' | 'debug'>,
   quiet: boolean,
   clock: () => number = () => performance.now(),
 ): ProgressLine {
-  if (quiet) return { show: () => undefined, end: () => undefined };
+  if (quiet || debug) return { show: () => undefined, end: () => undefined };
   const started = clock();
   const isTerminal = stderr.isTTY === true;
   const update = isTerminal ? createLogUpdate(stderr) : undefined;

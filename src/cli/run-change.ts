@@ -31,7 +31,8 @@ export async function runChange(
   }
   warnOfCredentials([place], io);
   let shown = false;
-  const progress = io.stderr.isTTY === true && !quiet ? createLogUpdate(io.stderr) : undefined;
+  const progress =
+    io.stderr.isTTY === true && !quiet && io.debug !== true ? createLogUpdate(io.stderr) : undefined;
   let report: ManageReport;
   try {
     report = await change({

@@ -25,7 +25,7 @@ export async function runCopy(from: string, to: string, values: unknown, io: Io)
   warnOfCredentials([from, to], io);
   if (explain) return explainSelection(from, job, json, io);
   const stateDir = job.dryRun ? undefined : await stateDirFor(job.stateDir, io);
-  const progress = progressLine(io.stderr, quiet);
+  const progress = progressLine(io, quiet);
   let result: CopyResult;
   try {
     result = await copyBetween(from, to, {

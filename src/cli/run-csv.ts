@@ -5,7 +5,6 @@ import { systemCode } from '../util/errors.ts';
 import { redact } from '../util/redact.ts';
 import type { Io } from './io.ts';
 import { choiceOf, placeOf } from './manage-values.ts';
-import { warnOfCredentials } from './warn-of-credentials.ts';
 
 const csvOptions = z.object({
   layout: z.enum(CSV_LAYOUTS),
@@ -21,7 +20,6 @@ export async function runCsv(place: string, values: unknown, io: Io): Promise<vo
     ...placeOf(values, io),
     stdin: io.stdin,
   };
-  warnOfCredentials([place], io);
   try {
     const { failures, repeated_keys } = await writeCsv(place, io.stdout, options);
     if (repeated_keys.length > 0)

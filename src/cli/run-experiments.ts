@@ -16,7 +16,6 @@ import { placeOf, tagsOf } from './manage-values.ts';
 import { runChange } from './run-change.ts';
 import { formatTable } from './table.ts';
 import { timeText } from './time-text.ts';
-import { warnOfCredentials } from './warn-of-credentials.ts';
 
 /** What the commands of `mlferry experiments` do. */
 
@@ -48,7 +47,6 @@ function deliberateSelection(values: unknown, view: View) {
 /** `list`. */
 export async function experimentsList(place: string, values: unknown, io: Io): Promise<void> {
   const { json, ndjson, view } = experimentOptions.parse(values);
-  warnOfCredentials([place], io);
   if (json && ndjson) throw new MlferryError('USAGE', '--json and --ndjson exclude each other');
   const rows = [['experiment_id', 'name', 'lifecycle_stage', 'creation_time', 'last_update_time']];
   const lines: string[] = [];

@@ -13,7 +13,6 @@ import { choiceOf, placeOf } from './manage-values.ts';
 import { RUN_FIELDS, type RunField } from './run-fields.ts';
 import { type TablePrinter, tablePrinter } from './table.ts';
 import { relativeTime, timeText } from './time-text.ts';
-import { warnOfCredentials } from './warn-of-credentials.ts';
 
 type Cell = string | number | null | undefined;
 
@@ -58,7 +57,6 @@ type ListValues = z.infer<typeof listOptions>;
 export async function runList(place: string, values: unknown, io: Io): Promise<void> {
   const list = listOptions.parse(values);
   if (list.json && list.ndjson) throw new MlferryError('USAGE', '--json and --ndjson exclude each other');
-  warnOfCredentials([place], io);
   const columns = list.columns?.split(',').map((name) => column(name.trim()));
   const options = { ...choiceOf(values), ...placeOf(values, io), stdin: io.stdin };
   const printer = list.json || list.ndjson ? jsonPrinter(list, columns, io) : runTable(list, columns, io);

@@ -2,13 +2,14 @@ import { type Command, Option } from 'commander';
 import { CSV_LAYOUTS } from '../manage/csv-layout-names.ts';
 import type { Io } from './io.ts';
 import { addChoiceOptions, addPlaceOptions } from './manage-options.ts';
+import { ANY_PLACE, placeToRead } from './place-to-read.ts';
 
 /** `mlferry runs csv PLACE`. */
 export function addRunsCsvCommand(runs: Command, io: Io): void {
   const command = runs
     .command('csv')
     .description('write runs as CSV to stdout')
-    .argument('<place>', 'any place')
+    .argument('[place]', ANY_PLACE)
     .addOption(
       new Option(
         '--layout <name>',
@@ -19,7 +20,8 @@ export function addRunsCsvCommand(runs: Command, io: Io): void {
     )
     .option('--history', 'with tidy: one row a point, of whole histories')
     .option('--excel-safe', 'put an apostrophe before texts that a spreadsheet would take for a formula')
-    .action(async (place: string, values: unknown) => {
+    .action(async (given: string | undefined, values: unknown) => {
+      const place = placeToRead(given, io);
       const { runCsv } = await import('./run-csv.ts');
       return runCsv(place, values, io);
     })

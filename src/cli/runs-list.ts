@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Io } from './io.ts';
 import { addChoiceOptions, addPlaceOptions } from './manage-options.ts';
 import { parseTime } from './parse-time.ts';
+import { ANY_PLACE, placeToRead } from './place-to-read.ts';
 import { RUN_FIELDS } from './run-fields.ts';
 import { positiveInteger } from './selection-options.ts';
 
@@ -10,7 +11,7 @@ export function addRunsListCommand(runs: Command, io: Io): void {
   const command = runs
     .command('list')
     .description('list runs as a table, or as JSON')
-    .argument('<place>', 'any place')
+    .argument('[place]', ANY_PLACE)
     .option(
       '--columns <list>',
       `comma-separated: ${RUN_FIELDS.join(', ')}, params.KEY, metrics.KEY, tags.KEY`,
@@ -20,7 +21,8 @@ export function addRunsListCommand(runs: Command, io: Io): void {
     .option('--relative', 'times as "3d ago"')
     .option('--json', 'print one JSON array')
     .option('--ndjson', 'print one JSON object a line')
-    .action(async (place: string, values: unknown) => {
+    .action(async (given: string | undefined, values: unknown) => {
+      const place = placeToRead(given, io);
       const { runList } = await import('./run-list.ts');
       return runList(place, values, io);
     })

@@ -11,7 +11,7 @@ export async function verifyWithProgress(
   quiet: boolean,
   io: Io,
 ): Promise<VerifyReport> {
-  const progress = progressLine(io.stderr, quiet);
+  const progress = progressLine(io, quiet);
   try {
     const { environment, stdin, signal } = io;
     return await verify(from, to, { ...options, environment, stdin, signal, onProgress: progress.show });

@@ -7,6 +7,7 @@ import {
   addPaceOptions,
   addTlsOptions,
 } from './place-options.ts';
+import { placeToRead } from './place-to-read.ts';
 import { addSelectionOptions, collect } from './selection-options.ts';
 
 /** `mlferry verify PLACE [TARGET]`. */
@@ -14,7 +15,7 @@ export function addVerifyCommand(program: Command, io: Io): void {
   const command = program
     .command('verify')
     .description('check one place, or compare a target with its source point by point')
-    .argument('<place>', 'place to check, or the source')
+    .argument('[place]', 'place to check, or the source (default: that of MLFLOW_TRACKING_URI)')
     .argument('[target]', 'place that a copy was made to')
     .option('--quick', 'fields, latest values, paths and sizes only: no histories, no artifact bytes')
     .option('--all', 'list what is the same, too')
@@ -31,7 +32,8 @@ export function addVerifyCommand(program: Command, io: Io): void {
     .option('--no-metrics', 'do not look at metrics')
     .option('--json', 'print the report as one JSON object')
     .option('-q, --quiet', 'print what is not the same only')
-    .action(async (place: string, target: string | undefined, values: unknown) => {
+    .action(async (given: string | undefined, target: string | undefined, values: unknown) => {
+      const place = placeToRead(given, io);
       const { runVerify } = await import('./run-verify.ts');
       return runVerify(place, target, values, io);
     })

@@ -60,7 +60,7 @@ export async function inspect(location: string, options: JobOptions = {}): Promi
   });
   return withTempDir(options.tempDir, async (tempDir) => {
     const shared = placeOptions(options, tempDir, ledger, 'from');
-    const reader = await openReader(location, shared);
+    const reader = await openReader(location, { ...shared, eitherSide: true });
     try {
       const total = zero();
       const experiments: Array<Summary['experiments'][number]> = [];

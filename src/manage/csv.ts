@@ -79,7 +79,10 @@ export async function writeCsv(location: string, output: Writable, given: CsvOpt
     throw new MlferryError('USAGE', 'Histories need one row a point: the layout tidy');
   const ledger = createLedger();
   return withTempDir(options.tempDir, async (tempDir) => {
-    const reader = await openReader(location, onePlaceOptions(options, tempDir, ledger));
+    const reader = await openReader(location, {
+      ...onePlaceOptions(options, tempDir, ledger),
+      eitherSide: true,
+    });
     const tally = { runs: 0, repeated: [] as string[] };
     try {
       const rows =

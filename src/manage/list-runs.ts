@@ -56,7 +56,10 @@ function read(
 ): Promise<readonly Failure[]> {
   const ledger = createLedger();
   return withTempDir(options.tempDir, async (tempDir) => {
-    const reader = await openReader(location, onePlaceOptions(options, tempDir, ledger));
+    const reader = await openReader(location, {
+      ...onePlaceOptions(options, tempDir, ledger),
+      eitherSide: true,
+    });
     try {
       await task(reader, tempDir, ledger);
     } finally {

@@ -367,6 +367,8 @@ export interface PlaceOptions extends PlaceSettings {
   readonly tempDir: string;
   /** Histories are read as they are, also where they lack what their run shows as the latest point: to compare them. */
   readonly asFound?: boolean;
+  /** It is the only place, and is only read: credentials of the other side are as good. */
+  readonly eitherSide?: boolean;
 }
 
 /** What a writer needs besides. */

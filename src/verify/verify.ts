@@ -87,7 +87,7 @@ export async function verify(
       }
     };
 
-    const source = await openReader(from, sourceOptions);
+    const source = await openReader(from, { ...sourceOptions, eitherSide: to === undefined });
     let target: Reader | undefined;
     try {
       if (to === undefined) {

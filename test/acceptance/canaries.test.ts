@@ -80,9 +80,9 @@ afterEach(async () => {
 
 const out = (name: string) => join(dir, 'out', name);
 
-/** Runs a command with all its files below `dir`, and looks for canaries in all of them and in what it says. */
+/** Runs a command with all its files and a log below `dir`, and looks for canaries in all of them and in what it says. */
 async function clean(args: readonly string[], environment: Record<string, string> = {}): Promise<Ended> {
-  const ended = await runMlferry(args, {
+  const ended = await runMlferry([...args, '--debug', '--log-file', join(dir, 'log')], {
     environment: {
       ...environment,
       HOME: home,

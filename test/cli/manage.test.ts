@@ -1,12 +1,10 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough, Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { run } from '../../src/cli/main.ts';
 import { parseTime } from '../../src/cli/parse-time.ts';
 import { shellQuote } from '../../src/cli/shell-quote.ts';
+import { mlferry as mlferryIn } from './mlferry.ts';
 
 let directory = '';
 let place = '';
@@ -19,29 +17,9 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** Runs a command line in this process; with `answer` on a terminal on which that is typed. */
-async function mlferry(args: readonly string[], answer?: string) {
-  const terminal = answer === undefined ? {} : { isTTY: true };
-  const stdout = new PassThrough();
-  const stderr = Object.assign(new PassThrough(), terminal);
-  const stdin = Object.assign(Readable.from(answer === undefined ? [] : [Buffer.from(answer)]), terminal);
-  const output = Promise.all([text(stdout), text(stderr)]);
-  let status: number | undefined;
-  await run(['node', 'mlferry', ...args], {
-    stdin,
-    stdout,
-    stderr,
-    environment: { XDG_STATE_HOME: join(directory, 'state') },
-    signal: new AbortController().signal,
-    exit: (code) => {
-      status ??= code;
-    },
-  });
-  stdout.end();
-  stderr.end();
-  const [out, err] = await output;
-  return { out, err, status: status ?? 0 };
-}
+/** With `answer` on a terminal on which that is typed. */
+const mlferry = (args: readonly string[], answer?: string) =>
+  mlferryIn(args, join(directory, 'state'), { answer });
 
 const activeRuns = async () => {
   const { out } = await mlferry(['runs', 'list', place, '--columns', 'run_name', '--json']);

@@ -16,7 +16,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-const mlferry = (args: readonly string[], stdin = '') => mlferryIn(args, directory, stdin);
+const mlferry = (args: readonly string[], stdin = '') => mlferryIn(args, directory, { stdin });
 
 const report = z.looseObject({
   dry_run: z.boolean(),

@@ -1,31 +1,11 @@
-import { PassThrough, Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
+import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { run } from '../../src/cli/main.ts';
+import { mlferry as mlferryIn } from './mlferry.ts';
 
 const SAMPLES = 'samples/mlruns';
 
-async function mlferry(...args: string[]) {
-  const stdout = new PassThrough();
-  const stderr = new PassThrough();
-  const output = Promise.all([text(stdout), text(stderr)]);
-  let status: number | undefined;
-  await run(['node', 'mlferry', ...args], {
-    stdin: Readable.from([]),
-    stdout,
-    stderr,
-    environment: {},
-    signal: new AbortController().signal,
-    exit: (code) => {
-      status ??= code;
-    },
-  });
-  stdout.end();
-  stderr.end();
-  const [out, err] = await output;
-  return { out, err, status: status ?? 0 };
-}
+const mlferry = (...args: string[]) => mlferryIn(args, tmpdir());
 
 const summary = z.object({
   experiments: z.array(z.object({ name: z.string(), runs: z.number() })),

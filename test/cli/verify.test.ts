@@ -1,10 +1,8 @@
 import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough, Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { run } from '../../src/cli/main.ts';
+import { mlferry as mlferryIn } from './mlferry.ts';
 
 const SAMPLES = 'samples/mlruns';
 const RUN = join('138509036289544675', '5071950eadec4f11bd836e77af67d461');
@@ -17,27 +15,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** Runs a command line in this process, on pipes. */
-async function mlferry(...args: string[]) {
-  const stdout = new PassThrough();
-  const stderr = new PassThrough();
-  const output = Promise.all([text(stdout), text(stderr)]);
-  let status: number | undefined;
-  await run(['node', 'mlferry', ...args], {
-    stdin: Readable.from([]),
-    stdout,
-    stderr,
-    environment: { XDG_STATE_HOME: directory },
-    signal: new AbortController().signal,
-    exit: (code) => {
-      status ??= code;
-    },
-  });
-  stdout.end();
-  stderr.end();
-  const [out, err] = await output;
-  return { out, err, status: status ?? 0 };
-}
+const mlferry = (...args: string[]) => mlferryIn(args, directory);
 
 describe('mlferry verify', () => {
   test('one place: sound, or what could not be read', async () => {

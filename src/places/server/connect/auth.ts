@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { MlferryError, systemCode } from '../../../util/errors.ts';
 import type { PlaceOptions } from '../../place.ts';
 import { iniSection } from './ini-section.ts';
+import { secretOfCommand } from './secret-command.ts';
 
 type Environment = PlaceOptions['environment'];
+
+const SIDES = ['MLFERRY_FROM', 'MLFERRY_TO'];
 
 /** What authenticates requests. `origin` says where it was found, for messages; it holds no secret. */
 export interface Credentials {
@@ -16,18 +19,20 @@ export interface Credentials {
 }
 
 /**
- * The credentials of a server, from the first place that has some: `MLFERRY_FROM_*`/`MLFERRY_TO_*`, user info in the
- * URL, then as MLflow does it: MLFLOW_TRACKING_USERNAME and _PASSWORD (each also from `~/.mlflow/credentials`), which
+ * The credentials of a server, from the first place that has some: `MLFERRY_FROM_*`/`MLFERRY_TO_*` (with `eitherSide` those of
+ * the other side too, behind its own), user info in the URL, then as MLflow does it: MLFLOW_TRACKING_USERNAME and _PASSWORD (each also from `~/.mlflow/credentials`), which
  * win over MLFLOW_TRACKING_TOKEN. `undefined`: none. Throws CREDENTIALS on half a pair or an unusable text.
  */
 export async function findCredentials(
   url: URL,
-  options: Pick<PlaceOptions, 'side' | 'environment'>,
+  options: Pick<PlaceOptions, 'side' | 'environment' | 'eitherSide'>,
 ): Promise<Credentials | undefined> {
   const { environment } = options;
-  const prefix = options.side === 'from' ? 'MLFERRY_FROM' : 'MLFERRY_TO';
-  const side = ofSide(environment, prefix);
-  if (side !== undefined) return side;
+  const [own, other] = options.side === 'from' ? SIDES : SIDES.toReversed();
+  for (const prefix of options.eitherSide === true ? [own, other] : [own]) {
+    const side = prefix === undefined ? undefined : await ofSide(environment, prefix);
+    if (side !== undefined) return side;
+  }
   if (url.username !== '' || url.password !== '') {
     return basic(decode(url.username), decode(url.password), 'the URL');
   }
@@ -41,17 +46,39 @@ export async function findCredentials(
   return token === undefined ? undefined : bearer(token, 'MLFLOW_TRACKING_TOKEN');
 }
 
-function ofSide(environment: Environment, prefix: string): Credentials | undefined {
+/** What to set where a server wants credentials and there are none, for the place of this side. */
+export function missingCredentials({
+  side,
+  environment,
+}: Pick<PlaceOptions, 'side' | 'environment'>): string {
+  const [own = '', other = ''] = side === 'from' ? SIDES : SIDES.toReversed();
+  const set = Object.keys(environment).find(
+    (name) =>
+      /_(TOKEN|USERNAME|PASSWORD)(_COMMAND)?$/.test(name) &&
+      name.startsWith(`${other}_`) &&
+      given(environment, name) !== undefined,
+  );
+  const wrong =
+    set === undefined ? '' : `${set} is set, which is for the ${side === 'from' ? 'target' : 'source'}. `;
+  return `${wrong}Set ${own}_TOKEN, or ${own}_USERNAME and ${own}_PASSWORD; ${own}_TOKEN_COMMAND and ${own}_PASSWORD_COMMAND hold commands that print them.`;
+}
+
+async function ofSide(environment: Environment, prefix: string): Promise<Credentials | undefined> {
   const username = given(environment, `${prefix}_USERNAME`);
-  const password = given(environment, `${prefix}_PASSWORD`);
-  const token = given(environment, `${prefix}_TOKEN`);
+  const password = await secret(environment, `${prefix}_PASSWORD`);
   if (username !== undefined && password !== undefined) {
     return basic(username, password, `${prefix}_USERNAME/_PASSWORD`);
   }
+  const token = await secret(environment, `${prefix}_TOKEN`);
   if (token !== undefined) return bearer(token, `${prefix}_TOKEN`);
   if (username === undefined && password === undefined) return undefined;
   const [set, missing] = username === undefined ? ['PASSWORD', 'USERNAME'] : ['USERNAME', 'PASSWORD'];
   throw new MlferryError('CREDENTIALS', `${prefix}_${set} is set but ${prefix}_${missing} is not`);
+}
+
+/** The value of a variable, or what the command prints that stands in the variable `…_COMMAND`. */
+async function secret(environment: Environment, name: string): Promise<string | undefined> {
+  return given(environment, name) ?? (await secretOfCommand(environment, `${name}_COMMAND`));
 }
 
 function given(environment: Environment, name: string): string | undefined {

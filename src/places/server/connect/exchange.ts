@@ -6,7 +6,7 @@ import { parseRetryAfter, pause, type RetryPolicy, retryDelay } from '../../../u
 import { TOOL_VERSION } from '../../../util/tool-version.ts';
 import type { PlaceOptions } from '../../place.ts';
 import { createAgent } from './agent.ts';
-import type { Credentials } from './auth.ts';
+import { type Credentials, missingCredentials } from './auth.ts';
 import { readStart } from './body.ts';
 import { createFlow, realClock, type Slot } from './flow.ts';
 import { type Problem, type RequestContext, refusal, transportProblem } from './problems.ts';
@@ -73,6 +73,7 @@ export function createExchange(place: ServerAddress, options: PlaceOptions): Exc
   const agent = createAgent(options, timeout);
   // Connections to any other origin: the client certificate is a credential too.
   const foreign = createAgent(options, timeout, false);
+  const missing = missingCredentials(options);
   const withoutSecrets = secretRemover(credentials?.secrets ?? []);
   const backoff: RetryPolicy = {
     retries: Math.min(milliseconds(environment.MLFLOW_HTTP_REQUEST_MAX_RETRIES, 7) / 1000, 9),
@@ -96,6 +97,7 @@ export function createExchange(place: ServerAddress, options: PlaceOptions): Exc
     const context = {
       name: `${request.route.method} ${request.route.path} at ${location}`,
       credentials: credentials?.origin,
+      missing,
     };
     for (let attempt = 0; ; attempt++) {
       const outcome = await once(request, context, take);

@@ -43,6 +43,8 @@ export interface RequestContext {
   readonly name: string;
   /** Where the credentials came from; `undefined` when none were sent. */
   readonly credentials: string | undefined;
+  /** What to do where there are none and the server wants some. */
+  readonly missing: string;
 }
 
 /** Passing trouble of the server's database, which MLflow answers with 400 or 500 (SQLAlchemy's pool: seen with 3.17.2). */
@@ -70,7 +72,10 @@ export function refusal(context: RequestContext, status: number, body: string): 
     perhapsDone: status >= 500,
   });
   const told = `${status}${answer.error_code === undefined ? '' : ` ${answer.error_code}`}: ${answer.message}`;
-  if (status === 401) return problem('DENIED', whichCredentials(context, answer.message));
+  if (status === 401) {
+    const hint = context.credentials === undefined ? context.missing : undefined;
+    return problem('DENIED', whichCredentials(context, answer.message), 0, hint);
+  }
   if (status === 403 && /invalid host header/i.test(body)) {
     return problem(
       'DENIED',
