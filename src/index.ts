@@ -14,6 +14,8 @@ export type { RenameRule } from './job/rename.ts';
 export type { Ids } from './kinds/id-map.ts';
 export type { ObjectKind, ObjectRecord } from './kinds/kind.ts';
 export { FORMAT_VERSION, KINDS } from './kinds/kinds.ts';
+export { PART_WORDS } from './kinds/part-words.ts';
+export type { PartOptions } from './kinds/parts.ts';
 export * from './kinds/wire-record.ts';
 export { type CsvOptions, type CsvResult, writeCsv } from './manage/csv.ts';
 export type { CsvLayout } from './manage/csv-layout-names.ts';

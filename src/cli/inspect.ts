@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Io } from './io.ts';
+import { addPartOptions } from './part-options.ts';
 import {
   addAllowEditedOption,
   addArtifactsDirOption,
@@ -15,8 +16,6 @@ export function addInspectCommand(program: Command, io: Io): void {
     .command('inspect')
     .description('show what a place holds: experiments, runs, points, artifacts')
     .argument('[place]', ANY_PLACE)
-    .option('--no-metrics', 'do not count points (on a server that reads every history)')
-    .option('--no-artifacts', 'do not count artifacts')
     .option('--json', 'print one JSON object')
     .action(async (given: string | undefined, values: unknown) => {
       const place = placeToRead(given, io);
@@ -34,6 +33,9 @@ Examples
 `,
     );
   addDirectoryOptions(addAllowEditedOption(addArtifactsDirOption(command)));
-  addExplainOption(addSelectionOptions(command));
+  addPartOptions(addExplainOption(addSelectionOptions(command)), {
+    artifacts: 'do not count artifacts',
+    metrics: 'do not count points (on a server that reads every history)',
+  });
   addTlsOptions(command, 'from');
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { addPartOptions } from './part-options.ts';
 import {
   addAllowEditedOption,
   addArtifactsDirOption,
@@ -22,15 +23,16 @@ export interface TransferFeatures {
 
 /** The options of every command that copies. */
 export function addTransferOptions(command: Command, features: TransferFeatures): Command {
-  addExplainOption(addSelectionOptions(command))
+  addPartOptions(addExplainOption(addSelectionOptions(command)), {
+    artifacts: 'leave the artifacts out',
+    metrics: 'leave the metrics out',
+  })
     .option(
       '--rename <from=to>',
       'rename experiments on the way; * matches any text (repeatable)',
       collect,
       [],
     )
-    .option('--no-artifacts', 'leave the artifacts out')
-    .option('--no-metrics', 'leave the metrics out')
     .option(
       '--accept-loss <codes>',
       'losses, by their codes, that leave the result complete although something stays behind (repeatable)',

@@ -14,6 +14,8 @@ const transferOptions = z.object({
   rename: z.array(z.string()).default([]),
   artifacts: z.boolean().default(true),
   metrics: z.boolean().default(true),
+  only: z.array(z.string()).default([]),
+  without: z.array(z.string()).default([]),
   dryRun: z.boolean().default(false),
   into: z.string().optional(),
   idMap: z.string().optional(),
@@ -47,9 +49,11 @@ export function parseOptions(values: unknown): ParsedOptions {
       ...placesOf(o),
       selection: selectionOf(o),
       rename: o.rename.map(parseRename),
-      acceptLoss: o.acceptLoss.flatMap((codes) => codes.split(',')).map(lossCode),
+      acceptLoss: o.acceptLoss.flatMap(words).map(lossCode),
       artifacts: o.artifacts,
       metrics: o.metrics,
+      only: o.only.flatMap(words),
+      without: o.without.flatMap(words),
       dryRun: o.dryRun,
       into: o.into,
       overwrite: o.overwrite,
@@ -62,6 +66,9 @@ export function parseOptions(values: unknown): ParsedOptions {
     quiet: o.quiet,
   };
 }
+
+/** The words of a list with commas. */
+const words = (list: string) => list.split(',').map((word) => word.trim());
 
 function lossCode(text: string): LossCode {
   const code = text.trim().toUpperCase();

@@ -72,6 +72,7 @@ function objectRows(objects: Report['objects'] = {}): string[][] {
       [counts.left, 'deleted on the target and left so'],
       [counts.failed, 'failed'],
       [counts.not_held, 'left behind: the target cannot hold them'],
+      [counts.left_out, 'left out'],
     ];
     return [[words.many, formatCount(counts.read), said(parts)]];
   });

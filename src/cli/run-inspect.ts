@@ -50,10 +50,11 @@ function objectsText(objects: Summary['objects'] = {}): string {
   const rows = FURTHER_KINDS.flatMap(({ counted, words }) => {
     const amount = objects[counted];
     if (amount === undefined) return [];
-    const { count, artifacts, artifact_bytes: bytes } = amount;
+    const { count, artifacts, artifact_bytes: bytes, left_out: leftOut } = amount;
     const files =
       artifacts === undefined ? '' : `${formatCount(artifacts)} files, ${formatBytes(bytes ?? 0)}`;
-    return [[words.many, formatCount(count), files]];
+    const left = leftOut === undefined ? '' : `${formatCount(leftOut)} left out`;
+    return [[words.many, formatCount(count), [files, left].filter((text) => text !== '').join(', ')]];
   });
   return rows.length === 0 ? '' : `\n${formatTable(rows)}`;
 }

@@ -1,7 +1,7 @@
 import { FURTHER_KINDS } from '../kinds/kinds.ts';
 import { errorCodes } from '../util/errors.ts';
 import type { Difference, Shown } from '../verify/difference.ts';
-import type { Verdicts, VerifyItem, VerifyReport } from '../verify/report.ts';
+import type { ObjectVerdicts, VerifyItem, VerifyReport } from '../verify/report.ts';
 import { formatBytes, formatCount, formatDuration } from './format.ts';
 import { lossText } from './loss-text.ts';
 
@@ -109,12 +109,13 @@ function isIncomplete({ to, items, exit_status }: VerifyReport): boolean {
   );
 }
 
-function verdictText(verdicts: Verdicts): string {
+function verdictText(verdicts: ObjectVerdicts): string {
   const parts: Array<[number, string]> = [
     [verdicts.different, '* different'],
     [verdicts.only_in_source, '+ only in the source'],
     [verdicts.only_in_target, '- only in the target'],
     [verdicts.unreadable, '! unreadable'],
+    [verdicts.left_out ?? 0, 'left out'],
   ];
   const said = parts.filter(([count]) => count > 0).map(([count, what]) => `${formatCount(count)} ${what}`);
   return [`${formatCount(verdicts.same)} = same`, ...said].join(', ');

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Io } from './io.ts';
+import { addPartOptions } from './part-options.ts';
 import {
   addAllowEditedOption,
   addArtifactsDirOption,
@@ -28,8 +29,6 @@ export function addVerifyCommand(program: Command, io: Io): void {
       collect,
       [],
     )
-    .option('--no-artifacts', 'do not look at artifacts')
-    .option('--no-metrics', 'do not look at metrics')
     .option('--json', 'print the report as one JSON object')
     .option('-q, --quiet', 'print what is not the same only')
     .action(async (given: string | undefined, target: string | undefined, values: unknown) => {
@@ -54,7 +53,10 @@ Exit status
 `,
     );
   addDirectoryOptions(addAllowEditedOption(addArtifactsDirOption(command)));
-  addSelectionOptions(command);
+  addPartOptions(addSelectionOptions(command), {
+    artifacts: 'do not look at artifacts',
+    metrics: 'do not look at metrics',
+  });
   addPaceOptions(command);
   addTlsOptions(command, 'from');
   addTlsOptions(command, 'to');

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { Parts } from '../job/parts.ts';
-import { withLinks } from '../kinds/model-links.ts';
+import type { ObjectKind } from '../kinds/kind.ts';
+import { kindOf } from '../kinds/kinds.ts';
+import { linksOf, MODEL, withLinks } from '../kinds/model-links.ts';
+import { isLeftOut, missingWords, type Parts } from '../kinds/parts.ts';
 import type { Run } from '../model/records.ts';
 import type { RunReader } from '../places/place.ts';
 
@@ -10,7 +12,7 @@ export async function carriedRun(
   parts: Parts,
   onRead: (points: number, bytes: number) => void,
 ): Promise<RunReader> {
-  const links = await source.modelLinks?.();
+  const links = isLeftOut(kindOf(MODEL), parts) ? linksOf({}) : await source.modelLinks?.();
   const whole = links === undefined ? source.run : withLinks(source.run, links);
   const run: Run = parts.metrics ? whole : { ...whole, latest_metrics: {} };
   return {
@@ -35,8 +37,15 @@ export async function carriedRun(
   };
 }
 
-/** The digest of a run of which only some parts are carried: a later full copy must not take it for complete. */
-export function partDigest(full: string, { metrics, artifacts }: Parts): string {
-  if (metrics && artifacts) return full;
-  return createHash('sha256').update(`${full} metrics=${metrics} artifacts=${artifacts}`).digest('hex');
+/**
+ * The digest of a run or another object of which only some parts are carried, or whose like may name what is left out: a later
+ * full copy must not take it for complete.
+ */
+export function partDigest(of: ObjectKind, full: string, parts: Parts): string {
+  const { metrics, artifacts } = of.kind === 'run' ? parts : parts.objects;
+  const missing = missingWords(of, parts).map((word) => ` ${word}=false`);
+  if (metrics && artifacts && missing.length === 0) return full;
+  return createHash('sha256')
+    .update(`${full} metrics=${metrics} artifacts=${artifacts}${missing.join('')}`)
+    .digest('hex');
 }

@@ -2,6 +2,7 @@ import { type JobOptions, placeOptions, withTempDir } from '../job/job-options.t
 import type { JobProgress } from '../job/journal.ts';
 import { createLedger } from '../job/ledger.ts';
 import { type Job, openJob } from '../job/open-job.ts';
+import { partsOf } from '../kinds/parts.ts';
 import type { Selection } from '../model/selection.ts';
 import { openReader, openWriter, selectionAt } from '../places/open.ts';
 import { searchOf } from '../search/search-of.ts';
@@ -16,6 +17,7 @@ import { type CopyResult, copy } from './copy.ts';
  */
 export async function copyBetween(from: string, to: string, options: JobOptions = {}): Promise<CopyResult> {
   searchOf(options.selection ?? {});
+  partsOf(options);
   const job = await openJob(from, to, options);
   try {
     return await withTempDir(options.tempDir, (tempDir) => copyInJob(from, to, options, tempDir, job));
@@ -32,11 +34,11 @@ async function copyInJob(
   job: Job | undefined,
 ): Promise<CopyResult> {
   const selection: Selection = selectionAt(from, options.selection);
+  const parts = partsOf(options);
   const dryRun = options.dryRun ?? false;
   const ledger = createLedger(options.acceptLoss);
   const shared = placeOptions(options, tempDir, ledger, 'from');
   const reader = await openReader(from, shared);
-  const parts = { metrics: options.metrics ?? true, artifacts: options.artifacts ?? true };
   try {
     const journal = await job?.begin(reader.info.fingerprint);
     const progress: JobProgress | undefined =

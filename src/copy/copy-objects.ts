@@ -4,6 +4,7 @@ import { FURTHER_KINDS } from '../kinds/kinds.ts';
 import { idOf, nameOf, parentIdOf } from '../kinds/marks.ts';
 import { remapModelFiles } from '../kinds/model-files.ts';
 import { objectDigest } from '../kinds/object-digest.ts';
+import { carriesFiles, createLeftOut } from '../kinds/parts.ts';
 import { allReferencesOf, boundTo, remapObject } from '../kinds/remap-object.ts';
 import type { ObjectReader } from '../places/place.ts';
 import { MlferryError } from '../util/errors.ts';
@@ -17,6 +18,8 @@ import type { Pass } from './pass.ts';
  * is listed.
  */
 export async function copyObjects(pass: Pass): Promise<void> {
+  const { parts } = pass.options;
+  const isOut = createLeftOut(parts);
   for (const of of FURTHER_KINDS) {
     const source = pass.reader.objects?.get(of.kind);
     if (source === undefined) continue;
@@ -24,7 +27,7 @@ export async function copyObjects(pass: Pass): Promise<void> {
       selection: pass.options.selection,
       experiments: pass.experiments,
       isChosen: (kind: string, id: string) => isSeen(pass, kind, id),
-      isHeld: (kind: string, id: string) => pass.ids.of(kind).has(id),
+      isHeld: (kind: string, id: string) => pass.ids.of(kind).has(id) && carriesFiles(kind, parts),
     };
     try {
       // What names another object of its kind goes after those, which are there by then.
@@ -32,15 +35,19 @@ export async function copyObjects(pass: Pass): Promise<void> {
       const { concurrency } = pass.options;
       /** The last object of each parent, where those of one go one after another. */
       const last = new Map<string, Promise<void>>();
-      await mapConcurrent(wholeFor(pass, chosen(pass, source.read(scope))), concurrency, async (object) => {
-        const parent = of.ordered === true ? parentIdOf(of, object.record) : undefined;
-        if (parent !== undefined) {
-          const done = (last.get(parent) ?? Promise.resolve()).then(() => copyObject(pass, object));
-          last.set(parent, done);
-          await done;
-        } else if (namesOwnKind(pass, object)) postponed.push(object);
-        else await copyObject(pass, object);
-      });
+      await mapConcurrent(
+        wholeFor(pass, wanted(pass, chosen(pass, source.read(scope)), isOut)),
+        concurrency,
+        async (object) => {
+          const parent = of.ordered === true ? parentIdOf(of, object.record) : undefined;
+          if (parent !== undefined) {
+            const done = (last.get(parent) ?? Promise.resolve()).then(() => copyObject(pass, object));
+            last.set(parent, done);
+            await done;
+          } else if (namesOwnKind(pass, object)) postponed.push(object);
+          else await copyObject(pass, object);
+        },
+      );
       await mapConcurrent(postponed, concurrency, (object) => copyObject(pass, object));
     } catch (error) {
       pass.kindFailed(of, error);
@@ -67,6 +74,22 @@ async function* chosen(pass: Pass, objects: AsyncIterable<ObjectReader>): AsyncG
       isChosen(object.of, object.record, pass.options.selection, (kind, id) => isSeen(pass, kind, id))
     )
       yield object;
+}
+
+/** Without what is left out by wish, which is counted. It belongs to the selection all the same: others may name it. */
+async function* wanted(
+  pass: Pass,
+  objects: AsyncIterable<ObjectReader>,
+  isOut: ReturnType<typeof createLeftOut>,
+): AsyncGenerator<ObjectReader> {
+  for await (const object of objects) {
+    const { of, record } = object;
+    const id = idOf(of, record);
+    if (isOut(of, id, record)) {
+      pass.objectCounts(of).left_out += 1;
+      pass.seen.of(of.kind).set(id, id);
+    } else yield object;
+  }
 }
 
 /** A place that keeps records as they are gets them whole, in the order of the source. */
@@ -98,7 +121,7 @@ async function* wholeFor(pass: Pass, objects: AsyncIterable<ObjectReader>): Asyn
 async function copyObject(pass: Pass, object: ObjectReader): Promise<void> {
   const { signal, ledger, journal, parts } = pass.options;
   const { of } = object;
-  const carries = (found: ObjectRecord) => (parts.metrics ? found : withoutMetrics(found));
+  const carries = (found: ObjectRecord) => (parts.objects.metrics ? found : withoutMetrics(found));
   const record = carries(object.record);
   const source = { ...object, record };
   if (signal.aborted) throw new MlferryError('INTERRUPTED', 'Interrupted');
@@ -120,10 +143,10 @@ async function copyObject(pass: Pass, object: ObjectReader): Promise<void> {
     const bound = keepsIds ? { record, left: [] } : boundTo(of, record, pass.ids);
     const from = { id, artifact_uri: rootOf(record) };
     let own = from;
-    const carried = parts.artifacts ? source : { ...source, artifacts: nothing };
+    const carried = parts.objects.artifacts ? source : { ...source, artifacts: nothing };
     const written = await write(keepsIds ? carried : remapModelFiles(carried, from, () => own, pass.ids), {
       origin: `${pass.reader.info.fingerprint}/${id}`,
-      digest: partDigest(objectDigest(of, bound.record), parts),
+      digest: partDigest(of, objectDigest(of, bound.record), parts),
       inDoubt,
       remap(target) {
         if (keepsIds) return record;

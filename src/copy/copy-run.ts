@@ -1,3 +1,4 @@
+import { kindOf } from '../kinds/kinds.ts';
 import { hasLinks, linkedModels, linksOf, MODEL, modelsIn } from '../kinds/model-links.ts';
 import { type RunIds, referenceKept, remapRun, runReferences, unresolvedTags } from '../kinds/remap.ts';
 import { runDigest } from '../model/canonical.ts';
@@ -17,7 +18,7 @@ export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: 
   const ref = { kind: source.run.kind, id: run_id };
   const { experiment_id } = experiment;
   const { keepsIds } = writer.traits;
-  const digest = partDigest(runDigest(source.run), parts);
+  const digest = partDigest(kindOf('run'), runDigest(source.run), parts);
   try {
     const carried = await carriedRun(source, parts, (points, bytes) => {
       flow.points += points;

@@ -1,10 +1,10 @@
 import type { Journal } from '../job/journal.ts';
 import { failureOf, type Ledger } from '../job/ledger.ts';
-import type { Parts } from '../job/parts.ts';
 import type { Progress } from '../job/progress.ts';
 import type { RenameRule } from '../job/rename.ts';
 import { createIdMap, type IdMap } from '../kinds/id-map.ts';
 import type { ObjectKind } from '../kinds/kind.ts';
+import type { Parts } from '../kinds/parts.ts';
 import type { FoundObject } from '../model/findings.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import type { Selection } from '../model/selection.ts';
@@ -170,4 +170,5 @@ const noObjects = (): ObjectCounts => ({
   left: 0,
   failed: 0,
   not_held: 0,
+  left_out: 0,
 });

@@ -3,7 +3,7 @@ import type { Failure, Loss, LossCode } from '../model/findings.ts';
 import type { PlaceInfo } from '../places/place.ts';
 import type { ErrorCode } from '../util/errors.ts';
 
-/** What became of the objects of a kind. `not_held`: the target cannot hold this kind. */
+/** What became of the objects of a kind. `not_held`: the target cannot hold this kind; `left_out`: as it was asked for. */
 export interface ObjectCounts {
   read: number;
   created: number;
@@ -12,6 +12,7 @@ export interface ObjectCounts {
   left: number;
   failed: number;
   not_held: number;
+  left_out: number;
 }
 
 /** The result of a copy: what `--json` prints. Sizes are bytes, `seconds` wall time. */
@@ -21,7 +22,7 @@ export interface Report {
   readonly dry_run: boolean;
   readonly experiments: { read: number; created: number };
   /** `left`: copies that were deleted on the target and stay so. `left_out`: deleted runs that the view did not select. */
-  readonly runs: Omit<ObjectCounts, 'not_held'> & { left_out: number };
+  readonly runs: Omit<ObjectCounts, 'not_held'>;
   /** The further kinds that the source has, by the key of the kind. */
   readonly objects?: Readonly<Record<string, ObjectCounts>>;
   /** Sent to the target (in a dry run: to be sent). */

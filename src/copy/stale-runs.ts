@@ -1,4 +1,5 @@
 import { type RenameRule, renamed } from '../job/rename.ts';
+import { kindOf } from '../kinds/kinds.ts';
 import { runDigest, withoutDeletedRuns } from '../model/canonical.ts';
 import { PARENT_TAG } from '../model/mlflow/tags.ts';
 import type { Experiment, Run } from '../model/records.ts';
@@ -116,7 +117,7 @@ async function stale(pass: Pass, chunk: readonly Work[]): Promise<Work[]> {
     const { source, experiment } = work;
     const full = runDigest(source.run);
     try {
-      const part = partDigest(full, parts);
+      const part = partDigest(kindOf('run'), full, parts);
       const current =
         (await writer.isCurrent(source.run, experiment, full)) ??
         (part === full ? undefined : await writer.isCurrent(source.run, experiment, part));

@@ -2,6 +2,8 @@ import { type JobOptions, placeOptions, withTempDir } from '../job/job-options.t
 import { createLedger, failureOf, type Ledger } from '../job/ledger.ts';
 import { isChosen } from '../kinds/is-chosen.ts';
 import { FURTHER_KINDS } from '../kinds/kinds.ts';
+import { idOf } from '../kinds/marks.ts';
+import { createLeftOut, type Parts, partsOf } from '../kinds/parts.ts';
 import type { Failure, Loss } from '../model/findings.ts';
 import type { Experiment } from '../model/records.ts';
 import { type Selection, wantsWholeExperiments } from '../model/selection.ts';
@@ -25,6 +27,8 @@ export interface Counts {
 /** How many objects of a kind there are, and their files. Sizes in bytes. */
 export interface ObjectAmount {
   count: number;
+  /** Not counted above, as it was asked for. */
+  left_out?: number;
   artifacts?: number;
   artifact_bytes?: number;
 }
@@ -48,8 +52,8 @@ const CHUNK = 100;
 export async function inspect(location: string, options: JobOptions = {}): Promise<Summary> {
   const selection: Selection = selectionAt(location, options.selection);
   searchOf(selection);
-  const metrics = options.metrics ?? true;
-  const artifacts = options.artifacts ?? true;
+  const parts = partsOf(options);
+  const { metrics, artifacts } = parts;
   const ledger = createLedger();
   const zero = (): Counts => ({
     runs: 0,
@@ -89,7 +93,7 @@ export async function inspect(location: string, options: JobOptions = {}): Promi
           ? runs.has(id)
           : read.some(({ experiment_id }) => kind === 'experiment' && experiment_id === id);
       const scope = { selection, experiments: read, isChosen: isRead, isHeld: isRead };
-      const objects = await countObjects(reader, scope, artifacts, ledger);
+      const objects = await countObjects(reader, scope, parts, ledger);
       return {
         place: reader.info,
         experiments,
@@ -123,9 +127,11 @@ async function* prefetched(reader: Reader, experiment: Experiment, selection: Se
 async function countObjects(
   reader: Reader,
   scope: ObjectScope,
-  artifacts: boolean,
+  parts: Parts,
   ledger: Ledger,
 ): Promise<Record<string, ObjectAmount>> {
+  const { artifacts } = parts.objects;
+  const isOut = createLeftOut(parts);
   const found: Record<string, ObjectAmount> = {};
   for (const of of FURTHER_KINDS) {
     const source = reader.objects?.get(of.kind);
@@ -134,11 +140,16 @@ async function countObjects(
       for await (const object of source.read(scope)) {
         if (object.belongs !== true && !isChosen(of, object.record, scope.selection, scope.isChosen))
           continue;
+        const leftOut = isOut(of, idOf(of, object.record), object.record);
         const amount = found[of.counted] ?? {
           count: 0,
           ...(artifacts && of.artifacts ? { artifacts: 0, artifact_bytes: 0 } : {}),
         };
         found[of.counted] = amount;
+        if (leftOut) {
+          amount.left_out = (amount.left_out ?? 0) + 1;
+          continue;
+        }
         amount.count += 1;
         if (amount.artifacts === undefined) continue;
         for await (const { size } of object.artifacts()) {

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { toJson } from '../model/json.ts';
 import type { Selection } from '../model/selection.ts';
 import { placeAt } from '../places/registry.ts';
-import type { Parts } from './parts.ts';
 import type { RenameRule } from './rename.ts';
 
 /** What makes two commands the same job: both places, and whatever changes the result. No credentials. */
@@ -12,7 +11,8 @@ export interface JobIdentity {
   readonly selection: Selection;
   readonly rename: readonly RenameRule[];
   readonly into: string | null;
-  readonly parts: Parts;
+  /** See `partsKey`. */
+  readonly parts: object;
   readonly artifacts_dir: string | null;
 }
 

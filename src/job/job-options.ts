@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import type { PartOptions } from '../kinds/parts.ts';
 import type { LossCode } from '../model/findings.ts';
 import type { Selection } from '../model/selection.ts';
 import { type PlaceOptions, type PlaceSettings, settingsIn, type TlsOptions } from '../places/place.ts';
@@ -24,16 +25,12 @@ export interface TwoPlaceOptions extends Omit<OnePlaceOptions, 'tls'> {
 }
 
 /** What of a source goes where in a target, under which names. */
-export interface CopyRules {
+export interface CopyRules extends PartOptions {
   readonly selection?: Partial<Selection> | undefined;
   readonly rename?: readonly RenameRule[] | undefined;
   readonly into?: string | undefined;
   /** Losses that leave the result complete, although something stays behind: exit status 0 and not 3. */
   readonly acceptLoss?: readonly LossCode[] | undefined;
-  /** Default true. */
-  readonly metrics?: boolean | undefined;
-  /** Default true. */
-  readonly artifacts?: boolean | undefined;
 }
 
 /** Options of a copy between two locations; all have defaults. */

@@ -1,3 +1,4 @@
+import { partsKey, partsOf } from '../kinds/parts.ts';
 import { selectionAt } from '../places/open.ts';
 import { type JobIdentity, jobId, placeName } from './job-identity.ts';
 import { takeJobLock } from './job-lock.ts';
@@ -29,7 +30,7 @@ export async function openJob(from: string, to: string, options: JobOptions): Pr
     selection: selectionAt(from, options.selection),
     rename: options.rename ?? [],
     into: options.into ?? null,
-    parts: { metrics: options.metrics ?? true, artifacts: options.artifacts ?? true },
+    parts: partsKey(partsOf(options)),
     artifacts_dir: options.artifactsDir ?? null,
   };
   const job_id = jobId(identity);

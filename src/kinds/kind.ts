@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { OBJECT_WORDS } from './part-words.ts';
 
 /** A record of any kind, checked by the schema of its kind. Fields are MLflow's own. */
 export type ObjectRecord = { readonly kind: string } & Readonly<Record<string, unknown>>;
@@ -36,6 +37,11 @@ export interface ObjectKind {
   readonly sharesFiles?: boolean;
   /** Whether it has files of its own. */
   readonly artifacts: boolean;
+  /**
+   * The parts of a place that its objects make, by the words of `--only` and `--without`: the first whose tag is `true`, or
+   * that asks for none. A kind without any goes with the object it lives in.
+   */
+  readonly parts?: ReadonlyArray<{ readonly word: (typeof OBJECT_WORDS)[number]; readonly tag?: string }>;
   /** Finds ids of this kind in texts (tags, URIs); its first group is the id. */
   readonly mention?: RegExp;
 }

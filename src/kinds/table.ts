@@ -1,5 +1,6 @@
 import { evaluationDataset, evaluationDatasetRecord } from '../model/evaluation-dataset.ts';
 import { loggedModel } from '../model/logged-model.ts';
+import { PROMPT_TAG } from '../model/mlflow/tags.ts';
 import { experiment, run } from '../model/records.ts';
 import { modelVersion, registeredModel } from '../model/registered-model.ts';
 import { scorer } from '../model/scorer.ts';
@@ -38,6 +39,7 @@ export const KINDS: readonly ObjectKind[] = [
     words: { one: 'logged model', many: 'logged models' },
     counted: 'logged_models',
     since: 2,
+    parts: [{ word: 'models' }],
     schema: loggedModel,
     name: 'name',
     within: 'experiment',
@@ -49,6 +51,7 @@ export const KINDS: readonly ObjectKind[] = [
     words: { one: 'registered model', many: 'registered models' },
     counted: 'registered_models',
     since: 2,
+    parts: [{ word: 'prompts', tag: PROMPT_TAG }, { word: 'registry' }],
     schema: registeredModel,
     name: 'name',
     artifacts: false,
@@ -71,6 +74,7 @@ export const KINDS: readonly ObjectKind[] = [
     words: { one: 'trace', many: 'traces' },
     counted: 'traces',
     since: 3,
+    parts: [{ word: 'traces' }],
     schema: trace,
     name: 'trace_id',
     within: 'experiment',
@@ -81,6 +85,7 @@ export const KINDS: readonly ObjectKind[] = [
     words: { one: 'scorer', many: 'scorers' },
     counted: 'scorers',
     since: 3,
+    parts: [{ word: 'scorers' }],
     schema: scorer,
     name: 'scorer_name',
     within: 'experiment',
@@ -93,6 +98,7 @@ export const KINDS: readonly ObjectKind[] = [
     words: { one: 'evaluation dataset', many: 'evaluation datasets' },
     counted: 'evaluation_datasets',
     since: 3,
+    parts: [{ word: 'datasets' }],
     schema: evaluationDataset,
     name: 'name',
     artifacts: false,

@@ -7,3 +7,5 @@ export const OVERSIZE_FILE = 'mlferry/oversize.json';
 export const REFUSED_METRICS_FILE = 'mlferry/metrics.ndjson';
 export const RENAMED_FILE = 'mlferry/renamed.json';
 export const RENAMED_DIRECTORY = 'mlferry/renamed';
+/** Files of model versions that nothing else on a server has. */
+export const REGISTERED_DIRECTORY = 'mlferry/registered-models';

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { ObjectKind, ObjectRecord } from '../kinds/kind.ts';
 import type { ModelLinks } from '../kinds/model-links.ts';
+import type { Parts } from '../kinds/parts.ts';
 import type { Findings } from '../model/findings.ts';
 import type { RunLoss } from '../model/fit-run.ts';
 import type { Points } from '../model/points.ts';
@@ -381,7 +382,7 @@ export interface WriterOptions extends PlaceOptions {
   readonly source: PlaceInfo;
   readonly sourceTraits: PlaceTraits;
   readonly selection: Selection;
-  /** What of the runs is carried, all unless told: a file begun with other parts is not gone on with. */
-  readonly parts?: { readonly metrics: boolean; readonly artifacts: boolean };
+  /** What is carried, all unless told: a file begun with other parts is not gone on with. */
+  readonly parts?: Parts;
   readonly toolVersion: string;
 }

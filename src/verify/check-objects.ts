@@ -1,6 +1,7 @@
 import { isChosen } from '../kinds/is-chosen.ts';
 import { FURTHER_KINDS } from '../kinds/kinds.ts';
 import { idOf, nameOf } from '../kinds/marks.ts';
+import { createLeftOut } from '../kinds/parts.ts';
 import type { Experiment } from '../model/records.ts';
 import type { ObjectReader, Reader } from '../places/place.ts';
 import { endsJob } from '../util/ends-job.ts';
@@ -15,7 +16,8 @@ export async function checkObjects(
   experiments: readonly Experiment[],
   frame: CheckFrame,
 ): Promise<void> {
-  const { selection, book, signal } = frame;
+  const { selection, book, signal, parts } = frame;
+  const isOut = createLeftOut(parts);
   const chosen = new Set(experiments.map(({ experiment_id }) => `experiment ${experiment_id}`));
   const isSeen = (kind: string, id: string) =>
     chosen.has(`${kind} ${id}`) || (kind === 'run' && frame.runs.has(id));
@@ -27,8 +29,10 @@ export async function checkObjects(
       for await (const object of source.read(scope)) {
         signal.throwIfAborted();
         if (object.belongs !== true && !isChosen(of, object.record, selection, isSeen)) continue;
-        chosen.add(`${of.kind} ${idOf(of, object.record)}`);
-        await checkObject(object, frame);
+        const id = idOf(of, object.record);
+        chosen.add(`${of.kind} ${id}`);
+        if (isOut(of, id, object.record)) book.leaveOut(of);
+        else await checkObject(object, frame);
       }
     } catch (error) {
       const known = asMlferryError(error);
@@ -44,7 +48,7 @@ async function checkObject(source: ObjectReader, frame: CheckFrame): Promise<voi
   const item = { kind: of.kind, id: idOf(of, record), name: nameOf(of, record), differences: [] };
   try {
     await source.whole?.();
-    const { files, bytes } = frame.parts.artifacts
+    const { files, bytes } = frame.parts.objects.artifacts
       ? await readArtifacts(source, frame)
       : { files: 0, bytes: 0 };
     frame.progress.checked({ points: 0, files, bytes });

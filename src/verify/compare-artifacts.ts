@@ -35,12 +35,14 @@ export interface ArtifactComparison {
 }
 
 /** The artifacts that mlferry adds to a run; docs/compatibility.md describes them. */
-export type OwnFile = 'oversize' | 'metrics' | 'renamed';
+export type OwnFile = 'oversize' | 'metrics' | 'renamed' | 'registered';
 
 const OWN_FILES: ReadonlyArray<readonly [OwnFile, RegExp]> = [
   ['oversize', /^mlferry\/oversize(-\d+|\.filestore)?\.json$/],
   ['metrics', /^mlferry\/metrics(-\d+)?\.ndjson$/],
   ['renamed', /^mlferry\/renamed(-\d+)?\.json$/],
+  // Compared as the files of the model versions that they came with.
+  ['registered', /^mlferry\/registered-models\//],
 ];
 
 /** Files of one run that are read at once. */

@@ -4,6 +4,7 @@ import type { ObjectKind, ObjectRecord } from '../kinds/kind.ts';
 import { FURTHER_KINDS } from '../kinds/kinds.ts';
 import { idOf, nameOf } from '../kinds/marks.ts';
 import { remapModelFiles } from '../kinds/model-files.ts';
+import { carriesFiles, createLeftOut } from '../kinds/parts.ts';
 import { boundTo, remapObject } from '../kinds/remap-object.ts';
 import { ORIGIN_TAG, originId } from '../model/canonical.ts';
 import type { Experiment } from '../model/records.ts';
@@ -61,12 +62,13 @@ export async function compareObjects(
   all: Copies,
   frame: ComparisonFrame,
 ): Promise<void> {
+  const isOut = createLeftOut(frame.parts);
   for (const of of FURTHER_KINDS) {
     const from = source.objects?.get(of.kind);
     const copies = all.get(of.kind);
     const unreadable = copies === undefined && target.objects?.has(of.kind) === true;
     if (from === undefined || unreadable) continue;
-    await orListed(of, frame, () => compareKind(of, from, source, target, known, copies, frame));
+    await orListed(of, frame, () => compareKind(of, from, source, target, known, copies, isOut, frame));
   }
 }
 
@@ -89,13 +91,14 @@ async function compareKind(
   target: Reader,
   known: ComparedIds,
   copies: ReadonlyMap<string, ObjectReader> | undefined,
+  isOut: ReturnType<typeof createLeftOut>,
   frame: ComparisonFrame,
 ): Promise<void> {
-  const { selection, book, expected, signal } = frame;
+  const { selection, book, expected, signal, parts } = frame;
   const to = target.objects?.get(of.kind);
   const seen = new Set<string>();
   const isSeen = (kind: string, id: string) => known.chosen.of(kind).has(id);
-  const isHeld = (kind: string, id: string) => known.ids.of(kind).has(id);
+  const isHeld = (kind: string, id: string) => known.ids.of(kind).has(id) && carriesFiles(kind, parts);
   const scope = { selection, experiments: known.sources, isChosen: isSeen, isHeld };
   let left = 0;
   for await (const object of from.read(scope)) {
@@ -105,6 +108,10 @@ async function compareKind(
     if (!belongs && !isChosen(of, object.record, selection, isSeen)) continue;
     seen.add(id);
     known.chosen.of(of.kind).set(id, id);
+    if (isOut(of, id, object.record)) {
+      book.leaveOut(of);
+      continue;
+    }
     if (to === undefined) {
       left += 1;
       continue;
@@ -201,10 +208,10 @@ async function comparePair(
     const wanted = keepsIds ? record : remapObject(of, record, { id: target_id }, ids);
     const fitted = to.represent?.(wanted, present) ?? { record: wanted, losses: [] };
     const differences = recordDifferences(of, fitted.record, present, keepsIds).filter(
-      ({ field }) => parts.metrics || field !== 'metrics',
+      ({ field }) => parts.objects.metrics || field !== 'metrics',
     );
     for (const loss of fitted.losses) expected.loss({ ...loss, of: item });
-    if (parts.artifacts && of.artifacts && (of.sharesFiles !== true || (await hasFiles(source)))) {
+    if (parts.objects.artifacts && of.artifacts && (of.sharesFiles !== true || (await hasFiles(source)))) {
       const root = ({ artifact_uri }: ObjectRecord) => (typeof artifact_uri === 'string' ? artifact_uri : '');
       const from = { id: item.id, artifact_uri: root(record) };
       const own = { id: target_id, artifact_uri: root(copy.record) };

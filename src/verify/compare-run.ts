@@ -1,5 +1,7 @@
 import type { KindIds } from '../kinds/id-map.ts';
-import { linkedModels, linksOf, withLinks } from '../kinds/model-links.ts';
+import { kindOf } from '../kinds/kinds.ts';
+import { linkedModels, linksOf, MODEL, withLinks } from '../kinds/model-links.ts';
+import { isLeftOut, type Parts } from '../kinds/parts.ts';
 import type { RunLoss } from '../model/fit-run.ts';
 import type { Run } from '../model/records.ts';
 import type { RunReader } from '../places/place.ts';
@@ -12,9 +14,7 @@ import type { Difference } from './difference.ts';
 import { type CopyFrame, expectedRun } from './expected-run.ts';
 
 /** What of a run is compared. */
-export interface ComparedParts {
-  readonly metrics: boolean;
-  readonly artifacts: boolean;
+export interface ComparedParts extends Parts {
   /** Fields, latest points, paths and sizes; no histories, no bytes. */
   readonly quick: boolean;
 }
@@ -47,7 +47,7 @@ export async function compareRun(
   frame: RunFrame,
 ): Promise<RunComparison> {
   const { parts, kept, representation } = frame;
-  const [run, present] = await Promise.all([withAllLinks(source), withAllLinks(target)]);
+  const [run, present] = await Promise.all([withAllLinks(source, parts), withAllLinks(target, parts)]);
   for (const id of linkedModels(linksOf(run))) frame.named.set(id, id);
   const held = closest(expectedRun(run, present, frame), present, kept);
   const differences = recordDifferences(held.run, present, kept);
@@ -91,9 +91,9 @@ export async function compareRun(
   return { differences, losses, points, files, bytes };
 }
 
-/** A run's record with all its links to models, for which a server is asked by themselves. */
-async function withAllLinks({ run, modelLinks }: RunReader): Promise<Run> {
-  const links = await modelLinks?.();
+/** A run's record with all its links to models, for which a server is asked by themselves; without any where models are left out. */
+async function withAllLinks({ run, modelLinks }: RunReader, parts: Parts): Promise<Run> {
+  const links = isLeftOut(kindOf(MODEL), parts) ? linksOf({}) : await modelLinks?.();
   return links === undefined ? run : withLinks(run, links);
 }
 

@@ -1,3 +1,4 @@
+import type { ObjectKind } from '../kinds/kind.ts';
 import { kindOf } from '../kinds/kinds.ts';
 import type { Failure, Loss, LossCode } from '../model/findings.ts';
 import type { PlaceInfo } from '../places/place.ts';
@@ -36,6 +37,11 @@ export interface Verdicts {
   unreadable: number;
 }
 
+/** The same of the objects of a further kind, and how many were not looked at because they are left out by wish. */
+export interface ObjectVerdicts extends Verdicts {
+  left_out?: number;
+}
+
 /** The result of a verification: what `--json` prints. Sizes are bytes, `seconds` wall time. */
 export interface VerifyReport {
   readonly from: PlaceInfo;
@@ -49,7 +55,7 @@ export interface VerifyReport {
    */
   readonly runs: Verdicts & { others: number; unselected: number };
   /** Objects of the further kinds, by the key of the kind. */
-  readonly objects?: Readonly<Record<string, Verdicts>>;
+  readonly objects?: Readonly<Record<string, ObjectVerdicts>>;
   /** What was read at the source. With `quick` neither points nor artifact bytes are. */
   readonly checked: { points: number; artifacts: number; artifact_bytes: number };
   /** What is not the same; with `all` everything. */
@@ -74,9 +80,11 @@ export interface Verdictbook {
   readonly experiments: Verdicts;
   readonly runs: Verdicts & { others: number; unselected: number };
   /** Of the further kinds that came up, by the key of the kind. */
-  readonly objects: ReadonlyMap<string, Verdicts>;
+  readonly objects: ReadonlyMap<string, ObjectVerdicts>;
   readonly items: VerifyItem[];
   add(item: VerifyItem): void;
+  /** Counts an object that is left out by wish. */
+  leaveOut(of: ObjectKind): void;
   /** Something that could not be read and is neither a known experiment nor a known run. */
   failure(failure: Failure, side: string): void;
   unlisted(): number;
@@ -96,14 +104,15 @@ const none = (): Verdicts => ({ same: 0, only_in_source: 0, only_in_target: 0, d
 export function createVerdictbook(all: boolean): Verdictbook {
   const experiments = none();
   const runs = { ...none(), others: 0, unselected: 0 };
-  const objects = new Map<string, Verdicts>();
-  const verdictsOf = (kind: string): Verdicts => {
-    if (kind === 'experiment') return experiments;
-    if (kind === 'run') return runs;
-    const { counted } = kindOf(kind);
+  const objects = new Map<string, ObjectVerdicts>();
+  const ofObjects = ({ counted }: ObjectKind): ObjectVerdicts => {
     const own = objects.get(counted) ?? none();
     objects.set(counted, own);
     return own;
+  };
+  const verdictsOf = (kind: string): Verdicts => {
+    if (kind === 'experiment') return experiments;
+    return kind === 'run' ? runs : ofObjects(kindOf(kind));
   };
   const items: VerifyItem[] = [];
   let unlisted = 0;
@@ -130,6 +139,10 @@ export function createVerdictbook(all: boolean): Verdictbook {
     objects,
     items,
     add,
+    leaveOut(of) {
+      const own = ofObjects(of);
+      own.left_out = (own.left_out ?? 0) + 1;
+    },
     failure({ object, of, message, code }, side) {
       add({
         symbol: '!',

@@ -6,6 +6,7 @@ import {
   withTempDir,
 } from '../job/job-options.ts';
 import { createLedger } from '../job/ledger.ts';
+import { partsOf } from '../kinds/parts.ts';
 import type { Failure, Findings, Loss } from '../model/findings.ts';
 import type { Selection } from '../model/selection.ts';
 import { openReader, selectionAt } from '../places/open.ts';
@@ -44,7 +45,7 @@ export async function verify(
   const progress = createProgressCounter(options.onProgress);
   const shared = {
     selection,
-    parts: { metrics: options.metrics ?? true, artifacts: options.artifacts ?? true, quick },
+    parts: { ...partsOf(options), quick },
     book,
     progress,
   };

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type CopyResult, copy } from '../../src/copy/copy.ts';
 import { createLedger } from '../../src/job/ledger.ts';
+import { ALL_PARTS } from '../../src/kinds/parts.ts';
 import { DIGEST_TAG } from '../../src/model/canonical.ts';
 import type { Point } from '../../src/model/records.ts';
 import { openReader, openWriter } from '../../src/places/open.ts';
@@ -200,7 +201,7 @@ describe.each(kinds.map((kind) => [kind.name, kind] as const))('%s', (_, kind) =
         dryRun: false,
         signal,
       },
-      parts: { metrics: true, artifacts: true },
+      parts: ALL_PARTS,
     });
   }
 

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { copy } from '../../src/copy/copy.ts';
 import { copyBetween } from '../../src/copy/copy-between.ts';
 import { createLedger } from '../../src/job/ledger.ts';
+import { ALL_PARTS } from '../../src/kinds/parts.ts';
 import { openReader, openWriter } from '../../src/places/open.ts';
 import { memoryReader } from '../contract/memory-reader.ts';
 import {
@@ -113,7 +114,7 @@ describe.each(targets)('%s', (target) => {
     const { report } = await copy(memoryReader([{ experiment, runs: [run] }]), writer, {
       ...{ selection, ledger, concurrency: 4, rename: [], dryRun: false },
       signal: new AbortController().signal,
-      parts: { metrics: true, artifacts: true },
+      parts: ALL_PARTS,
     });
     expect(report).toMatchObject({ exit_status: 3, runs: { created: 1, failed: 0 }, failures: [] });
     await nothingOutside(target);

@@ -10,6 +10,7 @@ import { createLedger } from '../../src/job/ledger.ts';
 import { createIdMap } from '../../src/kinds/id-map.ts';
 import type { ObjectKind, ObjectRecord } from '../../src/kinds/kind.ts';
 import { FORMAT_VERSION, FURTHER_KINDS } from '../../src/kinds/kinds.ts';
+import { ALL_PARTS } from '../../src/kinds/parts.ts';
 import { allReferencesOf, remapObject } from '../../src/kinds/remap-object.ts';
 import { ALL_ACTIVE } from '../../src/model/selection.ts';
 import { openReader, openWriter } from '../../src/places/open.ts';
@@ -215,7 +216,7 @@ describe('a further kind', () => {
       selection: ALL_ACTIVE,
       concurrency: 1,
       rename: [],
-      parts: { metrics: true, artifacts: true },
+      parts: ALL_PARTS,
       dryRun: false,
       signal: options.signal,
       ledger: createLedger(),

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { partsOf } from '../../src/kinds/parts.ts';
 import type { Point } from '../../src/model/records.ts';
 import { openWriter } from '../../src/places/open.ts';
 import type { RunReader, Writer, WriterOptions } from '../../src/places/place.ts';
@@ -272,7 +273,7 @@ describe.each(['.tar', '.ndjson'])('an unfinished %s', (suffix) => {
     const workspace = await twoExperiments();
     const others: Partial<WriterOptions>[] = [
       { toolVersion: '9.9.9' },
-      { parts: { metrics: true, artifacts: false } },
+      { parts: partsOf({ artifacts: false }) },
       { selection: { experiments: ['experiment 1'], runs: [], view: 'all' } },
     ];
     for (const other of others) {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { copy } from '../../src/copy/copy.ts';
 import { createLedger } from '../../src/job/ledger.ts';
+import { ALL_PARTS } from '../../src/kinds/parts.ts';
 import { openWriter } from '../../src/places/open.ts';
 import { verify } from '../../src/verify/verify.ts';
 import { memoryReader } from '../contract/memory-reader.ts';
@@ -23,7 +24,7 @@ async function write(sample: Sample, to: string, directory: string, artifactsDir
     selection: { experiments: [], runs: [], view: 'all' },
     concurrency: 2,
     rename: [],
-    parts: { metrics: true, artifacts: true },
+    parts: ALL_PARTS,
     dryRun: false,
     signal: options.signal,
     ledger,

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { createLedger } from '../../src/job/ledger.ts';
+import { ALL_PARTS } from '../../src/kinds/parts.ts';
 import { ALL_ACTIVE } from '../../src/model/selection.ts';
 import type { Reader, RunReader } from '../../src/places/place.ts';
 import { MlferryError } from '../../src/util/errors.ts';
@@ -17,7 +18,7 @@ async function compared(source: Reader, target: Reader) {
     selection: ALL_ACTIVE,
     rename: [],
     into: undefined,
-    parts: { metrics: true, artifacts: true, quick: false },
+    parts: { ...ALL_PARTS, quick: false },
     concurrency: 2,
     signal: new AbortController().signal,
     book,
@@ -81,7 +82,7 @@ test('a stream that is cut while it is read costs the run at hand, checked alone
   const one = createVerdictbook(false);
   await checkPlace(await reader(spoil), {
     selection: ALL_ACTIVE,
-    parts: { metrics: true, artifacts: true, quick: false },
+    parts: { ...ALL_PARTS, quick: false },
     concurrency: 2,
     signal: new AbortController().signal,
     book: one,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { FORMAT_VERSION } from '../../kinds/kinds.ts';
+import { ALL_PARTS, partsKey } from '../../kinds/parts.ts';
 import { canonicalLine, type Header, type WireRecord } from '../../kinds/wire-record.ts';
 import { metricsLine } from '../../model/metrics-line.ts';
 import type { WriterOptions } from '../place.ts';
@@ -10,10 +11,9 @@ export const lineOf = (record: WireRecord): Buffer =>
 
 /** What two commands must have in common for one to go on with the other's file. */
 export function jobKey(header: Uint8Array, carriesBodies: boolean, { parts }: WriterOptions): string {
-  const { metrics, artifacts } = parts ?? { metrics: true, artifacts: true };
   return createHash('sha256')
     .update(header)
-    .update(JSON.stringify({ carriesBodies, metrics, artifacts }))
+    .update(JSON.stringify({ carriesBodies, ...partsKey(parts ?? ALL_PARTS) }))
     .digest('hex');
 }
 

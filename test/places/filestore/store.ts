@@ -3,6 +3,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { copy } from '../../../src/copy/copy.ts';
 import { createLedger } from '../../../src/job/ledger.ts';
+import { ALL_PARTS } from '../../../src/kinds/parts.ts';
 import { ALL_ACTIVE, type Selection, selectsExperiment, selectsRun } from '../../../src/model/selection.ts';
 import { openFileStoreReader } from '../../../src/places/filestore/read/reader.ts';
 import { openFileStoreWriter } from '../../../src/places/filestore/write/writer.ts';
@@ -64,13 +65,12 @@ export async function copyTo(
     sourceTraits: reader.traits,
   });
   const writer = await openFileStoreWriter({ path: to }, options);
-  const parts = { metrics: true, artifacts: true };
   const signal = options.signal;
   const result = await copy(reader, writer, {
     selection,
     concurrency: 8,
     rename: [],
-    parts,
+    parts: ALL_PARTS,
     dryRun,
     signal,
     ledger,

@@ -11,6 +11,7 @@ import {
 } from '../../../model/registered-model.ts';
 import type { StringMap } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
+import { hasFiles } from '../../has-files.ts';
 import type { ObjectReader, ObjectTarget, ObjectWriter, WrittenObject } from '../../place.ts';
 import { fileUri } from '../layout/file-uri.ts';
 import { isDirectory, listExperimentDirs, META_FILE } from '../layout/layout.ts';
@@ -98,7 +99,10 @@ async function writeVersion(
   }
   if (there && (await readTag(directory, DIGEST_TAG)) === target.digest)
     return { id, outcome: 'unchanged', artifacts: 0, bytes: 0 };
-  const location = await findLocation(root, whole);
+  const found = await findLocation(root, whole);
+  // A run or model that came without its files has nothing there.
+  const isThere = found?.directory === undefined || (await isDirectory(found.directory));
+  const location = found !== undefined && (isThere || !(await hasFiles(source))) ? found.uri : undefined;
   /** Files that nothing else in the store has, and the version with the source that then leads to them. */
   const fill = async (own: string) => {
     const files = { artifacts: 0, bytes: 0 };
@@ -170,16 +174,20 @@ async function placeAlias(
 /** The origin of a version without its number: all versions of one registered model have the same. */
 const sourceOf = (origin: string) => origin.slice(0, origin.lastIndexOf('/'));
 
-/** The URI of the files that a version's source names in this store; `undefined` when nothing here has them. */
-async function findLocation(root: string, { source }: ModelVersion): Promise<string | undefined> {
+/** The URI and directory of the files that a version's source names in this store; `undefined` when nothing here has them. */
+async function findLocation(
+  root: string,
+  { source }: ModelVersion,
+): Promise<{ readonly uri: string; readonly directory?: string } | undefined> {
   const [, kind, id = '', path = ''] = /^(runs|models):\/+([\w-]+)(?:\/(.*))?$/.exec(source) ?? [];
-  if (/^models:\/+(?!m-)/.test(source)) return source;
+  if (/^models:\/+(?!m-)/.test(source)) return { uri: source };
   if (kind === undefined) return undefined;
   for (const { name, path: experiment } of await listExperimentDirs(root, true)) {
     const below = kind === 'models' ? join(MODELS, id) : id;
     if (!(await isDirectory(join(experiment, below)))) continue;
     const uri = `${fileUri(root)}/${name}/${below}/artifacts`;
-    return path === '' ? uri : `${uri}/${path}`;
+    const directory = join(experiment, below, 'artifacts', ...path.split('/'));
+    return { uri: path === '' ? uri : `${uri}/${path}`, directory };
   }
   return undefined;
 }

@@ -1,13 +1,11 @@
 import { hasSameSource } from '../../../kinds/model-registry.ts';
 import { withoutBookkeeping } from '../../../model/canonical.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
+import { REGISTERED_DIRECTORY } from '../../../model/own-files.ts';
 import type { ModelVersion, RegisteredModel } from '../../../model/registered-model.ts';
 
 /** What stands on a version that only keeps a number free: the next one shall have the right number. */
 export const GAP_TAG = 'mlferry.gap';
-
-/** The folder of the target's artifact proxy for files of versions that no run and no logged model there has. */
-export const OWN_FILES = 'mlferry/registered-models';
 
 /** What a registered model on a server must look like; see write-registry.ts, which makes it so. */
 export function representRegisteredModel(
@@ -37,7 +35,7 @@ export function representVersion(
   present: ModelVersion,
 ): { readonly record: ModelVersion; readonly losses: readonly RunLoss[] } {
   const { version, losses } = fitVersion(wanted);
-  const same = hasSameSource(wanted, present) || present.source.includes(`/${OWN_FILES}/`);
+  const same = hasSameSource(wanted, present) || present.source.includes(`/${REGISTERED_DIRECTORY}/`);
   return {
     record: {
       ...version,

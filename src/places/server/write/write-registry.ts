@@ -8,6 +8,8 @@ import {
 } from '../../../model/canonical.ts';
 import type { FoundObject } from '../../../model/findings.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
+import { REGISTERED_DIRECTORY } from '../../../model/own-files.ts';
+import type { Run } from '../../../model/records.ts';
 import {
   MODEL_STAGES,
   type ModelVersion,
@@ -16,9 +18,10 @@ import {
 } from '../../../model/registered-model.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
+import { hasFiles } from '../../has-files.ts';
 import type { ObjectReader, ObjectTarget, ObjectWriter } from '../../place.ts';
 import { versionOwner } from '../connect/owner.ts';
-import { fitVersion, OWN_FILES, representVersion } from './fit-registry.ts';
+import { fitVersion, representVersion } from './fit-registry.ts';
 import { createVersion, taken } from './number-versions.ts';
 import { type NameState, registryState } from './registry-state.ts';
 import { artifactLosses } from './run-losses.ts';
@@ -67,7 +70,7 @@ export function registryWriter(context: TargetContext): RegistryWriter {
         return { id, outcome: 'unchanged', artifacts: 0, bytes: 0 };
       const losses: RunLoss[] = [];
       const sent = { points: 0, artifacts: 0, bytes: 0 };
-      const located = await placeSource(context, source, whole, losses, sent);
+      const located = await placeSource(context, source, whole, present, losses, sent);
       const { version: wanted, losses: unfit } = fitVersion(located);
       losses.push(...unfit);
       const there = present ?? (await createVersion(context, state, wanted, target));
@@ -110,29 +113,52 @@ function isEqual(wanted: ModelVersion, present: ModelVersion): boolean {
   return text(record) === text(fitVersion(present).version);
 }
 
-/** The version with its source as it stands on the target; files that nothing there has are sent along. */
+/**
+ * The version with its source as it stands on the target; files that nothing there has are sent along, below its run where
+ * that is on the target: newest servers take a source on their own proxy nowhere else.
+ */
 async function placeSource(
   context: TargetContext,
   source: ObjectReader,
   wanted: ModelVersion,
+  present: ModelVersion | undefined,
   losses: RunLoss[],
   sent: { points: number; artifacts: number; bytes: number },
 ): Promise<ModelVersion> {
-  const { routes } = context;
-  const [, run_id, path = ''] = /^runs:\/+([^/]+)\/?(.*)$/.exec(wanted.source) ?? [];
-  if (run_id !== undefined && run_id === wanted.run_id && routes.changes) {
-    const { artifact_uri } = await routes.getRun(run_id);
-    return { ...wanted, source: path === '' ? artifact_uri : `${artifact_uri}/${path}` };
+  const [, run_id, inRun = ''] = /^runs:\/+([^/]+)\/?(.*)$/.exec(wanted.source) ?? [];
+  const isOfRun = run_id !== undefined && run_id === wanted.run_id;
+  const brings = await hasFiles(source);
+  const run = isOfRun || brings ? await runOf(context, wanted) : undefined;
+  const own = `${REGISTERED_DIRECTORY}/${folderOf(wanted.name)}/${wanted.version}`;
+  const path = isOfRun && run !== undefined ? inRun : own;
+  const artifact_uri =
+    run === undefined ? `mlflow-artifacts:/${own}` : `${run.artifact_uri}${path === '' ? '' : `/${path}`}`;
+  if (brings) {
+    const below = run === undefined ? {} : { within: { run_id: run.run_id, path } };
+    const owner = versionOwner(wanted, { artifact_uri, ...below });
+    const sink = await context.sinkOf(undefined, owner);
+    const files = await sendArtifacts(context, source, { owner, sink }, 'content', sent);
+    losses.push(...artifactLosses(files));
+    const [first] = files.failed;
+    if (first !== undefined) throw first.error;
+    if (sent.artifacts > 0 || files.there > 0) return { ...wanted, source: artifact_uri };
   }
-  const artifact_uri = `mlflow-artifacts:/${OWN_FILES}/${folderOf(wanted.name)}/${wanted.version}`;
-  const owner = versionOwner(wanted, { artifact_uri });
-  const sink = await context.sinkOf(undefined, owner);
-  const files = await sendArtifacts(context, source, { owner, sink }, 'content', sent);
-  losses.push(...artifactLosses(files));
-  const [first] = files.failed;
-  if (first !== undefined) throw first.error;
-  if (sent.artifacts > 0 || files.there > 0) return { ...wanted, source: artifact_uri };
-  return wanted;
+  if (path === inRun && run !== undefined) return { ...wanted, source: artifact_uri };
+  // Files that came along earlier are there; the source of a version cannot be changed.
+  return present?.source.includes(`/${REGISTERED_DIRECTORY}/`) === true
+    ? { ...wanted, source: present.source }
+    : wanted;
+}
+
+/** The run of a version, where it is on the target. */
+async function runOf({ routes }: TargetContext, { run_id }: ModelVersion): Promise<Run | undefined> {
+  if (run_id === undefined || !routes.changes) return undefined;
+  try {
+    return await routes.getRun(run_id);
+  } catch (error) {
+    if (error instanceof MlferryError && error.code === 'NOT_FOUND') return undefined;
+    throw error;
+  }
 }
 
 /** A folder name that any store keeps, for any registered name. */

@@ -1,5 +1,0 @@
-/** What of a run is taken along. */
-export interface Parts {
-  readonly metrics: boolean;
-  readonly artifacts: boolean;
-}
