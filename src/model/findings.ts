@@ -49,6 +49,7 @@ const LOSSES = {
   TRACE_SPANS: 'content',
   TRACE_FIELDS: 'content',
   ASSESSMENT_VALID: 'form',
+  NOT_EXPORTED: 'form',
 } as const satisfies Readonly<Record<string, 'content' | 'form'>>;
 
 /** A code of a loss. */

@@ -45,6 +45,14 @@ export function toInt64(value: number | string | bigint): Int64 | undefined {
   return Number.isSafeInteger(number) ? number : integer.toString();
 }
 
+/** zod schema of an integer from outside: a number or a decimal text. */
+export const int64Answer = z.union([z.number(), z.string()]).transform((value, context): Int64 => {
+  const integer = toInt64(value);
+  if (integer !== undefined) return integer;
+  context.addIssue({ code: 'custom', message: 'is not a 64-bit integer' });
+  return z.NEVER;
+});
+
 /** Numeric order of two {@link Int64}: negative, 0 or positive. */
 export function compareInt64(a: Int64, b: Int64): number {
   if (typeof a === 'number' && typeof b === 'number') return a - b;

@@ -28,6 +28,8 @@ export interface PlaceParts<L> {
   readonly traits: PlaceTraits;
   /** Told from other files by the name alone. */
   readonly byFileName?: boolean;
+  /** Told from other directories by what is in them: only one that is there is such a place. */
+  readonly byContent?: boolean;
   /** The location, when it names a place of this kind; `undefined` when it does not. Throws LOCATION for one that means to. */
   claim(location: LocationText): L | undefined;
   /** One text for one place, however it was written, without credentials. `undefined` for what cannot be opened twice. */
@@ -44,7 +46,8 @@ export interface PlaceParts<L> {
 export type Ability = 'read' | 'write' | 'manage';
 
 /** A kind of place, for those who need not know its form of a location. */
-export interface PlaceDescriptor extends Pick<PlaceParts<never>, 'kind' | 'words' | 'traits' | 'byFileName'> {
+export interface PlaceDescriptor
+  extends Pick<PlaceParts<never>, 'kind' | 'words' | 'traits' | 'byFileName' | 'byContent'> {
   readonly abilities: ReadonlySet<Ability>;
   /** The place of this kind that a location names; `undefined` when it names none. Throws LOCATION. */
   at(location: LocationText): PlaceAt | undefined;
@@ -63,7 +66,7 @@ export interface PlaceAt {
 
 /** Makes the descriptor of a kind of place. */
 export function describePlace<L>(parts: PlaceParts<L>): PlaceDescriptor {
-  const { kind, words, traits, byFileName = false, reader, writer, manager } = parts;
+  const { kind, words, traits, byFileName = false, byContent = false, reader, writer, manager } = parts;
   const sides: ReadonlyArray<[Ability, unknown]> = [
     ['read', reader],
     ['write', writer],
@@ -74,6 +77,7 @@ export function describePlace<L>(parts: PlaceParts<L>): PlaceDescriptor {
     words,
     traits,
     byFileName,
+    byContent,
     abilities: new Set(sides.flatMap(([ability, side]) => (side === undefined ? [] : [ability]))),
     at: (text) => {
       const location = parts.claim(text);

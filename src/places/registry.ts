@@ -2,6 +2,7 @@ import { MlferryError } from '../util/errors.ts';
 import { redact } from '../util/redact.ts';
 import { archive } from './archive/index.ts';
 import type { Ability, PlaceAt, PlaceDescriptor } from './descriptor.ts';
+import { exportImport } from './export-import/index.ts';
 import { filestore } from './filestore/index.ts';
 import { isSqlite } from './is-sqlite.ts';
 import { readLocation } from './location-text.ts';
@@ -9,10 +10,10 @@ import { server } from './server/index.ts';
 import { stream } from './stream/index.ts';
 
 /**
- * All kinds of places. The first that claims a location has it: those that know theirs by a scheme or a file name come
- * before the directory, which takes any other path.
+ * All kinds of places. The first that claims a location has it: those that know theirs by a scheme, a file name or what is in
+ * it come before the directory, which takes any other path.
  */
-export const places: readonly PlaceDescriptor[] = [server, archive, stream, filestore];
+export const places: readonly PlaceDescriptor[] = [server, archive, stream, exportImport, filestore];
 
 const NOT_YET = /^(sqlite:|postgres(ql)?[:+]|mysql[:+])/;
 

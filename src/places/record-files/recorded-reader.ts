@@ -2,12 +2,12 @@ import type { Readable } from 'node:stream';
 import { describeObject, FURTHER_KINDS } from '../../kinds/kinds.ts';
 import { idOf } from '../../kinds/marks.ts';
 import type { WireRecord } from '../../kinds/wire-record.ts';
-import { compareInt64 } from '../../model/int64.ts';
 import type { MetricsRecord } from '../../model/metrics-line.ts';
 import { latestPoints } from '../../model/mlflow/latest-points.ts';
-import type { Experiment, Run } from '../../model/records.ts';
-import { globMatcher, type Selection, selectsExperiment, selectsRun } from '../../model/selection.ts';
-import { errorCodes, MlferryError } from '../../util/errors.ts';
+import type { Run } from '../../model/records.ts';
+import { selectsExperiment, selectsRun } from '../../model/selection.ts';
+import { MlferryError } from '../../util/errors.ts';
+import { countHidden, heldRunsLike, reportMissing } from '../held-experiments.ts';
 import type {
   ArtifactEntry,
   ObjectReader,
@@ -17,6 +17,7 @@ import type {
   Reader,
   RunReader,
 } from '../place.ts';
+import { byCreation, byStart } from '../reading-order.ts';
 import { type RunSource, selectingReader } from '../selecting-reader.ts';
 import type { IndexedObject, IndexedRun, RecordIndex } from './record-index.ts';
 import { decodeRecords } from './record-lines.ts';
@@ -50,15 +51,7 @@ export function recordedReader(info: PlaceInfo, store: RecordStore, options: Pla
     info,
     traits: RECORD_TRAITS,
     experiments: async function* (selection) {
-      reportMissing(selection, index, (object, message, hint) => {
-        const text = `${info.location}: ${message}`;
-        findings.failure({
-          code: 'NOT_FOUND',
-          object,
-          message: text,
-          hint: hint ?? errorCodes.NOT_FOUND.hint,
-        });
-      });
+      reportMissing(selection, index.experiments, info.location, findings);
       for (const { experiment, runs } of experiments) {
         if (!selectsExperiment(selection, experiment)) continue;
         if (selection.runs.length > 0 && !runs.some(({ run_id }) => selection.runs.includes(run_id)))
@@ -73,17 +66,8 @@ export function recordedReader(info: PlaceInfo, store: RecordStore, options: Pla
       );
       for (const run of wanted.sort(byStart)) yield await runReader(store, info.location, run);
     },
-    runsLike: async function* (selection, start) {
-      for (const { experiment, runs } of experiments) {
-        if (!selectsExperiment({ ...selection, view: 'all' }, experiment)) continue;
-        for (const { run_id, lifecycle_stage } of runs)
-          if (run_id.startsWith(start)) yield { run_id, lifecycle_stage, experiment_name: experiment.name };
-      }
-    },
-    hiddenRuns: async (experiment, selection) =>
-      runsOf(experiment.experiment_id).filter(
-        (run) => selectsRun({ ...selection, view: 'all' }, run) && !selectsRun(selection, run),
-      ).length,
+    runsLike: (selection, start) => heldRunsLike(experiments, selection, start),
+    hiddenRuns: async ({ experiment_id }, selection) => countHidden(runsOf(experiment_id), selection),
     objects: new Map(
       FURTHER_KINDS.map(({ kind }) => [
         kind,
@@ -176,55 +160,3 @@ async function runReader(store: RecordStore, where: string, at: IndexedRun): Pro
     open: (artifact) => store.open(artifact, `run ${found.run_id}`),
   };
 }
-
-function reportMissing(
-  selection: Selection,
-  index: RecordIndex,
-  report: (object: string, message: string, hint?: string) => void,
-): void {
-  const showAll = 'Add --view all to take deleted ones along.';
-  for (const name of selection.experiments) {
-    const matches = globMatcher(name);
-    const named = index.experiments.filter(
-      ({ experiment: e }) => e.experiment_id === name || matches(e.name),
-    );
-    const object = `experiment ${JSON.stringify(name)}`;
-    if (named.length === 0) report(object, 'there is no such experiment');
-    else if (!named.some(({ experiment }) => selectsExperiment(selection, experiment)))
-      report(object, 'it is deleted', showAll);
-  }
-  for (const id of selection.runs) {
-    const holder = index.experiments.find(
-      ({ experiment, runs }) =>
-        selectsExperiment({ ...selection, view: 'all' }, experiment) &&
-        runs.some(({ run_id }) => run_id === id),
-    );
-    const run = holder?.runs.find(({ run_id }) => run_id === id);
-    const object = `run ${JSON.stringify(id)}`;
-    if (holder === undefined || run === undefined)
-      report(object, 'there is no such run in the selected experiments');
-    else if (!selectsRun(selection, run) || !selectsExperiment(selection, holder.experiment)) {
-      report(
-        object,
-        `the run is ${run.lifecycle_stage}, its experiment ${holder.experiment.lifecycle_stage}`,
-        showAll,
-      );
-    }
-  }
-}
-
-const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
-
-function byId(a: string, b: string): number {
-  const digits = /^\d{1,30}$/;
-  if (!digits.test(a) || !digits.test(b))
-    return Number(digits.test(b)) - Number(digits.test(a)) || byText(a, b);
-  const [left, right] = [BigInt(a), BigInt(b)];
-  return left < right ? -1 : left > right ? 1 : byText(a, b);
-}
-
-const byCreation = (a: Experiment, b: Experiment) =>
-  compareInt64(a.creation_time ?? 0, b.creation_time ?? 0) || byId(a.experiment_id, b.experiment_id);
-
-const byStart = (a: IndexedRun, b: IndexedRun) =>
-  compareInt64(a.start_time ?? 0, b.start_time ?? 0) || byText(a.run_id, b.run_id);

@@ -5,6 +5,7 @@ import { RUN_NAME_TAG } from '../../../model/mlflow/tags.ts';
 import type { Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import type { MetricPoints } from '../../place.ts';
+import type { SeriesCache } from '../../series-cache.ts';
 import { readInputs } from '../layout/dataset-files.ts';
 import { type KeyFile, listKeyFiles } from '../layout/key-paths.ts';
 import { META_FILE } from '../layout/layout.ts';
@@ -14,7 +15,6 @@ import { readMetricFile } from '../layout/metric-file.ts';
 import { readOutputs } from '../layout/model-links.ts';
 import { readTextFile } from '../layout/text-file.ts';
 import { createDamage, type Damage } from './damage.ts';
-import type { SeriesCache } from './series-cache.ts';
 
 /** A note on a run; the caller adds which run and experiment it is. */
 export type RunLoss = Omit<Loss, 'run_id' | 'experiment_name'>;

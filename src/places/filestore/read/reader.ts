@@ -6,6 +6,7 @@ import { isAbsent, MlferryError } from '../../../util/errors.ts';
 import { nearest } from '../../../util/nearest.ts';
 import type { PlaceInfo, PlaceOptions, Reader } from '../../place.ts';
 import { type RunSource, type SourceRun, selectingReader } from '../../selecting-reader.ts';
+import { createSeriesCache } from '../../series-cache.ts';
 import { fingerprintOf, isDirectory, listExperimentDirs, META_FILE, requireStore } from '../layout/layout.ts';
 import type { FileStoreLocation } from '../location.ts';
 import { FILESTORE_TRAITS } from '../traits.ts';
@@ -19,7 +20,6 @@ import { type LoadedRun, loadRun, type RunLoss, readMetrics } from './read-run.t
 import { registry } from './registry.ts';
 import { runsLike } from './runs-like.ts';
 import { type ScannedRun, scanRuns } from './scan-runs.ts';
-import { createSeriesCache } from './series-cache.ts';
 import { storeFindings } from './store-findings.ts';
 import { traces } from './traces.ts';
 

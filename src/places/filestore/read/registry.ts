@@ -7,6 +7,7 @@ import { bringsFiles, isMadeOfChosen, wantsWholeRegistry } from '../../../kinds/
 import { locate } from '../../../kinds/remap-object.ts';
 import { type ModelVersion, modelVersion, type RegisteredModel } from '../../../model/registered-model.ts';
 import { isAbsent, MlferryError } from '../../../util/errors.ts';
+import { filesAt } from '../../files-at.ts';
 import {
   type ArtifactOwner,
   NO_FILES,
@@ -21,7 +22,6 @@ import { readMetaYaml } from '../layout/meta-yaml.ts';
 import { DELETED_STAGE, registryOf, toModelVersion, toRegisteredModel } from '../layout/registry-files.ts';
 import { readKeyFile } from '../layout/text-file.ts';
 import { representVersion } from '../write/fit-version.ts';
-import { filesAt } from './artifacts.ts';
 import { createDamage, type Damage } from './damage.ts';
 import type { ArtifactLocator } from './locate-artifacts.ts';
 import { MODELS } from './logged-models.ts';

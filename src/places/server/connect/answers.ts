@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DELETED_TIME_TAG } from '../../../model/canonical.ts';
-import { type Int64, toInt64 } from '../../../model/int64.ts';
+import { type Int64, int64Answer, toInt64 } from '../../../model/int64.ts';
 import { type LoggedModel, MODEL_STATUSES, sortModelMetrics } from '../../../model/logged-model.ts';
 import { metricValue } from '../../../model/metric-value.ts';
 import {
@@ -17,14 +17,6 @@ import { ownValue } from '../../../model/string-map.ts';
  * Answers of MLflow's REST API, as far as mlferry needs them. Fields that are unset, and empty lists, are left out by
  * the server; int64 stand as numbers or as decimal strings.
  */
-
-/** An integer as servers write it. */
-export const int64Answer = z.union([z.number(), z.string()]).transform((value, context): Int64 => {
-  const integer = toInt64(value);
-  if (integer !== undefined) return integer;
-  context.addIssue({ code: 'custom', message: 'is not a 64-bit integer' });
-  return z.NEVER;
-});
 
 /** Tags and params as servers write them. */
 export const keyValues = z.array(z.object({ key: z.string(), value: z.string().default('') })).default([]);

@@ -4,7 +4,7 @@ import {
   evaluationDatasetRecord,
   inputHash,
 } from '../../../model/evaluation-dataset.ts';
-import { toInt64 } from '../../../model/int64.ts';
+import { int64Answer, toInt64 } from '../../../model/int64.ts';
 import type { Scorer } from '../../../model/scorer.ts';
 import {
   isMap,
@@ -13,7 +13,6 @@ import {
   printTypedJson,
   type TypedJson,
 } from '../../../model/typed-json.ts';
-import { int64Answer } from './answers.ts';
 
 /** Answers of MLflow about scorers and evaluation datasets (3.4 and newer, databases only). */
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { toInt64 } from '../../../model/int64.ts';
+import { int64Answer, toInt64 } from '../../../model/int64.ts';
 import { hexId, liftAttributes } from '../../../model/mlflow/trace-data.ts';
 import {
   assessmentJson,
@@ -13,7 +13,7 @@ import {
 import { type StringMap, stringMap } from '../../../model/string-map.ts';
 import { type Span, sortSpans } from '../../../model/trace.ts';
 import { printTypedJson, pythonNumber, type TypedJson } from '../../../model/typed-json.ts';
-import { int64Answer, keyValues, toMap } from './answers.ts';
+import { keyValues, toMap } from './answers.ts';
 
 const orNone = z
   .string()

@@ -1,5 +1,6 @@
 import { buildPoints, forEachPoint, type Points, type PointsBuilder } from '../../../model/points.ts';
 import type { Run } from '../../../model/records.ts';
+import { splitJsonList } from '../../../model/split-json.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { type ErrorCode, MlferryError } from '../../../util/errors.ts';
 import { bytesOf } from '../connect/body.ts';
@@ -10,7 +11,6 @@ import type { TrackingClient } from '../connect/tracking-client.ts';
 import { PAGE_POINTS, readHistory } from './history.ts';
 import type { PointSequence, PointStore } from './point-store.ts';
 import { parseMetric, sortedByTime } from './points.ts';
-import { splitJsonList } from './split-json.ts';
 
 /** Histories of one key, by run. */
 export type KeyHistories = ReadonlyMap<string, PointSequence>;

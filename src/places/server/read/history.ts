@@ -6,13 +6,13 @@ import {
   type PointsBuilder,
   slicePoints,
 } from '../../../model/points.ts';
+import { splitJsonList } from '../../../model/split-json.ts';
 import { bytesOf } from '../connect/body.ts';
 import { pageTokens } from '../connect/page-tokens.ts';
 import { routes } from '../connect/routes.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import type { PointSequence } from './point-store.ts';
 import { parseMetric, sortedByTime } from './points.ts';
-import { splitJsonList } from './split-json.ts';
 
 /** Points asked for in one request: what MLflow's own client sends, and the most that get-history-bulk answers. */
 export const PAGE_POINTS = 25_000;

@@ -1,0 +1,68 @@
+import type { Findings } from '../model/findings.ts';
+import type { Experiment, Run } from '../model/records.ts';
+import { globMatcher, type Selection, selectsExperiment, selectsRun } from '../model/selection.ts';
+import { errorCodes } from '../util/errors.ts';
+import type { NamedRun } from './run-prefix.ts';
+
+/** An experiment and its runs, of all stages: of a place that knows all of them from the start. */
+export interface HeldExperiment {
+  readonly experiment: Experiment;
+  readonly runs: ReadonlyArray<Pick<Run, 'run_id' | 'lifecycle_stage'>>;
+}
+
+/** Tells what a selection names and a place with these experiments does not hold, or holds in another stage. */
+export function reportMissing(
+  selection: Selection,
+  experiments: readonly HeldExperiment[],
+  location: string,
+  findings: Findings,
+): void {
+  const report = (object: string, message: string, hint: string = errorCodes.NOT_FOUND.hint) =>
+    findings.failure({ code: 'NOT_FOUND', object, message: `${location}: ${message}`, hint });
+  const showAll = 'Add --view all to take deleted ones along.';
+  for (const name of selection.experiments) {
+    const matches = globMatcher(name);
+    const named = experiments.filter(({ experiment: e }) => e.experiment_id === name || matches(e.name));
+    const object = `experiment ${JSON.stringify(name)}`;
+    if (named.length === 0) report(object, 'there is no such experiment');
+    else if (!named.some(({ experiment }) => selectsExperiment(selection, experiment)))
+      report(object, 'it is deleted', showAll);
+  }
+  for (const id of selection.runs) {
+    const holder = experiments.find(
+      ({ experiment, runs }) =>
+        selectsExperiment({ ...selection, view: 'all' }, experiment) &&
+        runs.some(({ run_id }) => run_id === id),
+    );
+    const run = holder?.runs.find(({ run_id }) => run_id === id);
+    const object = `run ${JSON.stringify(id)}`;
+    if (holder === undefined || run === undefined)
+      report(object, 'there is no such run in the selected experiments');
+    else if (!selectsRun(selection, run) || !selectsExperiment(selection, holder.experiment)) {
+      report(
+        object,
+        `the run is ${run.lifecycle_stage}, its experiment ${holder.experiment.lifecycle_stage}`,
+        showAll,
+      );
+    }
+  }
+}
+
+/** The runs of the selected experiments whose ids begin with `start`, of any stage. */
+export async function* heldRunsLike(
+  experiments: readonly HeldExperiment[],
+  selection: Selection,
+  start: string,
+): AsyncGenerator<NamedRun> {
+  for (const { experiment, runs } of experiments) {
+    if (!selectsExperiment({ ...selection, view: 'all' }, experiment)) continue;
+    for (const { run_id, lifecycle_stage } of runs)
+      if (run_id.startsWith(start)) yield { run_id, lifecycle_stage, experiment_name: experiment.name };
+  }
+}
+
+/** How many of these runs the view of a selection leaves out. */
+export function countHidden(runs: HeldExperiment['runs'], selection: Selection): number {
+  const all: Selection = { ...selection, view: 'all' };
+  return runs.filter((run) => selectsRun(all, run) && !selectsRun(selection, run)).length;
+}
