@@ -37,7 +37,7 @@ export function addDirectoryOptions(command: Command): Command {
     .option('--strict', 'leave out whole what has a line or file in an mlruns directory that cannot be read')
     .option(
       '--artifacts-root <path>',
-      'where the artifact root stands now that an mlruns directory names: a served directory, one of another machine',
+      'where the artifact root stands now that an mlruns directory or a database names: a served directory, one of another machine',
     );
 }
 

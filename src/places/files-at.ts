@@ -4,13 +4,14 @@ import type { Loss } from '../model/findings.ts';
 import { MlferryError } from '../util/errors.ts';
 import type { ArtifactOwner } from './place.ts';
 
-/** A loss of files; whose they are the caller adds. */
+/** A note on files; the caller adds whose they are. */
 type FileLoss = Omit<Loss, 'run_id' | 'experiment_name'>;
 
-/** A directory of files, or why none of them can be had: the loss. */
-export type Home =
-  | { readonly path: string; readonly loss?: undefined }
-  | { readonly path?: undefined; readonly loss: FileLoss };
+/** A directory of files, or why none of them can be had: the loss. Without either there are none. */
+export interface Home {
+  readonly path?: string;
+  readonly loss?: FileLoss;
+}
 
 /** The files of the directory that `find` finds; what of them is left out goes to `note`. */
 export function filesAt(find: () => Promise<Home>, note: (loss: FileLoss) => void): ArtifactOwner {
@@ -18,7 +19,7 @@ export function filesAt(find: () => Promise<Home>, note: (loss: FileLoss) => voi
     async *artifacts() {
       const { path, loss } = await find();
       if (path === undefined) {
-        note(loss);
+        if (loss !== undefined) note(loss);
         return;
       }
       for await (const file of listFiles(path)) {
@@ -32,7 +33,8 @@ export function filesAt(find: () => Promise<Home>, note: (loss: FileLoss) => voi
     },
     async open(artifact) {
       const { path, loss } = await find();
-      if (path === undefined) throw new MlferryError('SOURCE_ITEM', loss.detail);
+      if (path === undefined)
+        throw new MlferryError('SOURCE_ITEM', loss?.detail ?? `There is no ${artifact.path}`);
       return openFile(path, artifact);
     },
   };

@@ -2,9 +2,10 @@ import type { Findings } from '../model/findings.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import { globMatcher, type Selection, selectsExperiment, selectsRun } from '../model/selection.ts';
 import { errorCodes } from '../util/errors.ts';
+import { nearest } from '../util/nearest.ts';
 import type { NamedRun } from './run-prefix.ts';
 
-/** An experiment and its runs, of all stages: of a place that knows all of them from the start. */
+/** An experiment and its runs, of all stages: all of them, or those that are asked for. */
 export interface HeldExperiment {
   readonly experiment: Experiment;
   readonly runs: ReadonlyArray<Pick<Run, 'run_id' | 'lifecycle_stage'>>;
@@ -24,8 +25,14 @@ export function reportMissing(
     const matches = globMatcher(name);
     const named = experiments.filter(({ experiment: e }) => e.experiment_id === name || matches(e.name));
     const object = `experiment ${JSON.stringify(name)}`;
-    if (named.length === 0) report(object, 'there is no such experiment');
-    else if (!named.some(({ experiment }) => selectsExperiment(selection, experiment)))
+    if (named.length === 0) {
+      const near = nearest(
+        name,
+        experiments.map(({ experiment }) => experiment.name),
+      );
+      const guess = near === undefined ? '' : `; did you mean ${JSON.stringify(near)}?`;
+      report(object, `there is no such experiment${guess}`);
+    } else if (!named.some(({ experiment }) => selectsExperiment(selection, experiment)))
       report(object, 'it is deleted', showAll);
   }
   for (const id of selection.runs) {

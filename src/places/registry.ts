@@ -1,10 +1,10 @@
 import { MlferryError } from '../util/errors.ts';
 import { redact } from '../util/redact.ts';
 import { archive } from './archive/index.ts';
+import { database } from './database/index.ts';
 import type { Ability, PlaceAt, PlaceDescriptor } from './descriptor.ts';
 import { exportImport } from './export-import/index.ts';
 import { filestore } from './filestore/index.ts';
-import { isSqlite } from './is-sqlite.ts';
 import { readLocation } from './location-text.ts';
 import { server } from './server/index.ts';
 import { stream } from './stream/index.ts';
@@ -13,9 +13,16 @@ import { stream } from './stream/index.ts';
  * All kinds of places. The first that claims a location has it: those that know theirs by a scheme, a file name or what is in
  * it come before the directory, which takes any other path.
  */
-export const places: readonly PlaceDescriptor[] = [server, archive, stream, exportImport, filestore];
+export const places: readonly PlaceDescriptor[] = [
+  server,
+  archive,
+  stream,
+  database,
+  exportImport,
+  filestore,
+];
 
-const NOT_YET = /^(sqlite:|postgres(ql)?[:+]|mysql[:+])/;
+const NOT_YET = /^(postgres(ql)?|mysql|mariadb|mssql)[:+]/;
 
 /** The place that a location names. Throws LOCATION when it names none. */
 export function placeAt(text: string): PlaceAt {
@@ -25,15 +32,6 @@ export function placeAt(text: string): PlaceAt {
     if (found !== undefined) return found;
   }
   if (location.path !== undefined) {
-    if (isSqlite(location.path)) {
-      throw new MlferryError(
-        'LOCATION',
-        `"${text}" is a database, which this version cannot read by itself`,
-        {
-          hint: `Start a server on it and name that: mlflow server --backend-store-uri sqlite:///${location.path}`,
-        },
-      );
-    }
     const named = places.filter(({ byFileName }) => byFileName).map(({ words }) => words.name);
     throw noPlace(`"${text}" is a file, but not ${withArticle(either(named))} by its name`);
   }

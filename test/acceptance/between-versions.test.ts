@@ -4,6 +4,7 @@ import { makeWorkspace, takeSnapshot } from '../servers/mlflow-client.ts';
 import type { Snapshot } from '../servers/snapshot.ts';
 import { startServer, type TestServer } from '../servers/start-server.ts';
 import { MLFLOW_VERSIONS, type MlflowVersion, NEWEST_MLFLOW } from '../servers/versions.ts';
+import { readBothWays } from './database-lines.ts';
 import { copyReport, type JsonReport } from './run-mlferry.ts';
 
 interface Pair {
@@ -87,5 +88,13 @@ describe('between MLflow versions', () => {
         (object === 'run colons' && field.includes('a:b')));
     const found = differences(source, target, { renamed: (name) => copyOf(name, from), tolerate: lost });
     expect(found).toEqual([]);
+  });
+
+  test.for(MLFLOW_VERSIONS)('the database of %s says the same as its server', async (version) => {
+    const server = servers.get(version);
+    if (server === undefined) throw new Error(`No server of ${version}`);
+    const { same, ...others } = await readBothWays(server);
+    expect(others).toEqual({ onlyServer: [], onlyDatabase: [] });
+    expect(same).toBeGreaterThan(400);
   });
 });

@@ -6,6 +6,7 @@ import { runKilled } from '../faults/kill.ts';
 import { startFaultProxy } from '../faults/proxy.ts';
 import { makeEvaluation, viewEvaluation } from '../servers/mlflow-client.ts';
 import { startServer, type TestServer } from '../servers/start-server.ts';
+import { readBothWays } from './database-lines.ts';
 import { copyReport, runMlferry } from './run-mlferry.ts';
 
 const COUNTS = { scorers: 11, evaluation_datasets: 2, evaluation_dataset_records: 250 };
@@ -39,6 +40,10 @@ async function mustBeSame(from: string, to: string) {
 }
 
 describe('scorers and evaluation datasets', () => {
+  it('are the same in the database and by its server', async () => {
+    expect(await readBothWays(source)).toMatchObject({ onlyServer: [], onlyDatabase: [] });
+  });
+
   it('are as the tests take them', () => {
     const numbers = seen.scorers.filter(([experiment, name]) => experiment === 'judged' && name === 'polite');
     expect(numbers.map(([, , version]) => version)).toEqual([2, 3, 5, 6]);

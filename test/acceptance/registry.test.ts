@@ -6,6 +6,7 @@ import { runKilled } from '../faults/kill.ts';
 import { startFaultProxy } from '../faults/proxy.ts';
 import { logModels, registerModels, viewRegistry } from '../servers/mlflow-client.ts';
 import { startServer, type TestServer } from '../servers/start-server.ts';
+import { readBothWays } from './database-lines.ts';
 import { copyReport, runMlferry } from './run-mlferry.ts';
 
 let directory: string;
@@ -36,6 +37,10 @@ async function mustBeSame(from: string, to: string) {
 }
 
 describe('the model registry', () => {
+  it('are the same in the database and by its server', async () => {
+    expect(await readBothWays(source)).toMatchObject({ onlyServer: [], onlyDatabase: [] });
+  });
+
   it('is as the tests take it', () => {
     expect(numbersOf(seen, 'first of all')).toEqual([2, 3, 4, 6, 7, 8, 9, 10, 11, 12]);
     expect(seen.models.map(({ name }) => name)).toEqual([

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { logOlderTraces, logTraces, viewTraces } from '../servers/mlflow-client.ts';
 import { startServer, type TestServer } from '../servers/start-server.ts';
+import { readBothWays } from './database-lines.ts';
 import { copyReport, runMlferry } from './run-mlferry.ts';
 
 type View = Awaited<ReturnType<typeof viewTraces>>;
@@ -65,6 +66,7 @@ describe.each(['2.22.5', '3.1.4'] as const)('traces of MLflow %s', (version) => 
     const archive = join(directory, `${version}.tar`);
     expect(await copyReport(['copy', older.url, archive])).toMatchObject({ losses: [], failures: [] });
     await mustBeSame(older.url, archive, 3);
+    expect(await readBothWays(older)).toMatchObject({ onlyServer: [], onlyDatabase: [] });
     // Its directories, too.
     const store = { url: join(directory, version), version };
     await logOlderTraces(store);
@@ -87,6 +89,7 @@ describe('traces of MLflow 3.6.0', () => {
     await using target = await startServer();
     expect(await copyReport(['copy', older.url, target.url])).toMatchObject({ losses: [], failures: [] });
     expect(await viewTraces(target)).toEqual(own);
+    expect(await readBothWays(older)).toMatchObject({ onlyServer: [], onlyDatabase: [] });
     await mustBeSame(older.url, target.url, 4);
     await using back = await startServer({ version: '3.6.0' });
     expect(await copyReport(['copy', newest.url, back.url])).toMatchObject({ losses: [], failures: [] });

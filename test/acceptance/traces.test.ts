@@ -10,6 +10,7 @@ import { runKilled } from '../faults/kill.ts';
 import { startFaultProxy } from '../faults/proxy.ts';
 import { logTraces, viewTraces } from '../servers/mlflow-client.ts';
 import { startServer, type TestServer } from '../servers/start-server.ts';
+import { readBothWays } from './database-lines.ts';
 import { copyReport, runMlferry } from './run-mlferry.ts';
 
 /** `MLFERRY_TEST_LONG=1`: more of the same. */
@@ -36,6 +37,10 @@ async function mustBeSame(from: string, to: string) {
 }
 
 describe('traces', () => {
+  it('are the same in the database and by its server', async () => {
+    expect(await readBothWays(source)).toMatchObject({ onlyServer: [], onlyDatabase: [] });
+  });
+
   it('are as the tests take them', () => {
     expect(seen.traces.map(({ state, in_store, spans }) => [state, in_store, spans.length])).toEqual([
       ['OK', true, 5],

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -108,6 +108,28 @@ describe('a whole workspace', () => {
     ]);
     expect(imported).toMatchObject(clean);
     expect(differences(source, await takeSnapshot(target))).toEqual([]);
+  });
+
+  test('mlflow.db → server, while its own server runs', async () => {
+    const { directory: own } = await sourceServer();
+    const database = join(own, 'mlflow.db');
+    const files = ['--view', 'all', '--artifacts-root', join(own, 'artifacts')];
+    const before = await readFile(database);
+    await using target = await startServer();
+    const first = await copyReport(['copy', database, target.url, ...files]);
+    expect(first).toMatchObject({
+      ...clean,
+      loss_counts: { ...clean.loss_counts, DELETED_TIME: 2 },
+    });
+    expect(differences(source, await takeSnapshot(target))).toEqual([]);
+    const second = await copyReport(['copy', `sqlite:///${database}`, target.url, ...files, '--verify']);
+    expect(second).toMatchObject({
+      exit_status: 0,
+      runs: { created: 0, updated: 0, unchanged: 28 },
+      sent: { points: 0, artifacts: 0 },
+    });
+    expect((await readFile(database)).equals(before)).toBe(true);
+    expect((await readdir(own)).filter((name) => name.startsWith('mlflow.db'))).toEqual(['mlflow.db']);
   });
 
   test('mlruns → server → mlruns', async () => {

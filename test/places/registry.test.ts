@@ -24,6 +24,9 @@ describe('a location names', () => {
     ['test/fixtures', 'filestore'],
     ['databricks.tar', 'archive'],
     ['./not-there.txt', 'filestore'],
+    ['sqlite:///mlflow.db', 'database'],
+    ['SQLITE+pysqlite:////data/mlflow.db?workspace=team-a', 'database'],
+    ['sqlite:///C:\\data\\mlflow.db', 'database'],
   ])('%s: %s', (text, kind) => {
     expect(placeAt(text).descriptor.kind).toBe(kind);
   });
@@ -31,7 +34,10 @@ describe('a location names', () => {
   it.each([
     ['', 'An empty text names no place'],
     ['package.json', '"package.json" is a file, but not an archive or stream by its name'],
-    ['sqlite:///x.db', '"sqlite:///x.db" is a kind of place that this version cannot read or write'],
+    ['sqlite://', '"sqlite://" names no file'],
+    ['sqlite:///:memory:', '"sqlite:///:memory:" names no file'],
+    ['sqlite://mlflow.db', '"sqlite://mlflow.db" names no file'],
+    ['sqlite:///x.db?workspace=', '"sqlite:///x.db?workspace=": the workspace has no name'],
     [
       'mysql+pymysql://u:p@h/db',
       '"mysql+pymysql://***@h/db" is a kind of place that this version cannot read or write',
@@ -59,6 +65,8 @@ describe('the identity of a place', () => {
     ['databricks://Profile', 'databricks://Profile'],
     ['-', undefined],
     ['/not-there/../b.tar', '/b.tar'],
+    ['sqlite:////not-there/../mlflow.db?workspace=default', 'sqlite:////mlflow.db'],
+    ['sqlite+pysqlite:////mlflow.db?workspace=a b', 'sqlite:////mlflow.db?workspace=a%20b'],
   ])('%s', (text, identity) => {
     expect(placeAt(text).identity()).toBe(identity);
   });

@@ -123,7 +123,7 @@ async function mustHoldRecords(root: string): Promise<void> {
     'LOCATION',
     `"${root}" holds artifacts only: its runs are in the database ${database}`,
     {
-      hint: `Start a server on it and name that: mlflow server --backend-store-uri sqlite:///${database}`,
+      hint: `Name that instead: ${database}.`,
     },
   );
 }

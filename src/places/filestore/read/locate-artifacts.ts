@@ -1,7 +1,7 @@
-import { readdir, realpath } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { isInside } from '../../../artifacts/local/is-inside.ts';
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { leadsAway } from '../../../artifacts/local/leads-away.ts';
+import { type Recorded, recorded } from '../../../artifacts/local/recorded-root.ts';
 import { isOwnRoot } from '../../../artifacts/root.ts';
 import { isDirectory, listRunDirs } from '../layout/layout.ts';
 
@@ -25,48 +25,6 @@ export interface StoreOwner {
 
 /** Finds the artifacts of what stands in a store. */
 export type ArtifactLocator = (owner: StoreOwner) => Promise<ArtifactHome>;
-
-/** A recorded place, taken apart: `<root>/<experiment_id>/<run_id>/artifacts`, as MLflow makes it. */
-interface Recorded {
-  /** As recorded, for people. */
-  readonly root: string;
-  /** The part below the root; `undefined` for a place that MLflow did not make. */
-  readonly below: string | undefined;
-  /** The directory, where it is a path, of this machine or of another. */
-  readonly path: string | undefined;
-  readonly isProxied: boolean;
-}
-
-function recorded(uri: string, id: string): Recorded {
-  const path = localPath(uri);
-  const proxied = /^mlflow-artifacts:(?:\/\/[^/]*)?\/*/.exec(uri)?.[0];
-  const text = path ?? uri;
-  const end = `/${id}/artifacts`;
-  const whole = text.replace(/\/+$/, '');
-  const above = whole.endsWith(end) ? whole.slice(0, -end.length) : undefined;
-  // The directory of a logged model or trace is one deeper.
-  const experiment = above?.replace(/\/(?:models|traces)$/, '');
-  const root = experiment?.slice(0, Math.max(0, experiment.lastIndexOf('/')));
-  const isProxied = proxied !== undefined;
-  if (isProxied) return { root: 'mlflow-artifacts:/', below: uri.slice(proxied.length), path, isProxied };
-  if (root === undefined) return { root: uri, below: undefined, path, isProxied };
-  return { root: root === '' ? '/' : root, below: whole.slice(root.length + 1), path, isProxied };
-}
-
-/** The path of a `file:` URI or a plain path, also one of Windows, with `/`. */
-function localPath(uri: string): string | undefined {
-  if (uri.startsWith('file:')) {
-    try {
-      return withoutDriveSlash(fileURLToPath(uri));
-    } catch {
-      return undefined;
-    }
-  }
-  if (/^[a-z]:[\\/]/i.test(uri)) return uri.replaceAll('\\', '/');
-  return isAbsolute(uri) ? uri : undefined;
-}
-
-const withoutDriveSlash = (path: string) => path.replace(/^\/(?=[a-z]:\/)/i, '');
 
 /**
  * A locator for the store at `root`. In this order: the recorded directory when it is there and is the owner's
@@ -99,7 +57,10 @@ export function artifactLocator(root: string, artifactsRoot: string | undefined)
 
   return async ({ id, directory, artifact_uri: uri }) => {
     const beside = join(directory, 'artifacts');
-    const at = async (path: string) => ({ path, away: await leadsAway(path, id, [directory, root, told]) });
+    const at = async (path: string) => ({
+      path,
+      away: await leadsAway(path, id, [directory, root, told, sibling]),
+    });
     const place = recorded(uri, id);
     if (place.path !== undefined && isOwnRoot(place.path, id) && (await isDirectory(place.path)))
       return at(place.path);
@@ -124,21 +85,4 @@ async function anyHasFiles(experimentDir: string): Promise<boolean> {
 
 async function hasFiles(directory: string): Promise<boolean> {
   return (await isDirectory(directory)) && (await readdir(directory)).length > 0;
-}
-
-/**
- * Whether links on the way lead to a directory that has nothing to do with the owner: any of this machine's. `homes`: its
- * own, the store (with `mlartifacts` beside it) and what was told.
- */
-async function leadsAway(
-  path: string,
-  id: string,
-  homes: readonly [own: string, store: string, told: string],
-): Promise<boolean> {
-  const real = await realpath(path).catch(() => undefined);
-  if (real === undefined || isOwnRoot(real, id)) return false;
-  const resolve = (home: string) => realpath(home).catch(() => home);
-  const above = await resolve(dirname(homes[1]));
-  const allowed = [...(await Promise.all(homes.map(resolve))), join(above, 'mlartifacts')];
-  return !allowed.some((home) => isInside(home, real));
 }

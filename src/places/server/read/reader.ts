@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { Findings } from '../../../model/findings.ts';
 import type { Experiment, Run } from '../../../model/records.ts';
 import { type Selection, selectsRun } from '../../../model/selection.ts';
 import { ownValue } from '../../../model/string-map.ts';
@@ -8,6 +7,7 @@ import { searchOf } from '../../../search/search-of.ts';
 import { errorCodes, MlferryError } from '../../../util/errors.ts';
 import type { MetricPoints, PlaceInfo, PlaceOptions, Reader } from '../../place.ts';
 import { type RunSource, type SourceRun, selectingReader } from '../../selecting-reader.ts';
+import { withoutRepeats } from '../../without-repeats.ts';
 import type { ServerRun } from '../connect/answers.ts';
 import { connect } from '../connect/client.ts';
 import { knowsEvaluation } from '../connect/knows-evaluation.ts';
@@ -211,18 +211,4 @@ async function* readMetrics(
   } finally {
     await store.close();
   }
-}
-
-/** Findings that pass each loss and failure on once, however often a run is read. */
-function withoutRepeats({ loss, failure }: Findings): Findings {
-  const noted = new Set<string>();
-  const once = (what: object, pass: () => void) => {
-    const text = JSON.stringify(what);
-    if (!noted.has(text)) pass();
-    noted.add(text);
-  };
-  return {
-    loss: (found) => once(found, () => loss(found)),
-    failure: (found) => once(found, () => failure(found)),
-  };
 }

@@ -1,6 +1,7 @@
 import { text } from 'node:stream/consumers';
 import { kindOf } from '../../../kinds/kinds.ts';
 import type { Findings } from '../../../model/findings.ts';
+import { attachmentsOf } from '../../../model/mlflow/attachments.ts';
 import { parseTraceData } from '../../../model/mlflow/trace-data.ts';
 import type { TraceInfo } from '../../../model/mlflow/trace-fields.ts';
 import { wantsWholeExperiments } from '../../../model/selection.ts';
@@ -113,16 +114,6 @@ export function traces(client: TrackingClient, findings: Findings): ObjectSource
         }
     },
   };
-}
-
-const ATTACHMENT = /mlflow-attachment:\/\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b/g;
-
-/** Ids of the files that spans name: newer clients put what is large or no text beside the trace (mlflow/tracing/attachments.py). */
-function attachmentsOf(spans: readonly Span[]): readonly string[] {
-  const texts = spans.flatMap(({ attributes }) => Object.values(attributes));
-  return [
-    ...new Set(texts.flatMap((json) => [...json.matchAll(ATTACHMENT)].map(([, id = '']) => id))),
-  ].sort();
 }
 
 /** The runs that traces were linked to, by trace. */

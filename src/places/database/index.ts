@@ -1,0 +1,19 @@
+import { describePlace } from '../descriptor.ts';
+import { databaseIdentity, databaseLocation } from './location.ts';
+import { DATABASE_TRAITS } from './traits.ts';
+
+/** MLflow's backend database, without a server. */
+export const database = describePlace({
+  kind: 'database',
+  words: {
+    name: 'database of MLflow',
+    inMany: 'in databases of MLflow',
+    short: ['a database of MLflow (mlflow.db)'],
+    forms: [['mlflow.db, sqlite:///mlflow.db', "MLflow's backend database (SQLite), to read from"]],
+    example: 'sqlite:///mlflow.db',
+  },
+  traits: DATABASE_TRAITS,
+  claim: databaseLocation,
+  identity: databaseIdentity,
+  reader: async () => (await import('./read/reader.ts')).openDatabaseReader,
+});

@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { z } from 'zod';
+import type { Run } from '../../../model/records.ts';
+import { selectsExperiment } from '../../../model/selection.ts';
+import { asMlferryError, MlferryError } from '../../../util/errors.ts';
+import { redact } from '../../../util/redact.ts';
+import { reportMissing } from '../../held-experiments.ts';
+import type { PlaceInfo, PlaceOptions, Reader } from '../../place.ts';
+import { type RunSource, type SourceRun, selectingReader } from '../../selecting-reader.ts';
+import { withoutRepeats } from '../../without-repeats.ts';
+import { openSqlite } from '../connect/sqlite.ts';
+import { readTables } from '../connect/tables.ts';
+import { type DatabaseLocation, databaseIdentity } from '../location.ts';
+import { DATABASE_TRAITS } from '../traits.ts';
+import { readExperiments, withTags } from './experiments.ts';
+import { ownFiles } from './files.ts';
+import { artifactLocator } from './locate-artifacts.ts';
+import { objectSources } from './objects.ts';
+import { readPoints } from './points.ts';
+import { countOthers, findRuns, findRunsLike, readRuns } from './runs.ts';
+import { type Store, unreadable } from './store.ts';
+import { noteUnheld } from './unheld.ts';
+import { chosenWorkspace } from './workspaces.ts';
+
+/**
+ * Opens MLflow's database (1.12 to 3.17) for reading, in one snapshot. Nothing is written to it. Throws NOT_MLFLOW, UNSUPPORTED
+ * for another schema, and as the engine's opener does.
+ */
+export async function openDatabaseReader(place: DatabaseLocation, options: PlaceOptions): Promise<Reader> {
+  const location = place.path;
+  const database = await openSqlite(place.path, options.tempDir);
+  try {
+    const tables = await readTables(database, location);
+    const workspace = await chosenWorkspace({ database, tables }, place.workspace, location);
+    const locate = artifactLocator({
+      base: dirname(resolve(place.path)),
+      artifactsRoot: await artifactsRootOf(options),
+      workspace,
+    });
+    const store: Store = { database, tables, workspace, locate, ...notes(options) };
+    const info: PlaceInfo = {
+      kind: 'database',
+      location,
+      fingerprint: createHash('sha256').update(databaseIdentity(place)).digest('hex').slice(0, 16),
+    };
+    return selectingReader(databaseSource(store, info, place.workspace !== undefined), options);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+function databaseSource(store: Store, info: PlaceInfo, namesWorkspace: boolean): RunSource {
+  const sourceRun = (run: Run, experiment_name: string): SourceRun => {
+    const { run_id, artifact_uri } = run;
+    const files = ownFiles(store, { id: run_id, artifact_uri, experiment_name, run_id });
+    return {
+      run,
+      metrics: (keys) => readPoints(store, run_id, Object.keys(run.latest_metrics), keys),
+      ...files,
+    };
+  };
+
+  return {
+    info,
+    traits: DATABASE_TRAITS,
+    objects: objectSources(store),
+    async *experiments(selection) {
+      const all = await readExperiments(store);
+      const runs = Map.groupBy(
+        (await findRuns(store, selection.runs)).map(({ run_uuid, ...run }) => ({ run_id: run_uuid, ...run })),
+        ({ experiment_id }) => experiment_id,
+      );
+      const held = all.map((experiment) => ({ experiment, runs: runs.get(experiment.experiment_id) ?? [] }));
+      reportMissing(selection, held, info.location, { loss: store.note, failure: store.failure });
+      const chosen = held.filter(
+        (each) =>
+          selectsExperiment(selection, each.experiment) &&
+          (selection.runs.length === 0 || each.runs.length > 0),
+      );
+      await noteUnheld(store, selection, namesWorkspace);
+      yield* await withTags(
+        store,
+        chosen.map(({ experiment }) => experiment),
+      );
+    },
+    async *runs(experiment, selection) {
+      for await (const runs of readRuns(store, experiment, selection))
+        for (const run of runs) yield sourceRun(run, experiment.name);
+    },
+    async *runsLike(selection, start) {
+      const names = new Map(
+        (await readExperiments(store))
+          .filter((experiment) => selectsExperiment({ ...selection, view: 'all' }, experiment))
+          .map(({ experiment_id, name }) => [experiment_id, name]),
+      );
+      for (const { run_uuid, experiment_id, lifecycle_stage } of await findRunsLike(store, start)) {
+        const experiment_name = names.get(experiment_id);
+        if (experiment_name !== undefined) yield { run_id: run_uuid, lifecycle_stage, experiment_name };
+      }
+    },
+    hiddenRuns: async ({ experiment_id }, { view, runs }) =>
+      view === 'all' || runs.length > 0 ? 0 : countOthers(store, experiment_id, view),
+    close: () => store.database.close(),
+  };
+}
+
+/** Where what is found goes: each finding once, however often something is read. */
+function notes(options: PlaceOptions): Pick<Store, 'note' | 'failure' | 'fail'> {
+  const { loss, failure } = withoutRepeats(options.findings);
+  return {
+    note: loss,
+    failure,
+    fail(object, thrown, run_id) {
+      const known = thrown instanceof z.ZodError ? unreadable(object, thrown) : asMlferryError(thrown);
+      const { code, message, hint } = known;
+      failure({ code, object, ...(run_id === undefined ? {} : { run_id }), message, hint });
+    },
+  };
+}
+
+/** The directory that a user told. Throws LOCATION when it is none. */
+async function artifactsRootOf({ artifactsRoot }: PlaceOptions): Promise<string | undefined> {
+  if (artifactsRoot === undefined) return undefined;
+  if ((await stat(artifactsRoot).catch(() => undefined))?.isDirectory() === true)
+    return resolve(artifactsRoot);
+  throw new MlferryError('LOCATION', `--artifacts-root: "${redact(artifactsRoot)}" is not a directory`);
+}

@@ -1,0 +1,45 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { kindOf } from '../../../kinds/kinds.ts';
+import { locate } from '../../../kinds/remap-object.ts';
+import type { ModelVersion } from '../../../model/registered-model.ts';
+import { filesAt, type Home } from '../../files-at.ts';
+import type { ArtifactOwner } from '../../place.ts';
+import { text } from './cells.ts';
+import { homeOf } from './files.ts';
+import { checkedRows, type Store } from './store.ts';
+
+const rootRow = z.object({ artifact_uri: text });
+
+/** The files at a version's source, if that is a run or logged model of this database and they can be reached. */
+export function versionFiles(store: Store, { name, version, source }: ModelVersion): ArtifactOwner {
+  const of = { kind: kindOf('model_version').kind, id: `${name}/${version}` };
+  return filesAt(
+    () => findFiles(store, source),
+    (loss) => store.note({ ...loss, of }),
+  );
+}
+
+async function findFiles(store: Store, source: string): Promise<Home> {
+  const located = locate(source, () => true);
+  const [, model_id] = /^models:\/+(m-[\w-]+)/.exec(located) ?? [];
+  const [, run_id, path = ''] = /^runs:\/+([\w-]+)\/?(.*)$/.exec(located) ?? [];
+  const id = model_id ?? run_id;
+  if (id === undefined || path.split('/').includes('..')) {
+    const detail = `The files are at ${source}, which is neither a run's nor a logged model's here`;
+    return { loss: { code: 'ARTIFACTS_UNREACHABLE', detail } };
+  }
+  const artifact_uri = (await rootOf(store, model_id, id)) ?? source;
+  const home = await homeOf(store, { id, artifact_uri });
+  return home.path === undefined ? home : { path: join(home.path, path) };
+}
+
+async function rootOf(store: Store, model_id: string | undefined, id: string): Promise<string | undefined> {
+  if (model_id !== undefined && !store.tables.has('logged_models')) return undefined;
+  const sql =
+    model_id === undefined
+      ? 'SELECT "artifact_uri" FROM "runs" WHERE "run_uuid" = ?'
+      : 'SELECT "artifact_location" AS "artifact_uri" FROM "logged_models" WHERE "model_id" = ?';
+  const [row] = await checkedRows(store, rootRow, sql, [id]);
+  return row?.artifact_uri;
+}
