@@ -43,6 +43,7 @@ export function addTransferOptions(command: Command, features: TransferFeatures)
   if (features.assignsIds) {
     command
       .option('--into <experiment>', 'put all runs into this experiment of the target')
+      .option('--keep-model-files', 'leave the ids in MLmodel files as they are at the source')
       .option(
         '--id-map <file>',
         'write source id and target id of every experiment and run to this file (NDJSON)',

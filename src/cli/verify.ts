@@ -29,6 +29,7 @@ export function addVerifyCommand(program: Command, io: Io): void {
       collect,
       [],
     )
+    .option('--keep-model-files', 'MLmodel files have the ids of the source, as they were copied')
     .option('--json', 'print the report as one JSON object')
     .option('-q, --quiet', 'print what is not the same only')
     .action(async (given: string | undefined, target: string | undefined, values: unknown) => {

@@ -44,6 +44,7 @@ export async function carriedRun(
 export function partDigest(of: ObjectKind, full: string, parts: Parts): string {
   const { metrics, artifacts } = of.kind === 'run' ? parts : parts.objects;
   const missing = missingWords(of, parts).map((word) => ` ${word}=false`);
+  if (parts.keepModelFiles) missing.push(' model_files=kept');
   if (metrics && artifacts && missing.length === 0) return full;
   return createHash('sha256')
     .update(`${full} metrics=${metrics} artifacts=${artifacts}${missing.join('')}`)

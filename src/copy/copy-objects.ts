@@ -1,16 +1,19 @@
 import { isChosen } from '../kinds/is-chosen.ts';
 import type { ObjectKind, ObjectRecord } from '../kinds/kind.ts';
-import { FURTHER_KINDS } from '../kinds/kinds.ts';
+import { FURTHER_KINDS, kindOf } from '../kinds/kinds.ts';
 import { idOf, nameOf, parentIdOf } from '../kinds/marks.ts';
 import { remapModelFiles } from '../kinds/model-files.ts';
+import { MODEL } from '../kinds/model-links.ts';
 import { objectDigest } from '../kinds/object-digest.ts';
 import { carriesFiles, createLeftOut } from '../kinds/parts.ts';
 import { allReferencesOf, boundTo, remapObject } from '../kinds/remap-object.ts';
+import type { FoundObject } from '../model/findings.ts';
 import type { ObjectReader } from '../places/place.ts';
 import { MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
 import { partDigest } from './carried-run.ts';
 import type { Pass } from './pass.ts';
+import type { ObjectCounts } from './report.ts';
 
 /**
  * Copies the objects of the further kinds, kind after kind in the order of the table, so that what an object refers to
@@ -35,8 +38,10 @@ export async function copyObjects(pass: Pass): Promise<void> {
       const { concurrency } = pass.options;
       /** The last object of each parent, where those of one go one after another. */
       const last = new Map<string, Promise<void>>();
+      const objects =
+        of.kind === MODEL && pass.models !== undefined ? listed(pass.models.all) : source.read(scope);
       await mapConcurrent(
-        wholeFor(pass, wanted(pass, chosen(pass, source.read(scope)), isOut)),
+        wholeFor(pass, wanted(pass, chosen(pass, objects), isOut)),
         concurrency,
         async (object) => {
           const parent = of.ordered === true ? parentIdOf(of, object.record) : undefined;
@@ -130,33 +135,35 @@ async function copyObject(pass: Pass, object: ObjectReader): Promise<void> {
   counts.read += 1;
   pass.seen.of(of.kind).set(id, id);
   const write = pass.writer.objects?.get(of.kind);
+  const ref = { kind: of.kind, id, name: nameOf(of, record) };
   if (write === undefined) {
-    counts.not_held += 1;
+    countUnwritten(pass, counts, ref, record);
     return;
   }
-  const ref = { kind: of.kind, id, name: nameOf(of, record) };
   const { keepsIds } = pass.writer.traits;
   try {
     const notes = keepsIds ? undefined : journal;
     const inDoubt = notes?.isInDoubt(ref) ?? false;
     await notes?.intent(ref);
     const bound = keepsIds ? { record, left: [] } : boundTo(of, record, pass.ids);
-    const from = { id, artifact_uri: rootOf(record) };
+    const from = { kind: of.kind, id, artifact_uri: rootOf(record) };
     let own = from;
     const carried = parts.objects.artifacts ? source : { ...source, artifacts: nothing };
-    const written = await write(keepsIds ? carried : remapModelFiles(carried, from, () => own, pass.ids), {
+    const files =
+      keepsIds || parts.keepModelFiles ? carried : remapModelFiles(carried, from, () => own, pass.ids);
+    const written = await write(files, {
       origin: `${pass.reader.info.fingerprint}/${id}`,
       digest: partDigest(of, objectDigest(of, bound.record), parts),
       inDoubt,
       remap(target) {
         if (keepsIds) return record;
-        own = { artifact_uri: '', ...target };
+        own = { kind: of.kind, artifact_uri: '', ...target };
         return remapObject(of, record, own, pass.ids);
       },
       async whole(target) {
         const late = source.whole === undefined ? record : carries(await source.whole());
         if (keepsIds) return late;
-        own = { artifact_uri: '', ...target };
+        own = { kind: of.kind, artifact_uri: '', ...target };
         return remapObject(of, late, own, pass.ids);
       },
     });
@@ -170,7 +177,7 @@ async function copyObject(pass: Pass, object: ObjectReader): Promise<void> {
         code: 'REFERENCE_MISSING',
         of: ref,
         count: bound.left.length,
-        detail: `what belongs to objects that are not on the target is left out: ${listed(bound.left.map((other) => `${other.kind} ${other.id}`))}`,
+        detail: `what belongs to objects that are not on the target is left out: ${someOf(bound.left.map((other) => `${other.kind} ${other.id}`))}`,
       });
     }
     const kept = keepsIds
@@ -181,13 +188,31 @@ async function copyObject(pass: Pass, object: ObjectReader): Promise<void> {
         code: 'REFERENCE_KEPT',
         of: ref,
         count: kept.length,
-        detail: `it names objects that are not on the target and keeps their source ids: ${listed(kept.map((other) => `${other.kind} ${other.id}`))}`,
+        detail: `it names objects that are not on the target and keeps their source ids: ${someOf(kept.map((other) => `${other.kind} ${other.id}`))}`,
       });
     }
   } catch (error) {
     counts.failed += 1;
     pass.objectFailed(ref, error);
   }
+}
+
+/** An object that is with its run, failed with it, or stays behind. */
+function countUnwritten(
+  { inRuns, failed, models, options }: Pass,
+  counts: ObjectCounts,
+  of: FoundObject,
+  record: ObjectRecord,
+): void {
+  const ofRun = allReferencesOf(kindOf(of.kind), record).some(
+    ({ kind, id }) => kind === 'run' && failed.has(id),
+  );
+  const outcome = inRuns.get(of.id) ?? (failed.has(of.id) || ofRun ? 'failed' : 'not_held');
+  counts[outcome] += 1;
+  if (outcome !== 'not_held' || of.kind !== MODEL || models === undefined) return;
+  const detail =
+    'the target holds models among the files of their runs only: no run that made this one is copied';
+  options.ledger.loss({ code: 'KIND_NOT_HELD', key: of.kind, of, detail });
 }
 
 /** Values that were measured of a model are left behind with those of the runs. */
@@ -201,7 +226,8 @@ async function* nothing(): AsyncGenerator<never> {}
 
 function reportNotHeld(pass: Pass, of: ObjectKind): void {
   const not_held = pass.objects.get(of.counted)?.not_held ?? 0;
-  if (not_held === 0) return;
+  // Each model without a run is told by itself.
+  if (not_held === 0 || (of.kind === MODEL && pass.models !== undefined)) return;
   pass.options.ledger.loss({
     code: 'KIND_NOT_HELD',
     key: of.kind,
@@ -210,5 +236,9 @@ function reportNotHeld(pass: Pass, of: ObjectKind): void {
   });
 }
 
-const listed = (texts: readonly string[]) =>
+async function* listed<T>(items: readonly T[]): AsyncGenerator<T> {
+  yield* items;
+}
+
+const someOf = (texts: readonly string[]) =>
   `${texts.slice(0, 3).join(', ')}${texts.length > 3 ? ', …' : ''}`;

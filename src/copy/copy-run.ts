@@ -1,9 +1,13 @@
 import { kindOf } from '../kinds/kinds.ts';
+import { idOf, nameOf } from '../kinds/marks.ts';
+import { remapModelFiles } from '../kinds/model-files.ts';
 import { hasLinks, linkedModels, linksOf, MODEL, modelsIn } from '../kinds/model-links.ts';
 import { type RunIds, referenceKept, remapRun, runReferences, unresolvedTags } from '../kinds/remap.ts';
 import { runDigest } from '../model/canonical.ts';
+import { digestWithModels, withModels } from '../places/models-in-runs.ts';
 import { MlferryError } from '../util/errors.ts';
 import { carriedRun, partDigest } from './carried-run.ts';
+import { noteModels } from './note-models.ts';
 import type { Pass, Work } from './pass.ts';
 
 /**
@@ -18,30 +22,51 @@ export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: 
   const ref = { kind: source.run.kind, id: run_id };
   const { experiment_id } = experiment;
   const { keepsIds } = writer.traits;
-  const digest = partDigest(kindOf('run'), runDigest(source.run), parts);
+  const models = pass.models?.of(source.run) ?? [];
+  const digest = partDigest(kindOf('run'), digestWithModels(runDigest(source.run), models), parts);
   try {
-    const carried = await carriedRun(source, parts, (points, bytes) => {
+    const alone = await carriedRun(source, parts, (points, bytes) => {
       flow.points += points;
       flow.bytes += bytes;
       pass.progress();
     });
+    const placed =
+      pass.models === undefined
+        ? { reader: alone, links: linksOf({}), paths: new Map<string, string>(), losses: [] }
+        : await withModels(alone, models, {
+            whole: source,
+            keepModelFiles: parts.keepModelFiles,
+            fail: ({ of, record }, error) =>
+              pass.objectFailed({ kind: of.kind, id: idOf(of, record), name: nameOf(of, record) }, error),
+          });
+    const carried = placed.reader;
     const { run } = carried;
     const references = runReferences(run);
     const tags = keepsIds ? new Map<string, string>() : unresolvedTags(run, references.tags, runIds);
     for (const [key, value] of keepsIds ? [] : Object.entries(run.tags))
       if (modelsIn(value).length > 0) tags.set(key, value);
     const links = linksOf(run);
-    for (const id of linkedModels(links)) pass.named.of(MODEL).set(id, id);
+    for (const id of [...linkedModels(links), ...linkedModels(placed.links)])
+      pass.named.of(MODEL).set(id, id);
     const isOpen = !keepsIds && (tags.size > 0 || hasLinks(links));
     let own = { run_id, experiment_id, artifact_uri };
+    const files =
+      keepsIds || parts.keepModelFiles
+        ? carried
+        : remapModelFiles(
+            carried,
+            { ...ref, artifact_uri },
+            () => ({ ...ref, id: own.run_id, artifact_uri: own.artifact_uri }),
+            pass.ids,
+          );
     // An archive keeps its own account of what it holds.
     const notes = keepsIds ? undefined : journal;
     const inDoubt = notes?.isInDoubt(ref) ?? false;
     await notes?.intent(ref);
-    const written = await writer.run(carried, {
+    const written = await writer.run(files, {
       experiment,
       origin: `${pass.reader.info.fingerprint}/${run_id}`,
-      digest: isOpen || source.incomplete === true ? undefined : digest,
+      digest: isOpen || carried.incomplete === true ? undefined : digest,
       inDoubt,
       remap(ids) {
         if (keepsIds) return run;
@@ -49,9 +74,13 @@ export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: 
         return remapRun(run, own, runIds);
       },
     });
-    const isWhole = written.incomplete !== true && source.incomplete !== true;
+    const isWhole = written.incomplete !== true && carried.incomplete !== true;
     await notes?.done(ref, written.run_id, isWhole ? digest : undefined);
     pass.wrote(run, experiment, written);
+    const held = models.filter(({ of, record }) => placed.paths.has(idOf(of, record)));
+    noteModels(pass, written, (id) => placed.paths.get(id), held);
+    for (const loss of written.outcome === 'unchanged' ? [] : placed.losses)
+      ledger.loss({ ...loss, run_id, experiment_name: experiment.name });
     const kept = keepsIds ? [] : references.inputs.filter((id) => !runIds.has(id));
     if (kept.length > 0) ledger.loss(referenceKept(experiment.name, run_id, 'dataset input', kept));
     if (isOpen) {

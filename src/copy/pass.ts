@@ -8,6 +8,7 @@ import type { Parts } from '../kinds/parts.ts';
 import type { FoundObject } from '../model/findings.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import type { Selection } from '../model/selection.ts';
+import type { ModelsOfRuns } from '../places/models-in-runs.ts';
 import type { Reader, RunReader, TargetExperiment, Writer, WrittenRun } from '../places/place.ts';
 import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError } from '../util/errors.ts';
@@ -53,6 +54,10 @@ export interface Pass {
   readonly seen: IdMap;
   /** Objects of the further kinds that selected runs name, by their source ids: they go along. */
   readonly named: IdMap;
+  /** Logged models, where those of a run go among its files. */
+  models: ModelsOfRuns | undefined;
+  /** Those that did, by their source ids, and what became of their runs. */
+  readonly inRuns: Map<string, WrittenRun['outcome']>;
   /** Selected experiments. */
   readonly experiments: Experiment[];
   /** What the second pass has to do. */
@@ -120,6 +125,8 @@ export function startPass(reader: Reader, writer: Writer, options: CopyOptions):
     ids,
     seen: createIdMap(),
     named: createIdMap(),
+    models: undefined,
+    inRuns: new Map(),
     experiments: [],
     open: [],
     failed,

@@ -1,15 +1,18 @@
 import { type RenameRule, renamed } from '../job/rename.ts';
 import { kindOf } from '../kinds/kinds.ts';
+import { MODEL } from '../kinds/model-links.ts';
 import { runDigest, withoutDeletedRuns } from '../model/canonical.ts';
 import { PARENT_TAG } from '../model/mlflow/tags.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import { wantsWholeExperiments } from '../model/selection.ts';
 import { ownValue } from '../model/string-map.ts';
+import { digestWithModels, modelsAreInRuns, modelsOfRuns, NO_MODELS } from '../places/models-in-runs.ts';
 import type { TargetExperiment, WrittenRun } from '../places/place.ts';
 import { MlferryError } from '../util/errors.ts';
 import { nearest } from '../util/nearest.ts';
 import { readAhead } from '../util/read-ahead.ts';
 import { partDigest } from './carried-run.ts';
+import { noteModels } from './note-models.ts';
 import type { Pass, Work } from './pass.ts';
 
 /** Runs handed to the readers together, so that histories can be fetched together: MLflow's bulk route takes 100. */
@@ -30,6 +33,11 @@ async function* chunks(pass: Pass): AsyncGenerator<Work[]> {
   for await (const experiment of reader.experiments(selection)) experiments.push(experiment);
   mustFit(pass.options.rename, experiments);
   noteShared(pass);
+  if (modelsAreInRuns(pass.writer, pass.options.parts))
+    pass.models = await modelsOfRuns(reader, selection, experiments).catch((error: unknown) => {
+      pass.kindFailed(kindOf(MODEL), error);
+      return NO_MODELS;
+    });
   flow.total = experiments.length;
   let chunk: Work[] = [];
   for (const source of experiments) {
@@ -115,7 +123,8 @@ async function stale(pass: Pass, chunk: readonly Work[]): Promise<Work[]> {
   const rest: Work[] = [];
   for (const work of chunk) {
     const { source, experiment } = work;
-    const full = runDigest(source.run);
+    const models = pass.models?.of(source.run) ?? [];
+    const full = digestWithModels(runDigest(source.run), models);
     try {
       const part = partDigest(kindOf('run'), full, parts);
       const current =
@@ -124,6 +133,7 @@ async function stale(pass: Pass, chunk: readonly Work[]): Promise<Work[]> {
       if (current === undefined) rest.push(work);
       else {
         pass.wrote(source.run, experiment, current);
+        noteModels(pass, current, (id) => current.models?.get(id), models);
         keepOpenParent(pass, source.run, experiment, current);
       }
     } catch (error) {

@@ -18,7 +18,12 @@ export function createIdMap(): IdMap {
   };
 }
 
+/** Gives the target ids that are known. */
+export interface KnownIds {
+  of(kind: string): Pick<ReadonlyMap<string, string>, 'get'>;
+}
+
 /** What remapping asks of an {@link IdMap}, and what a copy leaves. */
-export interface Ids {
+export interface Ids extends KnownIds {
   of(kind: string): ReadonlyMap<string, string>;
 }

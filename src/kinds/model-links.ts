@@ -15,7 +15,17 @@ export function modelsIn(text: string): string[] {
 
 /** A text with the models that it names in target ids, as far as they are on the target. */
 export function remapModelsIn(text: string, ids: Pick<KindIds, 'get'>): string {
-  return text.replace(MODEL_URI, (uri, id: string) => uri.slice(0, -id.length) + (ids.get(id) ?? id));
+  return text.replace(MODEL_URI, (uri, id: string) => uriOf(uri, id, ids.get(id) ?? id));
+}
+
+/** A URI with the id at its end replaced; what the target holds under another URI (a model among the files of its run) has that. */
+export function uriOf(uri: string, id: string, targetId: string): string {
+  return isUri(targetId) ? targetId : uri.slice(0, -id.length) + targetId;
+}
+
+/** Whether an object has no id on the target, but a place that a URI tells. */
+export function isUri(targetId: string): boolean {
+  return targetId.startsWith('runs:/');
 }
 
 /** What a run read and made of logged models. */
@@ -45,6 +55,11 @@ export function withLinks(run: Run, { model_inputs, model_outputs }: ModelLinks)
 /** The ids that links name. */
 export function linkedModels({ model_inputs, model_outputs }: ModelLinks): string[] {
   return [...model_inputs, ...model_outputs].map(({ model_id }) => model_id);
+}
+
+/** The ids of the models that a run made. */
+export function modelsMadeBy({ model_outputs }: ModelLinks): string[] {
+  return model_outputs.map(({ model_id }) => model_id);
 }
 
 /** Whether there is any link. */

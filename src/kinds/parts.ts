@@ -17,6 +17,8 @@ export interface Parts extends Contents {
   readonly objects: Contents;
   /** Words of what is left out whole, in the order of `PART_WORDS`. */
   readonly without: readonly string[];
+  /** `MLmodel` files keep their bytes, and the ids of the source in them. */
+  readonly keepModelFiles: boolean;
 }
 
 /** What a caller may say of it. */
@@ -29,13 +31,16 @@ export interface PartOptions {
   readonly only?: readonly string[] | undefined;
   /** Words of `PART_WORDS` that are left out. */
   readonly without?: readonly string[] | undefined;
+  /** `MLmodel` files keep their bytes, and with them the ids of the source. Default false. */
+  readonly keepModelFiles?: boolean | undefined;
 }
 
 /** Everything. */
 export const ALL_PARTS: Parts = partsOf({});
 
 /** What the options leave. Throws USAGE for an unknown word. */
-export function partsOf({ metrics = true, artifacts = true, only = [], without = [] }: PartOptions): Parts {
+export function partsOf(options: PartOptions): Parts {
+  const { metrics = true, artifacts = true, only = [], without = [], keepModelFiles = false } = options;
   for (const word of [...only, ...without]) mustBeWord(word);
   const objects = {
     metrics: metrics && !without.includes('metrics'),
@@ -47,6 +52,7 @@ export function partsOf({ metrics = true, artifacts = true, only = [], without =
     artifacts: objects.artifacts && isNamed('artifacts'),
     objects,
     without: OBJECT_WORDS.filter((word) => without.includes(word) || !isNamed(word)),
+    keepModelFiles,
   };
 }
 
@@ -59,13 +65,14 @@ function mustBeWord(word: string): void {
 }
 
 /** As little as tells these parts from others: what makes a job, or a file that is begun, another one. */
-export function partsKey({ metrics, artifacts, objects, without }: Parts): object {
+export function partsKey({ metrics, artifacts, objects, without, keepModelFiles }: Parts): object {
   const ofObjects = objects.metrics !== metrics || objects.artifacts !== artifacts;
   return {
     metrics,
     artifacts,
     ...(ofObjects ? { objects } : {}),
     ...(without.length > 0 ? { without } : {}),
+    ...(keepModelFiles ? { model_files: 'kept' } : {}),
   };
 }
 

@@ -3,6 +3,7 @@ import type { Ids } from './id-map.ts';
 import type { ObjectKind, ObjectRecord } from './kind.ts';
 import { KINDS } from './kinds.ts';
 import { idOf, mentionsOf, type Reference, referencesOf, remapMarks, withoutUnbound } from './marks.ts';
+import { uriOf } from './model-links.ts';
 import { remapIdLists } from './remap-id-lists.ts';
 
 /**
@@ -54,7 +55,7 @@ function remapMentions(text: string, targetId: (kind: string, id: string) => str
     (done, { kind, mention }) =>
       mention === undefined
         ? done
-        : done.replace(mention, (uri: string, id: string) => uri.slice(0, -id.length) + targetId(kind, id)),
+        : done.replace(mention, (uri: string, id: string) => uriOf(uri, id, targetId(kind, id))),
     text,
   );
 }

@@ -27,6 +27,7 @@ const LOSSES = {
   PARENT_NOT_COPIED: 'form',
   RUN_ID_TAKEN: 'form',
   MODEL_LINKS: 'content',
+  MODEL_IN_RUN: 'form',
   LOGGED_MODELS: 'content',
   VALUE_CONFLICT: 'form',
   LEFT_DELETED: 'form',

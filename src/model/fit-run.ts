@@ -1,6 +1,7 @@
 import type { Loss } from './findings.ts';
 import { fits, isKeyAllowed, prefix, type TargetLimits } from './mlflow/limits.ts';
-import { RUN_NAME_TAG } from './mlflow/tags.ts';
+import { fitModelHistory } from './mlflow/model-history.ts';
+import { MODEL_HISTORY_TAG, RUN_NAME_TAG } from './mlflow/tags.ts';
 import { OVERSIZE_FILE } from './own-files.ts';
 import type { DatasetInput, Run } from './records.ts';
 import { ownValue, type StringMap } from './string-map.ts';
@@ -138,7 +139,7 @@ function fitMap(
         key,
         detail: `the ${what} is longer than ${limit} characters and was shortened; the full value is in ${OVERSIZE_FILE}`,
       });
-      sent.push([key, prefix(allowed, limit)]);
+      sent.push([key, shortened(key, allowed, limit)]);
     } else {
       sent.push([key, allowed]);
       if (allowed === value) continue;
@@ -147,6 +148,12 @@ function fitMap(
     spilled.push([key, value]);
   }
   return { sent: Object.fromEntries(sent), spilled: Object.fromEntries(spilled) };
+}
+
+/** The beginning of a value. */
+function shortened(key: string, value: string, limit: number): string {
+  const history = key === MODEL_HISTORY_TAG ? fitModelHistory(value, (text) => fits(text, limit)) : undefined;
+  return history ?? prefix(value, limit);
 }
 
 /** The name to send: `mlflow.runName` where the run itself has none, as MLflow does it. Both together must be equal. */

@@ -191,6 +191,8 @@ export interface WrittenRun {
   readonly bytes: number;
   /** Value of `mlferry.origin_parent` that the target's run has from an earlier pass. */
   readonly origin_parent?: string;
+  /** Where the models of the run are below its artifact root, by `model_uuid`, as its record tells. */
+  readonly models?: ReadonlyMap<string, string>;
   /** A file of it failed, as the findings tell: the rest is there, and a later pass looks for what is missing. */
   readonly incomplete?: boolean;
 }

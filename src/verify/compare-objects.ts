@@ -4,32 +4,23 @@ import type { ObjectKind, ObjectRecord } from '../kinds/kind.ts';
 import { FURTHER_KINDS } from '../kinds/kinds.ts';
 import { idOf, nameOf } from '../kinds/marks.ts';
 import { remapModelFiles } from '../kinds/model-files.ts';
+import { MODEL } from '../kinds/model-links.ts';
 import { carriesFiles, createLeftOut } from '../kinds/parts.ts';
 import { boundTo, remapObject } from '../kinds/remap-object.ts';
 import { ORIGIN_TAG, originId } from '../model/canonical.ts';
 import type { Experiment } from '../model/records.ts';
-import { ALL_ACTIVE } from '../model/selection.ts';
+import { ALL_ACTIVE, wantsWholeExperiments } from '../model/selection.ts';
 import { ownValue, stringMap } from '../model/string-map.ts';
 import { hasFiles } from '../places/has-files.ts';
 import type { ObjectReader, ObjectSource, Reader } from '../places/place.ts';
 import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError } from '../util/errors.ts';
 import { compareArtifacts } from './compare-artifacts.ts';
+import type { ComparedIds } from './compared-ids.ts';
 import type { ComparisonFrame } from './comparison-frame.ts';
 import { OF_OBJECT } from './damage.ts';
+import { kindOrListed } from './kind-or-listed.ts';
 import { recordDifferences } from './record-differences.ts';
-
-/** What the comparison of experiments and runs knows of their copies. */
-export interface ComparedIds {
-  readonly ids: IdMap;
-  /** Source ids of what belongs to the selection. */
-  readonly chosen: IdMap;
-  /** Objects of the further kinds that selected runs name, by their source ids. */
-  readonly named: IdMap;
-  /** Selected experiments of the source, and where they are on the target. */
-  readonly sources: readonly Experiment[];
-  readonly targets: readonly Experiment[];
-}
 
 /** The target's objects of the further kinds by kind and by the id of their source. */
 export type Copies = ReadonlyMap<string, ReadonlyMap<string, ObjectReader>>;
@@ -45,7 +36,7 @@ export async function findCopies(
   for (const of of FURTHER_KINDS) {
     const to = target.objects?.get(of.kind);
     if (to === undefined || source.objects?.has(of.kind) !== true) continue;
-    await orListed(of, frame, async () => {
+    await kindOrListed(of, frame, async () => {
       const copies = await copiesOf(of, to, source, target, known.targets);
       for (const [id, copy] of copies) known.ids.of(of.kind).set(id, idOf(of, copy.record));
       all.set(of.kind, copies);
@@ -68,19 +59,7 @@ export async function compareObjects(
     const copies = all.get(of.kind);
     const unreadable = copies === undefined && target.objects?.has(of.kind) === true;
     if (from === undefined || unreadable) continue;
-    await orListed(of, frame, () => compareKind(of, from, source, target, known, copies, isOut, frame));
-  }
-}
-
-/** What keeps a whole kind from being read is listed once. */
-async function orListed(of: ObjectKind, { book }: ComparisonFrame, task: () => Promise<void>): Promise<void> {
-  try {
-    await task();
-  } catch (error) {
-    const problem = asMlferryError(error);
-    if (endsJob(problem)) throw problem;
-    const reason = `${problem.message} (${problem.code})`;
-    book.add({ kind: of.kind, symbol: '!', id: '', name: of.words.many, differences: [], reason });
+    await kindOrListed(of, frame, () => compareKind(of, from, source, target, known, copies, isOut, frame));
   }
 }
 
@@ -101,7 +80,8 @@ async function compareKind(
   const isHeld = (kind: string, id: string) => known.ids.of(kind).has(id) && carriesFiles(kind, parts);
   const scope = { selection, experiments: known.sources, isChosen: isSeen, isHeld };
   let left = 0;
-  for await (const object of from.read(scope)) {
+  const objects = of.kind === MODEL && known.models !== undefined ? known.models.all : from.read(scope);
+  for await (const object of objects) {
     signal.throwIfAborted();
     const id = idOf(of, object.record);
     const belongs = object.belongs === true || known.named.of(of.kind).has(id);
@@ -110,6 +90,13 @@ async function compareKind(
     known.chosen.of(of.kind).set(id, id);
     if (isOut(of, id, object.record)) {
       book.leaveOut(of);
+      continue;
+    }
+    const run_id = of.kind === MODEL ? known.models?.runOf(id) : undefined;
+    if (run_id !== undefined) {
+      // What is of it stands in its run, and was compared with that.
+      const symbol = known.ids.of('run').has(run_id) ? '=' : '+';
+      book.add({ kind: of.kind, id, name: nameOf(of, object.record), symbol, differences: [] });
       continue;
     }
     if (to === undefined) {
@@ -129,7 +116,7 @@ async function compareKind(
     const detail = `${target.info.location} cannot hold ${of.words.many}: ${left} stay behind`;
     expected.loss({ code: 'KIND_NOT_HELD', key: of.kind, count: left, detail });
   }
-  if (selection.experiments.length + selection.runs.length > 0) return;
+  if (!wantsWholeExperiments(selection) || selection.experiments.length > 0) return;
   // What is found by its id alone may be anybody's.
   if (of.foundBy === 'id' && target.representation !== undefined) return;
   for (const [id, { record }] of copies ?? []) {
@@ -213,9 +200,9 @@ async function comparePair(
     for (const loss of fitted.losses) expected.loss({ ...loss, of: item });
     if (parts.objects.artifacts && of.artifacts && (of.sharesFiles !== true || (await hasFiles(source)))) {
       const root = ({ artifact_uri }: ObjectRecord) => (typeof artifact_uri === 'string' ? artifact_uri : '');
-      const from = { id: item.id, artifact_uri: root(record) };
-      const own = { id: target_id, artifact_uri: root(copy.record) };
-      const files = keepsIds ? source : remapModelFiles(source, from, () => own, ids);
+      const from = { kind: of.kind, id: item.id, artifact_uri: root(record) };
+      const own = { kind: of.kind, id: target_id, artifact_uri: root(copy.record) };
+      const files = keepsIds || parts.keepModelFiles ? source : remapModelFiles(source, from, () => own, ids);
       const found = await compareArtifacts(files, copy, {
         placement: (path) => ({ path }),
         quick: parts.quick,

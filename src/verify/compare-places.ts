@@ -1,6 +1,5 @@
 import { renamed } from '../job/rename.ts';
-import { createIdMap } from '../kinds/id-map.ts';
-import { MODEL } from '../kinds/model-links.ts';
+import { linkedModels, MODEL } from '../kinds/model-links.ts';
 import { runReferences } from '../kinds/remap.ts';
 import { ORIGIN_TAG } from '../model/canonical.ts';
 import type { Experiment, Run } from '../model/records.ts';
@@ -11,8 +10,10 @@ import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError, type MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
 import { compareExperiment } from './compare-experiment.ts';
-import { type ComparedIds, compareObjects, findCopies } from './compare-objects.ts';
+import { compareObjects, findCopies } from './compare-objects.ts';
 import { compareRun, type RunFrame } from './compare-run.ts';
+import { type ComparedIds, comparedIds } from './compared-ids.ts';
+import { modelsIn, withItsModels } from './compared-models.ts';
 import type { ComparisonFrame } from './comparison-frame.ts';
 import { OF_OBJECT } from './damage.ts';
 import { listUnmatched } from './list-unmatched.ts';
@@ -37,10 +38,13 @@ export async function compareRuns(source: Reader, target: Reader, frame: Compari
   const { selection, book, progress } = frame;
   const experiments = await mapExperiments(source, target, frame);
   const references = new Set<string>();
+  const models = await modelsIn(source, target, experiments, frame);
   for (const mapped of experiments) {
     await orListed(frame, mapped, async () => {
-      for await (const { run } of source.runs(mapped.source, selection)) {
+      for await (const found of source.runs(mapped.source, selection)) {
+        const { run } = found;
         mapped.ids.add(run.run_id);
+        await models?.find(found);
         const { tags, inputs } = runReferences(run);
         for (const id of [...[...tags.values()].flat(), ...inputs]) references.add(id);
       }
@@ -52,7 +56,7 @@ export async function compareRuns(source: Reader, target: Reader, frame: Compari
     : experiments.filter(({ ids, readable }) => ids.size > 0 || !readable);
   const index = createTargetIndex(target, source);
   await indexTarget(index, counted, references, target, frame);
-  const known = idsOf(counted, index);
+  const known = comparedIds(counted, index, models);
   const copies = await findCopies(source, target, known, frame);
   progress.experiments(counted.length);
   for (const mapped of counted) {
@@ -66,28 +70,6 @@ export async function compareRuns(source: Reader, target: Reader, frame: Compari
   book.runs.others += index.others();
   await listUnmatched(source, index, frame);
   await compareObjects(source, target, known, copies, frame);
-}
-
-/** What is known of the copies of experiments and runs. */
-function idsOf(experiments: readonly Mapped[], { runIds }: TargetIndex): ComparedIds {
-  const ids = createIdMap();
-  const chosen = createIdMap();
-  for (const { source } of experiments)
-    chosen.of('experiment').set(source.experiment_id, source.experiment_id);
-  for (const { source, target } of experiments)
-    if (target !== undefined) ids.of('experiment').set(source.experiment_id, target.experiment_id);
-  for (const id of experiments.flatMap((mapped) => [...mapped.ids])) {
-    chosen.of('run').set(id, id);
-    const copy = runIds.get(id);
-    if (copy !== undefined) ids.of('run').set(id, copy);
-  }
-  return {
-    ids,
-    chosen,
-    named: createIdMap(),
-    sources: experiments.map(({ source }) => source),
-    targets: [...new Set(experiments.flatMap(({ target }) => target ?? []))],
-  };
 }
 
 async function mapExperiments(source: Reader, target: Reader, frame: ComparisonFrame): Promise<Mapped[]> {
@@ -224,10 +206,12 @@ async function comparePair(
       isHidden: (path) => frame.isHidden(copy.run_id, path),
       onProgress: progress.amount,
     };
-    const { differences, losses, ...amount } = await compareRun(pair.source, pair.target, runFrame);
+    const { wanted, links, losses: ofModels } = await withItsModels(pair.source, known.models, parts);
+    for (const id of linkedModels(links)) runFrame.named.set(id, id);
+    const { differences, losses, ...amount } = await compareRun(wanted, pair.target, runFrame);
     const owner = { experiment_name: name, run_id: run.run_id };
     const unexpected = differences.filter((difference) => !frame.isReported(difference, owner));
-    for (const loss of losses)
+    for (const loss of [...ofModels, ...losses])
       expected.loss({ ...loss, run_id: run.run_id, experiment_name: experiment.name });
     progress.checked(amount);
     book.add({

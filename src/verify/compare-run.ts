@@ -1,5 +1,6 @@
-import type { KindIds } from '../kinds/id-map.ts';
+import { createIdMap, type KindIds, type KnownIds } from '../kinds/id-map.ts';
 import { kindOf } from '../kinds/kinds.ts';
+import { remapModelFiles } from '../kinds/model-files.ts';
 import { linkedModels, linksOf, MODEL, withLinks } from '../kinds/model-links.ts';
 import { isLeftOut, type Parts } from '../kinds/parts.ts';
 import type { RunLoss } from '../model/fit-run.ts';
@@ -7,7 +8,12 @@ import type { Run } from '../model/records.ts';
 import type { RunReader } from '../places/place.ts';
 import type { PointRules, RepresentedRun } from '../places/representation.ts';
 import type { PlaceTraits } from '../places/traits.ts';
-import { compareArtifacts, missingOwnFile } from './compare-artifacts.ts';
+import {
+  type ArtifactComparison,
+  type ArtifactRules,
+  compareArtifacts,
+  missingOwnFile,
+} from './compare-artifacts.ts';
 import { latestDifferences, recordDifferences } from './compare-record.ts';
 import { compareSeries, EXACT } from './compare-series.ts';
 import type { Difference } from './difference.ts';
@@ -72,7 +78,7 @@ export async function compareRun(
       kept || representation === undefined
         ? (path: string) => ({ path })
         : await representation.artifacts(target.run);
-    const found = await compareArtifacts(source, target, {
+    const found = await compareFiles(source, target, frame, {
       placement,
       quick: parts.quick,
       ownFiles: !kept && representation !== undefined,
@@ -89,6 +95,30 @@ export async function compareRun(
       differences.push(...needed.filter((kind) => !found.own.has(kind)).map(missingOwnFile));
   }
   return { differences, losses, points, files, bytes };
+}
+
+/**
+ * Compares the files of a run, with the ids of the target in its `MLmodel` files. An object that came after the run has the
+ * source's id in them: of both right forms the one counts that is nearest to what is there.
+ */
+async function compareFiles(
+  source: RunReader,
+  target: RunReader,
+  { kept, parts, runIds, modelIds }: RunFrame,
+  rules: ArtifactRules,
+): Promise<ArtifactComparison> {
+  if (kept || parts.keepModelFiles) return compareArtifacts(source, target, rules);
+  const root = ({ run: { kind, run_id: id, artifact_uri } }: RunReader) => ({ kind, id, artifact_uri });
+  const compared = (ids: KnownIds) =>
+    compareArtifacts(
+      remapModelFiles(source, root(source), () => root(target), ids),
+      target,
+      rules,
+    );
+  const found = await compared({ of: (kind) => (kind === MODEL ? modelIds : runIds) });
+  if (!found.differences.some(({ field }) => /MLmodel (size|sha256)$/.test(field))) return found;
+  const early = await compared(createIdMap());
+  return early.differences.length < found.differences.length ? early : found;
 }
 
 /** A run's record with all its links to models, for which a server is asked by themselves; without any where models are left out. */

@@ -1,10 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { globSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runKilled } from '../faults/kill.ts';
 import { startFaultProxy } from '../faults/proxy.ts';
-import { logModels, registerModels, viewRegistry } from '../servers/mlflow-client.ts';
+import { loadModels, logModels, registerModels, viewRegistry } from '../servers/mlflow-client.ts';
 import { startServer, type TestServer } from '../servers/start-server.ts';
 import { readBothWays } from './database-lines.ts';
 import { copyReport, runMlferry } from './run-mlferry.ts';
@@ -166,6 +167,59 @@ describe('the model registry', () => {
       registered_models: { count: 2 },
       model_versions: { count: 11 },
     });
+  });
+});
+
+describe('on a server of MLflow 2', () => {
+  it('models are directories of their runs: they load and predict; each change is named; a second pass sends nothing', async () => {
+    await using target = await startServer({ version: '2.22.5' });
+    const before = await loadModels(source);
+    const report = await copyReport(['copy', source.url, target.url]);
+    expect(report).toMatchObject({
+      exit_status: 3,
+      failures: [],
+      objects: { logged_models: { read: 5, created: 3, not_held: 2 }, model_versions: { created: 13 } },
+      // One that failed has no files; a run has read one.
+      loss_counts: { MODEL_IN_RUN: 4, KIND_NOT_HELD: 2 },
+    });
+    expect(report.losses.filter(({ code }) => code === 'MODEL_LINKS')).toEqual([]);
+    const accept = ['--accept-loss', 'KIND_NOT_HELD'];
+    const verified = await runMlferry(['verify', source.url, target.url, '--json', ...accept]);
+    expect(JSON.parse(verified.stdout)).toMatchObject({ items: [], objects: { logged_models: { same: 3 } } });
+    expect(verified.status).toBe(0);
+    expect(await copyReport(['copy', source.url, target.url, ...accept])).toMatchObject({
+      exit_status: 0,
+      sent: { points: 0, artifacts: 0 },
+      runs: { created: 0, updated: 0, unchanged: 3 },
+      objects: { logged_models: { unchanged: 3 }, model_versions: { unchanged: 13 } },
+    });
+    const here = Object.entries(before).filter(([uri]) => !uri.startsWith('models:/<'));
+    expect(here.length).toBe(9);
+    const after = await loadModels(target);
+    expect(after).toEqual(
+      Object.fromEntries(
+        here.map(([uri, { predictions, run }]) => [uri, { predictions, run, path: expect.any(String) }]),
+      ),
+    );
+    expect(after['runs:/<run train>/tripled']?.path).toBe('tripled');
+
+    const [file = ''] = globSync(join(target.directory, 'artifacts/**/classifier/MLmodel'));
+    const fileOf = (path: string) => join(dirname(file), '..', path);
+    const changes = [
+      { path: 'tripled/artifacts/weights.bin', from: /^./s, to: 'x' },
+      { path: 'classifier/MLmodel', from: /^artifact_path: ./m, to: 'artifact_path: x' },
+      { path: 'mlferry/logged_models.json', from: 'depth', to: 'deeph' },
+    ];
+    for (const { path, from, to } of changes) {
+      const content = await readFile(fileOf(path), 'latin1');
+      await writeFile(fileOf(path), content.replace(from, to), 'latin1');
+      const { stdout, status } = await runMlferry(['verify', source.url, target.url, '--json', ...accept]);
+      expect([status, JSON.parse(stdout).items]).toMatchObject([
+        4,
+        [{ name: 'train', differences: [{ field: expect.stringContaining(path) }] }],
+      ]);
+      await writeFile(fileOf(path), content, 'latin1');
+    }
   });
 });
 

@@ -5,8 +5,8 @@ import { expect, it } from 'vitest';
 import { createIdMap } from '../../src/kinds/id-map.ts';
 import { remapModelFile, remapModelFiles } from '../../src/kinds/model-files.ts';
 
-const from = { id: 'm-1', artifact_uri: 'mlflow-artifacts:/1/models/m-1/artifacts' };
-const to = { id: 'm-9', artifact_uri: 'file:///store/7/models/m-9/artifacts' };
+const from = { kind: 'logged_model', id: 'm-1', artifact_uri: 'mlflow-artifacts:/1/models/m-1/artifacts' };
+const to = { kind: 'logged_model', id: 'm-9', artifact_uri: 'file:///store/7/models/m-9/artifacts' };
 const ids = createIdMap();
 ids.of('run').set('r1', 'R1');
 ids.of('logged_model').set('m-2', 'm-22');

@@ -36,7 +36,7 @@ describe('parts', () => {
       ['registry', 'prompts', 'traces', 'scorers', 'datasets'],
     ],
   ])('of %o', (options, runs, objects, without) => {
-    expect(partsOf(options)).toEqual({ ...runs, objects, without });
+    expect(partsOf(options)).toEqual({ ...runs, objects, without, keepModelFiles: false });
   });
 
   it('refuses a word that is none, with the nearest one', () => {

@@ -42,6 +42,8 @@ with mlflow.start_run(run_name="train") as run:
         name="classifier",
         signature=infer_signature(train, fitted.predict(train)),
         input_example=train,
+        # The default of newest versions is a format that older ones cannot load.
+        serialization_format="cloudpickle",
         params={"depth": "3"},
         tags={"team": "a b", "from": f"runs:/{run.info.run_id}/x"},
         model_type="classifier",

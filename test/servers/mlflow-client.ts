@@ -130,3 +130,18 @@ const traceView = z.object({
 export async function viewTraces(place: MlflowPlace): Promise<z.infer<typeof traceView>> {
   return traceView.parse(await runScript(place, 'trace_view.py', []));
 }
+
+/** Logs and registers models at a place of MLflow 2; `size`: bytes of a file of one of them. */
+export async function logOlderModels(place: MlflowPlace, size = 3000): Promise<void> {
+  await runScript(place, 'log_older_models.py', [String(size)]);
+}
+
+const loadedModels = z.record(
+  z.string(),
+  z.object({ predictions: z.array(z.number()), run: z.string(), path: z.string().nullable() }),
+);
+
+/** What models predict there, loaded by MLflow's own client by every URI that names them (test/python/predictions.py). */
+export async function loadModels(place: MlflowPlace): Promise<z.infer<typeof loadedModels>> {
+  return loadedModels.parse(await runScript(place, 'predictions.py', []));
+}

@@ -96,7 +96,7 @@ export function serverReader(client: TrackingClient, options: PlaceOptions, eval
 
   const source: RunSource = {
     info: serverPlace(client),
-    traits: SERVER_TRAITS,
+    traits: { ...SERVER_TRAITS, modelsInRuns: !knowsModels(client) },
     representation: serverRepresentation(client),
     objects: new Map([
       ...(knowsModels(client) ? [['logged_model', loggedModels(client, findings)] as const] : []),

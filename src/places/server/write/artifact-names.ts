@@ -14,15 +14,6 @@ export function safeName(path: string): string {
   return `${RENAMED_DIRECTORY}/${hash}-${base}`;
 }
 
-/** `mlferry/oversize.json`, or `mlferry/oversize-2.json` … where the source has a file of that name. */
-export function freeName(path: string, taken: ReadonlySet<string>): string {
-  const dot = path.lastIndexOf('.');
-  for (let number = 1; ; number++) {
-    const name = number === 1 ? path : `${path.slice(0, dot)}-${number}${path.slice(dot)}`;
-    if (!taken.has(name)) return name;
-  }
-}
-
 /** The directory of a path; '' is the root. */
 export function parentOf(path: string): string {
   return path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '';

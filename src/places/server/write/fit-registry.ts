@@ -1,3 +1,4 @@
+import { isUri } from '../../../kinds/model-links.ts';
 import { hasSameSource } from '../../../kinds/model-registry.ts';
 import { withoutBookkeeping } from '../../../model/canonical.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
@@ -20,13 +21,16 @@ export function fitVersion(wanted: ModelVersion): {
   readonly version: ModelVersion;
   readonly losses: readonly RunLoss[];
 } {
-  const { status_message, user_id: _, ...version } = wanted;
+  const { status_message, user_id: _, model_id, ...version } = wanted;
   const losses: RunLoss[] = [];
   if (wanted.status !== 'READY' || status_message !== undefined) {
     const detail = `a server makes each model version READY: the status ${wanted.status} and its message are lost`;
     losses.push({ code: 'MODEL_STATUS', key: 'status', detail });
   }
-  return { version: { ...version, status: 'READY', tags: withoutBookkeeping(wanted.tags) }, losses };
+  const tags = withoutBookkeeping(wanted.tags);
+  // A model among the files of its run has no id: the source of the version says where it is.
+  const model = model_id === undefined || isUri(model_id) ? {} : { model_id };
+  return { version: { ...version, ...model, status: 'READY', tags }, losses };
 }
 
 /** What a version on a server must look like. Where its files are is told by more than one URI. */
@@ -44,7 +48,7 @@ export function representVersion(
       ...(wanted.run_id === undefined && wanted.model_id !== undefined && present.run_id !== undefined
         ? { run_id: present.run_id }
         : {}),
-      ...(wanted.model_id === undefined && present.model_id !== undefined
+      ...(version.model_id === undefined && present.model_id !== undefined
         ? { model_id: present.model_id }
         : {}),
     },

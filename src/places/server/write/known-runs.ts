@@ -1,4 +1,6 @@
 import { DIGEST_TAG, ORIGIN_PARENT_TAG, ORIGIN_TAG, originRunId } from '../../../model/canonical.ts';
+import { modelPaths } from '../../../model/mlflow/model-history.ts';
+import { MODEL_HISTORY_TAG } from '../../../model/mlflow/tags.ts';
 import type { Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import type { TargetRoutes } from './target-routes.ts';
@@ -15,10 +17,13 @@ export interface KnownRun {
   readonly end_time: Run['end_time'];
   lifecycle_stage: Run['lifecycle_stage'];
   readonly origin_parent: string | undefined;
+  /** Where its models are, see {@link modelPaths}. */
+  readonly models: ReadonlyMap<string, string> | undefined;
 }
 
 /** The part of a target's run that is remembered. */
 export function knownRun(run: Run): KnownRun {
+  const history = ownValue(run.tags, MODEL_HISTORY_TAG);
   return {
     run_id: run.run_id,
     digest: ownValue(run.tags, DIGEST_TAG) || undefined,
@@ -26,6 +31,7 @@ export function knownRun(run: Run): KnownRun {
     end_time: run.end_time,
     lifecycle_stage: run.lifecycle_stage,
     origin_parent: ownValue(run.tags, ORIGIN_PARENT_TAG),
+    models: history === undefined ? undefined : modelPaths(history),
   };
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { writeBody } from '../../../artifacts/local/put-file.ts';
 import type { ArtifactSink } from '../../../artifacts/sink.ts';
+import { freeFileName } from '../../../model/free-file-name.ts';
 import { OWN_DIRECTORY, RENAMED_FILE } from '../../../model/own-files.ts';
 import { endsJob } from '../../../util/ends-job.ts';
 import { asMlferryError, MlferryError } from '../../../util/errors.ts';
@@ -14,7 +15,7 @@ import { bytesOf } from '../connect/body.ts';
 import type { ServerOwner } from '../connect/owner.ts';
 import { serverAnswer } from '../connect/problems.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
-import { directoriesOf, freeName, parentOf, safeName } from './artifact-names.ts';
+import { directoriesOf, parentOf, safeName } from './artifact-names.ts';
 import type { TargetRoutes } from './target-routes.ts';
 
 /** How files that the target has already are told from those it lacks: by size, or by their bytes where sizes are equal. */
@@ -87,7 +88,7 @@ export async function sendArtifacts(
     entries.push(entry);
     if (entry.path.startsWith(OWN_DIRECTORY)) taken.add(entry.path);
   }
-  const ownName = (path: string) => freeName(path, taken);
+  const ownName = (path: string) => freeFileName(path, taken);
   const result = { unreachable: 0, notCarried: 0, there: 0 };
   const renamed = new Map<string, string>();
   const nameOf = ({ path }: ArtifactEntry) => {

@@ -8,6 +8,7 @@ import { isAtLeast } from '../connect/capabilities.ts';
 import { connect } from '../connect/client.ts';
 import { knowsEvaluation } from '../connect/knows-evaluation.ts';
 import type { ServerLocation } from '../location.ts';
+import { knowsModels } from '../read/logged-models.ts';
 import { hasNewerTraces } from '../read/traces.ts';
 import { SERVER_TRAITS } from '../traits.ts';
 import { evaluationWriters } from './evaluation-writers.ts';
@@ -91,7 +92,7 @@ export async function openServerWriter(place: ServerLocation, options: WriterOpt
       fingerprint: '',
       ...(version === undefined ? {} : { server_version: version }),
     },
-    traits: SERVER_TRAITS,
+    traits: { ...SERVER_TRAITS, modelsInRuns: !knowsModels(client) },
     experiment: experiments.open,
     async isCurrent(source, { experiment_id }, digest) {
       const experiment = experiments.get(experiment_id);
@@ -141,6 +142,7 @@ function currentOutcome(source: Run, known: KnownRun, experiment: ExperimentStat
     artifacts: 0,
     bytes: 0,
     ...(known.origin_parent === undefined ? {} : { origin_parent: known.origin_parent }),
+    ...(known.models === undefined ? {} : { models: known.models }),
   };
   const stageFits = known.lifecycle_stage === source.lifecycle_stage || experiment.sourceDeleted;
   if (!stageFits) return known.lifecycle_stage === 'deleted' ? { ...nothing, outcome: 'left' } : undefined;
