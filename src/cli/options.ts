@@ -33,6 +33,7 @@ export function addTransferOptions(command: Command, features: TransferFeatures)
       collect,
       [],
     )
+    .option('--rename-model <from=to>', 'rename registered models and prompts, in the same way', collect, [])
     .option(
       '--accept-loss <codes>',
       'losses, by their codes, that leave the result complete although something stays behind (repeatable)',

@@ -12,6 +12,7 @@ const transferOptions = z.object({
   explain: z.boolean().default(false),
   acceptLoss: z.array(z.string()).default([]),
   rename: z.array(z.string()).default([]),
+  renameModel: z.array(z.string()).default([]),
   artifacts: z.boolean().default(true),
   metrics: z.boolean().default(true),
   keepModelFiles: z.boolean().default(false),
@@ -49,7 +50,8 @@ export function parseOptions(values: unknown): ParsedOptions {
     job: {
       ...placesOf(o),
       selection: selectionOf(o),
-      rename: o.rename.map(parseRename),
+      rename: o.rename.map((text) => parseRename(text)),
+      renameModels: o.renameModel.map((text) => parseRename(text, '--rename-model')),
       acceptLoss: o.acceptLoss.flatMap(words).map(lossCode),
       artifacts: o.artifacts,
       metrics: o.metrics,

@@ -22,6 +22,7 @@ export function addVerifyCommand(program: Command, io: Io): void {
     .option('--all', 'list what is the same, too')
     .option('--losses', 'list every expected loss, not only how many')
     .option('--rename <from=to>', 'names on the target, as they were given to copy (repeatable)', collect, [])
+    .option('--rename-model <from=to>', 'the same of registered models and prompts', collect, [])
     .option('--into <experiment>', 'the experiment of the target that all runs were copied into')
     .option(
       '--accept-loss <codes>',

@@ -2,6 +2,7 @@ import { type JobOptions, placeOptions, withTempDir } from '../job/job-options.t
 import type { JobProgress } from '../job/journal.ts';
 import { createLedger } from '../job/ledger.ts';
 import { type Job, openJob } from '../job/open-job.ts';
+import { renamingReader } from '../job/rename-objects.ts';
 import { partsOf } from '../kinds/parts.ts';
 import type { Selection } from '../model/selection.ts';
 import { openReader, openWriter, selectionAt } from '../places/open.ts';
@@ -38,8 +39,9 @@ async function copyInJob(
   const dryRun = options.dryRun ?? false;
   const ledger = createLedger(options.acceptLoss);
   const shared = placeOptions(options, tempDir, ledger, 'from');
-  const reader = await openReader(from, shared);
+  const opened = await openReader(from, shared);
   try {
+    const reader = await renamingReader(opened, options.renameModels);
     const journal = await job?.begin(reader.info.fingerprint);
     const progress: JobProgress | undefined =
       job === undefined || journal === undefined
@@ -76,6 +78,6 @@ async function copyInJob(
     await journal?.end(exit_status, error === undefined && ledger.failureCount() === 0);
     return progress === undefined ? result : { ...result, report: { ...result.report, job: progress } };
   } finally {
-    await reader.close();
+    await opened.close();
   }
 }

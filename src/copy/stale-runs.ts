@@ -1,4 +1,4 @@
-import { type RenameRule, renamed } from '../job/rename.ts';
+import { mustFit, renamed } from '../job/rename.ts';
 import { kindOf } from '../kinds/kinds.ts';
 import { MODEL } from '../kinds/model-links.ts';
 import { runDigest, withoutDeletedRuns } from '../model/canonical.ts';
@@ -8,8 +8,6 @@ import { wantsWholeExperiments } from '../model/selection.ts';
 import { ownValue } from '../model/string-map.ts';
 import { digestWithModels, modelsAreInRuns, modelsOfRuns, NO_MODELS } from '../places/models-in-runs.ts';
 import type { TargetExperiment, WrittenRun } from '../places/place.ts';
-import { MlferryError } from '../util/errors.ts';
-import { nearest } from '../util/nearest.ts';
 import { readAhead } from '../util/read-ahead.ts';
 import { partDigest } from './carried-run.ts';
 import { noteModels } from './note-models.ts';
@@ -28,10 +26,13 @@ export async function* staleRuns(pass: Pass): AsyncGenerator<Work> {
 
 async function* chunks(pass: Pass): AsyncGenerator<Work[]> {
   const { reader, counts, flow } = pass;
-  const { selection } = pass.options;
+  const { selection, rename } = pass.options;
   const { experiments } = pass;
   for await (const experiment of reader.experiments(selection)) experiments.push(experiment);
-  mustFit(pass.options.rename, experiments);
+  const words = experiments.flatMap(({ experiment_id: id, name }) =>
+    rename.some(({ from }) => from === id) ? [name, id] : [name],
+  );
+  mustFit('--rename', rename, words, 'no selected experiment', 'mlferry experiments list shows the names.');
   noteShared(pass);
   if (modelsAreInRuns(pass.writer, pass.options.parts))
     pass.models = await modelsOfRuns(reader, selection, experiments).catch((error: unknown) => {
@@ -62,27 +63,6 @@ async function* chunks(pass: Pass): AsyncGenerator<Work[]> {
     pass.progress();
   }
   if (chunk.length > 0) yield await stale(pass, chunk);
-}
-
-/** A rule that renames nothing is a mistake, and its experiment would go where it should not. Throws USAGE. */
-function mustFit(rules: readonly RenameRule[], experiments: readonly Experiment[]): void {
-  for (const rule of rules) {
-    if (experiments.some((experiment) => renamed(experiment, [{ ...rule, to: '' }]) === '')) continue;
-    const near = nearest(
-      rule.from,
-      experiments.map(({ name }) => name),
-    );
-    throw new MlferryError(
-      'USAGE',
-      `--rename: no selected experiment is named ${JSON.stringify(rule.from)}`,
-      {
-        hint:
-          near === undefined
-            ? 'mlferry experiments list shows the names.'
-            : `Did you mean ${JSON.stringify(near)}?`,
-      },
-    );
-  }
 }
 
 async function targetExperiment(pass: Pass, source: Experiment): Promise<TargetExperiment> {

@@ -11,6 +11,7 @@ export interface JobIdentity {
   readonly selection: Selection;
   readonly rename: readonly RenameRule[];
   readonly into: string | null;
+  readonly rename_models?: readonly RenameRule[];
   /** See `partsKey`. */
   readonly parts: object;
   readonly artifacts_dir: string | null;

@@ -29,6 +29,8 @@ export interface CopyRules extends PartOptions {
   readonly selection?: Partial<Selection> | undefined;
   readonly rename?: readonly RenameRule[] | undefined;
   readonly into?: string | undefined;
+  /** Of registered models and prompts. */
+  readonly renameModels?: readonly RenameRule[] | undefined;
   /** Losses that leave the result complete, although something stays behind: exit status 0 and not 3. */
   readonly acceptLoss?: readonly LossCode[] | undefined;
 }

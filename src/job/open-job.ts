@@ -30,6 +30,7 @@ export async function openJob(from: string, to: string, options: JobOptions): Pr
     selection: selectionAt(from, options.selection),
     rename: options.rename ?? [],
     into: options.into ?? null,
+    ...(options.renameModels?.length ? { rename_models: options.renameModels } : {}),
     parts: partsKey(partsOf(options)),
     artifacts_dir: options.artifactsDir ?? null,
   };

@@ -1,5 +1,6 @@
 import type { Experiment } from '../model/records.ts';
 import { MlferryError } from '../util/errors.ts';
+import { nearest } from '../util/nearest.ts';
 
 /** `from=to` of `--rename`, `from` a name or an id: each `*` of `to` takes what the `*` at the same place of `from` matched. */
 export interface RenameRule {
@@ -7,14 +8,14 @@ export interface RenameRule {
   readonly to: string;
 }
 
-/** Parses `from=to`. A literal `=` in a name is not possible; throws USAGE. */
-export function parseRename(text: string): RenameRule {
+/** Parses `from=to` of an option. A literal `=` in a name is not possible; throws USAGE. */
+export function parseRename(text: string, option = '--rename'): RenameRule {
   const [from, to, ...more] = text.split('=');
   if (from === undefined || from === '' || to === undefined || to === '' || more.length > 0) {
-    throw new MlferryError('USAGE', `--rename "${text}" is not of the form from=to`);
+    throw new MlferryError('USAGE', `${option} "${text}" is not of the form from=to`);
   }
   if (to.split('*').length > from.split('*').length) {
-    throw new MlferryError('USAGE', `--rename "${text}": the right side has more * than the left`);
+    throw new MlferryError('USAGE', `${option} "${text}": the right side has more * than the left`);
   }
   return { from, to };
 }
@@ -25,7 +26,11 @@ export function renamed(
   rules: readonly RenameRule[],
 ): string {
   const byId = rules.find(({ from }) => from === experiment_id);
-  if (byId !== undefined) return byId.to;
+  return byId !== undefined ? byId.to : renamedText(name, rules);
+}
+
+/** A name by the first rule that matches it, else as it is. */
+export function renamedText(name: string, rules: readonly RenameRule[]): string {
   for (const { from, to } of rules) {
     const pattern = from
       .split('*')
@@ -40,4 +45,21 @@ export function renamed(
     });
   }
   return name;
+}
+
+/** A rule that renames nothing is a mistake, and its object would go where it should not. Throws USAGE. */
+export function mustFit(
+  option: string,
+  rules: readonly RenameRule[],
+  names: readonly string[],
+  nobody: string,
+  hint = 'mlferry inspect shows what there is.',
+): void {
+  for (const rule of rules) {
+    if (names.some((name) => renamedText(name, [{ ...rule, to: '' }]) === '')) continue;
+    const near = nearest(rule.from, names);
+    throw new MlferryError('USAGE', `${option}: ${nobody} is named ${JSON.stringify(rule.from)}`, {
+      hint: near === undefined ? hint : `Did you mean ${JSON.stringify(near)}?`,
+    });
+  }
 }

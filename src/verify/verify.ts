@@ -6,6 +6,7 @@ import {
   withTempDir,
 } from '../job/job-options.ts';
 import { createLedger } from '../job/ledger.ts';
+import { renamingReader } from '../job/rename-objects.ts';
 import { partsOf } from '../kinds/parts.ts';
 import type { Failure, Findings, Loss } from '../model/findings.ts';
 import type { Selection } from '../model/selection.ts';
@@ -105,7 +106,7 @@ export async function verify(
       const targetOptions = placeOptions(options, tempDir, targetFindings, 'to');
       target = await openReader(to, { ...targetOptions, asFound: true });
       await orStopped(
-        compareRuns(source, target, {
+        compareRuns(await renamingReader(source, options.renameModels), target, {
           ...shared,
           concurrency,
           signal,

@@ -125,3 +125,73 @@ describe('--only and --without', () => {
     expect(stderr).toContain('Did you mean models?');
   });
 });
+
+describe('--rename-model', () => {
+  it('has registered models and prompts under other names, with all that names them', async () => {
+    await using target = await startServer();
+    await registerOther(target);
+    const conflict = await copyReport(['copy', source.url, target.url, '--without', 'prompts']);
+    expect(conflict.exit_status).toBe(3);
+    expect(conflict.failures.map(({ hint }) => hint)).toContainEqual(
+      expect.stringContaining('--rename-model "second='),
+    );
+    const names = ['--rename-model', 'second=third', '--rename-model', 'gree*=team.gree*'];
+    const report = await copyReport(['copy', source.url, target.url, ...names, '--verify']);
+    expect(report.failures).toEqual([]);
+    expect(report).toMatchObject({
+      exit_status: 0,
+      objects: {
+        registered_models: { created: 2, unchanged: 2 },
+        model_versions: { created: 3, unchanged: VERSIONS - 1 },
+      },
+      verification: { items: [], exit_status: 0 },
+    });
+    const again = await copyReport(['copy', source.url, target.url, ...names]);
+    expect(again.objects).toMatchObject({ model_versions: { created: 0, updated: 0 } });
+    const there = await viewRegistry(target);
+    const renamed = { second: 'third', greeting: 'team.greeting' };
+    for (const [name, other] of Object.entries(renamed)) {
+      const of = (view: typeof seen, wanted: string) =>
+        view.versions
+          .filter((version) => version.name === wanted)
+          .map((version) => ({ ...version, name: '' }));
+      expect(of(there, other).length).toBeGreaterThan(0);
+      expect(of(there, other)).toEqual(of(seen, name));
+    }
+    const archive = join(directory, 'renamed.tar');
+    const backup = await copyReport([
+      'backup',
+      source.url,
+      archive,
+      '--rename-model',
+      'greeting=hello',
+      '--verify',
+    ]);
+    expect(backup).toMatchObject({ exit_status: 0, verification: { items: [] } });
+  });
+
+  it.each([
+    ['secnd=third', 'Did you mean "second"?'],
+    ['second=greeting', 'a name of its own'],
+  ])('%s is refused before anything is written', async (rule, hint) => {
+    const archive = join(directory, 'refused.tar');
+    const { status, stderr } = await runMlferry(['backup', source.url, archive, '--rename-model', rule]);
+    expect(status).toBe(2);
+    expect(stderr).toContain(hint);
+  });
+});
+
+/** Registers another model under a name that the source has, too. */
+async function registerOther({ url }: TestServer) {
+  for (const [route, body] of [
+    ['registered-models/create', { name: 'second' }],
+    ['model-versions/create', { name: 'second', source: 's3://elsewhere/model' }],
+  ] as const) {
+    const response = await fetch(`${url}/api/2.0/mlflow/${route}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    expect(response.status).toBe(200);
+  }
+}

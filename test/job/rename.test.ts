@@ -16,7 +16,7 @@ describe('rename rules', () => {
   });
 
   it('uses the first rule that matches', () => {
-    const rules = ['a*=first', '*=second'].map(parseRename);
+    const rules = ['a*=first', '*=second'].map((text) => parseRename(text));
     expect(['ab', 'b'].map((name) => renamed({ experiment_id: '7', name }, rules))).toEqual([
       'first',
       'second',
@@ -24,7 +24,7 @@ describe('rename rules', () => {
   });
 
   it('takes an id before any name', () => {
-    const rules = ['*=all', '7=one'].map(parseRename);
+    const rules = ['*=all', '7=one'].map((text) => parseRename(text));
     expect(renamed({ experiment_id: '7', name: 'x' }, rules)).toBe('one');
     expect(renamed({ experiment_id: '8', name: 'x' }, rules)).toBe('all');
   });

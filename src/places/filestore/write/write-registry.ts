@@ -94,7 +94,7 @@ async function writeVersion(
   if (there && origin !== target.origin) {
     const message = `Version ${whole.version} of registered model ${JSON.stringify(whole.name)} is there already, and is another one`;
     throw new MlferryError('REFUSED', message, {
-      hint: 'Rename or delete the registered model of this name on the target.',
+      hint: `Copy it under another name with --rename-model ${JSON.stringify(`${whole.name}=other name`)}, or delete the one on the target.`,
     });
   }
   if (there && (await readTag(directory, DIGEST_TAG)) === target.digest)

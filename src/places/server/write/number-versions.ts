@@ -13,7 +13,7 @@ import type { NewVersion } from './target-routes.ts';
 export function taken({ name, version }: ModelVersion, reason: string): MlferryError {
   const message = `Version ${version} of registered model ${JSON.stringify(name)} cannot be written: ${reason}`;
   return new MlferryError('REFUSED', message, {
-    hint: 'Rename or delete the registered model of this name on the target.',
+    hint: `Copy it under another name with --rename-model ${JSON.stringify(`${name}=other name`)}, or delete the one on the target.`,
   });
 }
 
