@@ -30,6 +30,13 @@ export function addSelectionOptions(command: Command, view: View = 'active'): Co
     .option('-f, --filter <expression>', 'only runs that fit: "metrics.r2 > 0.3 AND params.model = \'tree\'"')
     .option('--experiment-filter <expression>', 'only experiments that fit: "tags.team = \'churn\'"')
     .option(
+      '--registered-model <name>',
+      'this registered model or prompt, and what it was made of: a name or glob, with @alias, /3 or /latest (repeatable)',
+      collect,
+      [],
+    )
+    .option('--with-model-version', 'only runs from which a version of a registered model was made')
+    .option(
       '--order-by <column>',
       'which runs are the first: "metrics.r2 DESC" (repeatable; default start_time DESC)',
       collect,

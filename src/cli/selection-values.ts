@@ -9,6 +9,8 @@ export const selectionShape = {
   view: z.enum(['active', 'deleted', 'all']),
   filter: z.string().optional(),
   experimentFilter: z.string().optional(),
+  registeredModel: z.array(z.string()).default([]),
+  withModelVersion: z.boolean().default(false),
   orderBy: z.array(z.string()).default([]),
   maxRuns: z.number().optional(),
 };
@@ -16,12 +18,15 @@ export const selectionShape = {
 /** The selection those values make. Throws EXPRESSION for a wrong filter or order. */
 export function selectionOf(values: z.infer<z.ZodObject<typeof selectionShape>>): Selection {
   const { experiment, run, view, filter, experimentFilter, orderBy, maxRuns } = values;
+  const { registeredModel, withModelVersion } = values;
   const selection: Selection = {
     experiments: experiment,
     runs: run,
     view,
     ...(filter === undefined ? {} : { filter }),
     ...(experimentFilter === undefined ? {} : { experiment_filter: experimentFilter }),
+    ...(registeredModel.length === 0 ? {} : { registered_models: registeredModel }),
+    ...(withModelVersion ? { with_model_version: true } : {}),
     ...(orderBy.length === 0 ? {} : { order_by: orderBy }),
     ...(maxRuns === undefined ? {} : { max_runs: maxRuns }),
   };

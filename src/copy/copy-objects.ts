@@ -14,6 +14,7 @@ import { mapConcurrent } from '../util/map-concurrent.ts';
 import { partDigest } from './carried-run.ts';
 import type { Pass } from './pass.ts';
 import type { ObjectCounts } from './report.ts';
+import { targetExperiment } from './stale-runs.ts';
 
 /**
  * Copies the objects of the further kinds, kind after kind in the order of the table, so that what an object refers to
@@ -23,6 +24,11 @@ import type { ObjectCounts } from './report.ts';
 export async function copyObjects(pass: Pass): Promise<void> {
   const { parts } = pass.options;
   const isOut = createLeftOut(parts);
+  const openParent = parentOpener(pass);
+  const copyWithParent = async (object: ObjectReader) => {
+    await openParent(object);
+    await copyObject(pass, object);
+  };
   for (const of of FURTHER_KINDS) {
     const source = pass.reader.objects?.get(of.kind);
     if (source === undefined) continue;
@@ -46,19 +52,37 @@ export async function copyObjects(pass: Pass): Promise<void> {
         async (object) => {
           const parent = of.ordered === true ? parentIdOf(of, object.record) : undefined;
           if (parent !== undefined) {
-            const done = (last.get(parent) ?? Promise.resolve()).then(() => copyObject(pass, object));
+            const done = (last.get(parent) ?? Promise.resolve()).then(() => copyWithParent(object));
             last.set(parent, done);
             await done;
           } else if (namesOwnKind(pass, object)) postponed.push(object);
-          else await copyObject(pass, object);
+          else await copyWithParent(object);
         },
       );
-      await mapConcurrent(postponed, concurrency, (object) => copyObject(pass, object));
+      await mapConcurrent(postponed, concurrency, (object) => copyWithParent(object));
     } catch (error) {
       pass.kindFailed(of, error);
     }
     reportNotHeld(pass, of);
   }
+}
+
+/**
+ * Brings the experiment of an object along: where runs are chosen one by one, only those of chosen runs are there. What keeps it
+ * from being made is told of the object.
+ */
+function parentOpener(pass: Pass): (object: ObjectReader) => Promise<void> {
+  const opened = new Map<string, Promise<unknown>>();
+  return async ({ of, record }) => {
+    const id = of.within === 'experiment' ? parentIdOf(of, record) : undefined;
+    if (id === undefined || pass.ids.of('experiment').has(id) || !pass.writer.objects?.has(of.kind)) return;
+    const source = pass.experiments.find(({ experiment_id }) => experiment_id === id);
+    if (source === undefined) return;
+    const opening =
+      opened.get(id) ?? targetExperiment(pass, source).catch((error) => pass.experimentFailed(source, error));
+    opened.set(id, opening);
+    await opening;
+  };
 }
 
 function namesOwnKind({ ids, writer }: Pass, { of, record }: ObjectReader): boolean {

@@ -65,7 +65,8 @@ async function* chunks(pass: Pass): AsyncGenerator<Work[]> {
   if (chunk.length > 0) yield await stale(pass, chunk);
 }
 
-async function targetExperiment(pass: Pass, source: Experiment): Promise<TargetExperiment> {
+/** Finds or makes the experiment of the target that one of the source goes to. */
+export async function targetExperiment(pass: Pass, source: Experiment): Promise<TargetExperiment> {
   const { into, rename, journal } = pass.options;
   const name = into ?? renamed(source, rename);
   const asTarget: Experiment =

@@ -1,9 +1,10 @@
-import { kindOf, RENAMED_KIND } from '../kinds/kinds.ts';
+import { kindOf } from '../kinds/kinds.ts';
 import { idOf } from '../kinds/marks.ts';
+import { REGISTERED_MODEL } from '../kinds/model-registry.ts';
 import { type NewNames, renameIn } from '../kinds/rename-objects.ts';
 import { type Run, run as runSchema } from '../model/records.ts';
-import { ALL_ACTIVE } from '../model/selection.ts';
 import type { ObjectReader, ObjectSource, Reader, RunReader } from '../places/place.ts';
+import { WHOLE_REGISTRY } from '../places/registered-choice.ts';
 import { MlferryError } from '../util/errors.ts';
 import { mustFit, type RenameRule, renamedText } from './rename.ts';
 
@@ -26,21 +27,16 @@ export async function renamingReader(reader: Reader, rules: readonly RenameRule[
   };
 }
 
-async function namesIn(reader: Reader): Promise<string[]> {
-  const of = RENAMED_KIND;
-  const all = {
-    selection: { ...ALL_ACTIVE, view: 'all' as const },
-    experiments: [],
-    isChosen: () => true,
-    isHeld: () => true,
-  };
+async function namesIn({ objects }: Reader): Promise<string[]> {
+  const of = REGISTERED_MODEL;
   const names: string[] = [];
-  for await (const { record } of reader.objects?.get(of.kind)?.read(all) ?? []) names.push(idOf(of, record));
+  for await (const { record } of objects?.get(of.kind)?.read(WHOLE_REGISTRY) ?? [])
+    names.push(idOf(of, record));
   return names;
 }
 
 function newNames(names: readonly string[], rules: readonly RenameRule[]): NewNames {
-  mustFit('--rename-model', rules, names, `no ${RENAMED_KIND.words.one} or prompt`);
+  mustFit('--rename-model', rules, names, `no ${REGISTERED_MODEL.words.one} or prompt`);
   const renamed = names.map((name): [string, string] => [name, renamedText(name, rules)]);
   const byName = Map.groupBy(renamed, ([, name]) => name);
   for (const [name, [first, second]] of byName) {
@@ -48,7 +44,7 @@ function newNames(names: readonly string[], rules: readonly RenameRule[]): NewNa
     const message = `--rename-model: ${JSON.stringify(first[0])} and ${JSON.stringify(second[0])} would both be named ${JSON.stringify(name)}`;
     throw new MlferryError('USAGE', message, { hint: 'Give each a name of its own.' });
   }
-  return { of: RENAMED_KIND, names: new Map(renamed.filter(([name, other]) => name !== other)) };
+  return { of: REGISTERED_MODEL, names: new Map(renamed.filter(([name, other]) => name !== other)) };
 }
 
 function renamedSource(source: ObjectSource, renaming: NewNames): ObjectSource {

@@ -13,9 +13,6 @@ export const FURTHER_KINDS: readonly ObjectKind[] = KINDS.filter(
   ({ kind }) => kind !== 'experiment' && kind !== 'run',
 );
 
-/** The kind whose objects can have another name on the target: the first whose id is a name that people choose. */
-export const RENAMED_KIND: ObjectKind = kindOf('registered_model');
-
 /** Version of the record lines that is written; a reader refuses a newer one. */
 export const FORMAT_VERSION = Math.max(...KINDS.map(({ since }) => since));
 

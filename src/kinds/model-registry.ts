@@ -7,6 +7,26 @@ import { allReferencesOf, locate } from './remap-object.ts';
 
 /** What holds for the model registry of every place. */
 
+/** The kind of registered models, prompts among them. Their ids are names that people choose. */
+export const REGISTERED_MODEL = kindOf('registered_model');
+export const VERSION = kindOf('model_version');
+
+/** What a version was made of: runs and logged models by their ids, and the version that it is a copy of. */
+export function madeOf({ run_id, model_id, source }: ModelVersion): {
+  readonly runs: readonly string[];
+  readonly models: readonly string[];
+  readonly version?: { readonly name: string; readonly version: string };
+} {
+  const located = locate(source, () => true);
+  const [, run, model] = /^(?:runs:\/+([^/]+)|models:\/+(m-[\w-]+)(?:\/|$))/.exec(located) ?? [];
+  const [, name, version] = model === undefined ? (/^models:\/+(.+)\/(\d+)$/.exec(source) ?? []) : [];
+  return {
+    runs: [...new Set([run_id ?? [], run ?? []].flat())],
+    models: [...new Set([model_id ?? [], model ?? []].flat())],
+    ...(name === undefined || version === undefined ? {} : { version: { name, version } }),
+  };
+}
+
 /** Asks for an object by its kind and id. */
 type Has = (kind: string, id: string) => boolean;
 

@@ -37,6 +37,8 @@ export const header = z.strictObject({
     view: z.enum(['active', 'deleted', 'all']),
     filter: z.string().optional(),
     experiment_filter: z.string().optional(),
+    registered_models: z.array(z.string()).optional(),
+    with_model_version: z.boolean().optional(),
     order_by: z.array(z.string()).optional(),
     max_runs: z.int().positive().optional(),
   }),

@@ -17,13 +17,27 @@ export interface Selection {
   readonly experiment_filter?: string;
   /** Columns as in MLflow's `order_by`, for `max_runs`: default `start_time DESC`. Runs still come in the reader's order. */
   readonly order_by?: readonly string[];
+  /**
+   * Registered models and prompts, as `NAME`, `NAME@alias`, `NAME/3` or `NAME/latest`, names also as globs: these, and the runs
+   * and logged models that they were made of.
+   */
+  readonly registered_models?: readonly string[];
+  /** Only runs from which a version of a registered model was made. */
+  readonly with_model_version?: boolean;
   /** Only this many runs, the first of the whole selection in that order. */
   readonly max_runs?: number;
 }
 
 /** Whether every run of the selected experiments is wanted, so that an experiment counts even when it is empty. */
-export function wantsWholeExperiments({ runs, filter, max_runs }: Selection): boolean {
-  return runs.length === 0 && filter === undefined && max_runs === undefined;
+export function wantsWholeExperiments(selection: Selection): boolean {
+  const { runs, filter, max_runs, registered_models, with_model_version } = selection;
+  return (
+    runs.length === 0 &&
+    filter === undefined &&
+    max_runs === undefined &&
+    registered_models === undefined &&
+    with_model_version !== true
+  );
 }
 
 /** Everything that is active. */

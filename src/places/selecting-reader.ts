@@ -12,6 +12,7 @@ import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
 import type { Explanation, PlaceOptions, Reader, RunReader } from './place.ts';
+import { registeredReader } from './registered-reader.ts';
 import { createRunPrefixes, type RunsLike } from './run-prefix.ts';
 
 /** A run that may be selected. */
@@ -156,7 +157,7 @@ export function selectingReader(
     if (runs.length > 0) yield* source.runs(experiment, { ...selection, runs });
   }
 
-  return {
+  const reader: Reader = {
     ...source,
     async *experiments(given) {
       const selection = await withWholeIds(given);
@@ -179,6 +180,7 @@ export function selectingReader(
         ? source.explain(selection)
         : explainHere(source.info, selection),
   };
+  return registeredReader(reader, findings);
 }
 
 /** How a selection is worked out where nobody else helps. */

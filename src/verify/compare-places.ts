@@ -56,7 +56,7 @@ export async function compareRuns(source: Reader, target: Reader, frame: Compari
     : experiments.filter(({ ids, readable }) => ids.size > 0 || !readable);
   const index = createTargetIndex(target, source);
   await indexTarget(index, counted, references, target, frame);
-  const known = comparedIds(counted, index, models);
+  const known = comparedIds(experiments, counted, index, models);
   const copies = await findCopies(source, target, known, frame);
   progress.experiments(counted.length);
   for (const mapped of counted) {

@@ -18,13 +18,20 @@ export interface ComparedIds {
   readonly targets: readonly Experiment[];
 }
 
-/** What is known of the copies of these experiments, their runs, and the models among the files of those. */
+/** An experiment of the source, its copy, and the ids of its runs. */
+interface MappedExperiment {
+  readonly source: Experiment;
+  readonly target: Experiment | undefined;
+  readonly ids: ReadonlySet<string>;
+}
+
+/**
+ * What is known of the copies of these experiments, their runs, and the models among the files of those. An object of any of
+ * `all` may belong to the selection by itself.
+ */
 export function comparedIds(
-  experiments: ReadonlyArray<{
-    readonly source: Experiment;
-    readonly target: Experiment | undefined;
-    readonly ids: ReadonlySet<string>;
-  }>,
+  all: readonly MappedExperiment[],
+  experiments: readonly MappedExperiment[],
   { runIds }: Pick<TargetIndex, 'runIds'>,
   models: ComparedModels | undefined,
 ): ComparedIds {
@@ -32,7 +39,7 @@ export function comparedIds(
   const chosen = createIdMap();
   for (const { source } of experiments)
     chosen.of('experiment').set(source.experiment_id, source.experiment_id);
-  for (const { source, target } of experiments)
+  for (const { source, target } of all)
     if (target !== undefined) ids.of('experiment').set(source.experiment_id, target.experiment_id);
   for (const id of experiments.flatMap((mapped) => [...mapped.ids])) {
     chosen.of('run').set(id, id);
@@ -45,7 +52,7 @@ export function comparedIds(
     chosen,
     named: createIdMap(),
     models,
-    sources: experiments.map(({ source }) => source),
-    targets: [...new Set(experiments.flatMap(({ target }) => target ?? []))],
+    sources: all.map(({ source }) => source),
+    targets: [...new Set(all.flatMap(({ target }) => target ?? []))],
   };
 }

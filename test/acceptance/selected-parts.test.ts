@@ -181,17 +181,128 @@ describe('--rename-model', () => {
   });
 });
 
-/** Registers another model under a name that the source has, too. */
-async function registerOther({ url }: TestServer) {
-  for (const [route, body] of [
-    ['registered-models/create', { name: 'second' }],
-    ['model-versions/create', { name: 'second', source: 's3://elsewhere/model' }],
-  ] as const) {
-    const response = await fetch(`${url}/api/2.0/mlflow/${route}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
+describe('--registered-model and --with-model-version', () => {
+  it.each([
+    ['second', { second: ['1'] }, 1],
+    ['first of all@champion', { 'first of all': ['12'] }, 1],
+    ['f*/latest', { 'first of all': ['12'] }, 1],
+    ['first of all/3', { 'first of all': ['3'] }, 1],
+    ['gree*', { greeting: ['1', '2'] }, 0],
+  ])('%s brings what it was made of', async (pattern, expected, runs) => {
+    const archive = join(directory, 'registered.tar');
+    const args = ['--registered-model', pattern];
+    const report = await copyReport(['backup', source.url, archive, ...args, '--overwrite', '--verify']);
+    expect(report).toMatchObject({
+      exit_status: 0,
+      losses: [],
+      runs: { read: runs },
+      verification: { items: [] },
     });
-    expect(response.status).toBe(200);
-  }
+    // The run made two, and a third one names them.
+    expect(report.objects?.logged_models?.created ?? 0).toBe(runs * 3);
+    const view = await versionsIn(archive);
+    expect(view).toEqual(expected);
+  });
+
+  it('go to a server from there, and from the server itself', async () => {
+    await using target = await startServer();
+    const args = ['--registered-model', 'first of all@champion', '--registered-model', 'second'];
+    // A value of a model that another run measured stays behind with that run.
+    args.push('--accept-loss', 'REFERENCE_MISSING');
+    const report = await copyReport(['copy', source.url, target.url, ...args, '--verify']);
+    expect(report).toMatchObject({
+      exit_status: 0,
+      failures: [],
+      runs: { created: 1 },
+      objects: { registered_models: { created: 2 }, model_versions: { created: 2 } },
+      verification: { items: [] },
+    });
+    const there = await viewRegistry(target);
+    expect(numbersOf(there)).toEqual({ 'first of all': [12], second: [1] });
+    expect(there.versions[0]?.predictions).toEqual(
+      seen.versions.find(({ name, version }) => name === 'first of all' && version === 12)?.predictions,
+    );
+    const inspected = JSON.parse(
+      (await runMlferry(['inspect', source.url, '--with-model-version', '--json'])).stdout,
+    );
+    expect(inspected.total.runs).toBe(1);
+    const { stdout } = await runMlferry(['runs', 'list', source.url, '--with-model-version', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject([{ run_name: 'train' }]);
+  });
+
+  it.each([
+    ['secnd', 'did you mean "second"?'],
+    ['second@nobody', '"second" has no such version'],
+  ])('%s fits nothing: exit 3, told with what there is', async (pattern, message) => {
+    const args = ['inspect', source.url, '--registered-model', pattern];
+    const { status, stderr } = await runMlferry(args);
+    expect(status).toBe(3);
+    expect(stderr).toContain(message);
+  });
+
+  it('brings a logged model without a run, and its experiment', async () => {
+    const found = JSON.parse(
+      (await runMlferry(['export', source.url, '-', '--only', 'models'])).stdout
+        .split('\n')
+        .find((line) => line.includes('"elsewhere"')) ?? '{}',
+    );
+    await post(source, 'registered-models/create', { name: 'outside' });
+    const version = { name: 'outside', source: `models:/${found.model_id}`, model_id: found.model_id };
+    await post(source, 'model-versions/create', version);
+    await using target = await startServer();
+    const report = await copyReport([
+      'copy',
+      source.url,
+      target.url,
+      '--registered-model',
+      'outside',
+      '--verify',
+    ]);
+    expect(report).toMatchObject({
+      exit_status: 0,
+      failures: [],
+      experiments: { created: 1 },
+      runs: { read: 0 },
+      objects: { logged_models: { created: 1 }, model_versions: { created: 1 } },
+      verification: { items: [] },
+    });
+  });
+});
+
+const numbersOf = ({ versions }: typeof seen) =>
+  Object.fromEntries(
+    [...Map.groupBy(versions, ({ name }) => name)].map(([name, all]) => [
+      name,
+      all.map(({ version }) => version),
+    ]),
+  );
+
+/** The versions that an archive holds, by name. */
+async function versionsIn(archive: string): Promise<Record<string, string[]>> {
+  const { stdout } = await runMlferry(['export', archive, '-']);
+  const records = stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]));
+  const versions = records.filter(({ kind }) => kind === 'model_version');
+  return Object.fromEntries(
+    [...Map.groupBy(versions, ({ name }) => name)].map(([name, all]) => [
+      name,
+      all.map(({ version }) => version),
+    ]),
+  );
+}
+
+async function post({ url }: TestServer, route: string, body: object, method = 'POST'): Promise<void> {
+  const response = await fetch(`${url}/api/2.0/mlflow/${route}`, {
+    method,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  expect([route, response.status]).toEqual([route, 200]);
+}
+
+/** Registers another model under a name that the source has, too: what is its first version there was deleted here. */
+async function registerOther(server: TestServer) {
+  await post(server, 'registered-models/create', { name: 'second' });
+  for (const source of ['s3://elsewhere/first', 's3://elsewhere/second'])
+    await post(server, 'model-versions/create', { name: 'second', source });
+  await post(server, 'model-versions/delete', { name: 'second', version: '1' }, 'DELETE');
 }

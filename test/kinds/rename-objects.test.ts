@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { kindOf, RENAMED_KIND } from '../../src/kinds/kinds.ts';
+import { kindOf } from '../../src/kinds/kinds.ts';
+import { REGISTERED_MODEL } from '../../src/kinds/model-registry.ts';
 import { renameIn } from '../../src/kinds/rename-objects.ts';
 import { LINKED_PROMPTS_TAG } from '../../src/model/mlflow/tags.ts';
 
 const renaming = {
-  of: RENAMED_KIND,
+  of: REGISTERED_MODEL,
   names: new Map([
     ['churn', 'team/churn'],
     ['a.b', 'c'],

@@ -21,6 +21,7 @@ export function jobKey(header: Uint8Array, carriesBodies: boolean, { parts }: Wr
 export function headerOf({ source, selection, toolVersion }: WriterOptions): Header {
   const { kind, location, fingerprint, server_version } = source;
   const { experiments, runs, view, filter, experiment_filter, order_by, max_runs } = selection;
+  const { registered_models, with_model_version } = selection;
   return {
     kind: 'header',
     format: 'mlferry',
@@ -33,6 +34,8 @@ export function headerOf({ source, selection, toolVersion }: WriterOptions): Hea
       view,
       ...(filter === undefined ? {} : { filter }),
       ...(experiment_filter === undefined ? {} : { experiment_filter }),
+      ...(registered_models === undefined ? {} : { registered_models: [...registered_models] }),
+      ...(with_model_version === undefined ? {} : { with_model_version }),
       ...(order_by === undefined ? {} : { order_by: [...order_by] }),
       ...(max_runs === undefined ? {} : { max_runs }),
     },
