@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { listRuns } from '../manage/list-runs.ts';
 import type { ListedRun } from '../manage/sorted-runs.ts';
+import type { Failure } from '../model/findings.ts';
 import { toJson } from '../model/json.ts';
 import { ownValue } from '../model/string-map.ts';
 import { MlferryError } from '../util/errors.ts';
@@ -62,13 +63,20 @@ export async function runList(place: string, values: unknown, io: Io): Promise<v
   const printer = list.json || list.ndjson ? jsonPrinter(list, columns, io) : runTable(list, columns, io);
   let count = 0;
   let left = 0;
-  const failures = await listRuns(place, options, async (run) => {
-    if (list.limit !== undefined && count >= list.limit) left += 1;
-    else {
-      count += 1;
-      printer.add(run);
-    }
-  });
+  let failures: readonly Failure[];
+  try {
+    failures = await listRuns(place, options, async (run) => {
+      if (list.limit !== undefined && count >= list.limit) left += 1;
+      else {
+        count += 1;
+        printer.add(run);
+      }
+    });
+  } catch (error) {
+    // The failure is told behind what there is.
+    if (count > 0) printer.end();
+    throw error;
+  }
   printer.end();
   if (!list.json && !list.ndjson && count === 0) io.stderr.write('(0 runs)\n');
   if (left > 0) io.stderr.write(`(${formatCount(left)} more: --limit ${list.limit})\n`);

@@ -34,20 +34,22 @@ export function jsonSchemas(): Readonly<Record<string, JsonSchema>> {
   );
 }
 
-function toJsonSchema(schema: z.ZodType): Record<string, unknown> {
+/** The JSON Schema of a zod schema. `open`: objects may have more fields than it names. */
+export function toJsonSchema(schema: z.ZodType, { open = false } = {}): Record<string, unknown> {
   return z.toJSONSchema(schema, {
     unrepresentable: 'any',
     override: ({ jsonSchema }) => {
       const { values, identifies, references, mentions, placed, names, late, ...rest } = z
         .record(z.string(), z.unknown())
         .parse(jsonSchema);
+      if (open && rest.additionalProperties === false) delete rest.additionalProperties;
       const marks = {
         ...(identifies === undefined ? {} : { 'x-identifies': identifies }),
         ...(references === undefined ? {} : { 'x-references': references }),
       };
       replace(jsonSchema, { ...rest, ...marks });
       if (!(values instanceof z.ZodType)) return;
-      const { $schema, ...additionalProperties } = toJsonSchema(values);
+      const { $schema, ...additionalProperties } = toJsonSchema(values, { open });
       replace(jsonSchema, { ...rest, type: 'object', additionalProperties });
     },
   });

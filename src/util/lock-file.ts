@@ -12,7 +12,8 @@ export interface FileLock {
   release(): Promise<void>;
 }
 
-const lockHolder = z.object({
+/** zod schema of {@link LockHolder}. */
+export const lockHolder = z.object({
   pid: z.int().positive(),
   host: z.string(),
   birth: z.string().optional(),

@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { canariesBelow, canariesIn, FOREIGN_SECRETS, UNUSED_CREDENTIALS } from '../canaries.ts';
+import { checkJson } from '../cli/check-json.ts';
 import { cleanEnvironment } from '../servers/clean-environment.ts';
 
 /** bin/mlferry.js, which runs the built package. */
@@ -37,7 +38,7 @@ const hasCredentials = (args: readonly string[], environment: Readonly<Record<st
 /**
  * Runs the command line as a user does: a process of its own, with the credentials given. Where there are none it gets
  * some that are of no use, and secrets of other programs in any case; throws when one of them is in what it prints, or in
- * the state that it keeps.
+ * the state that it keeps, and when what `--json` prints is not of its schema.
  */
 export async function runMlferry(
   args: readonly string[],
@@ -58,6 +59,7 @@ export async function runMlferry(
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
   const seen = [...canariesIn(stdout + stderr), ...(await canariesBelow(stateHome))];
   if (seen.length > 0) throw new Error(`mlferry ${args.join(' ')} shows secrets: ${seen.join(', ')}`);
+  checkJson(args, stdout, child.exitCode);
   return { status: child.exitCode, stdout, stderr };
 }
 

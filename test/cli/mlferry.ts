@@ -1,6 +1,7 @@
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { run } from '../../src/cli/main.ts';
+import { checkJson } from './check-json.ts';
 
 /** What a command line gets from outside besides its state directory. */
 interface Outside {
@@ -11,7 +12,7 @@ interface Outside {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** Runs a command line in this process; `directory` is its state directory. */
+/** Runs a command line in this process, and holds what `--json` prints against its schema; `directory` is its state directory. */
 export async function mlferry(args: readonly string[], directory: string, outside: Outside = {}) {
   const { stdin = '', answer, environment } = outside;
   const terminal = answer === undefined ? {} : { isTTY: true };
@@ -33,5 +34,6 @@ export async function mlferry(args: readonly string[], directory: string, outsid
   stdout.end();
   stderr.end();
   const [out, err] = await output;
+  checkJson(args, out, status ?? 0);
   return { out, err, status: status ?? 0 };
 }

@@ -1,0 +1,15 @@
+import { z } from 'zod';
+import type { ListedRun } from '../../manage/sorted-runs.ts';
+import { experiment, run } from '../../model/records.ts';
+import { schemaOf } from './schema-of.ts';
+
+const listedRun = schemaOf<ListedRun>()(run.extend({ experiment_name: z.string() }));
+
+/** What `mlferry runs list` prints: whole runs, or the columns of `--columns`. */
+export const runList = z.union([
+  z.array(listedRun),
+  z.array(z.record(z.string(), z.union([z.string(), z.number(), z.null()]))),
+]);
+
+/** What `mlferry experiments list` prints. */
+export const experimentList = z.array(experiment);

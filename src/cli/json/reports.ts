@@ -1,0 +1,66 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { z } from 'zod';
+import { type JsonSchema, toJsonSchema } from '../../kinds/json-schemas.ts';
+import { changeReport } from './change-report.ts';
+import { copyReport } from './copy-report.ts';
+import { explanation } from './explanation.ts';
+import { jobSummary } from './job-summary.ts';
+import { experimentList, runList } from './lists.ts';
+import { exitStatus, stopped } from './parts.ts';
+import { summary } from './summary.ts';
+import { verifyReport } from './verify-report.ts';
+
+/** What is printed with `--json`, and by which commands. */
+export interface JsonReport {
+  readonly schema: z.ZodType;
+  readonly commands: readonly string[];
+}
+
+/** Every kind of what `--json` prints, by name. */
+export const REPORTS: Readonly<Record<string, JsonReport>> = {
+  report: { schema: copyReport, commands: ['copy', 'backup', 'restore', 'export', 'import'] },
+  verification: { schema: verifyReport, commands: ['verify'] },
+  summary: { schema: summary, commands: ['inspect'] },
+  change: {
+    schema: changeReport,
+    commands: [
+      ...['delete', 'restore', 'tag', 'untag', 'rename'].map((command) => `runs ${command}`),
+      ...['delete', 'restore', 'tag', 'rename'].map((command) => `experiments ${command}`),
+    ],
+  },
+  run_list: { schema: runList, commands: ['runs list'] },
+  experiment_list: { schema: experimentList, commands: ['experiments list'] },
+  job: { schema: jobSummary, commands: ['jobs show', 'jobs forget'] },
+  job_list: { schema: z.array(jobSummary), commands: ['jobs list', 'jobs prune'] },
+  /** Of any command with `--explain`. */
+  explanation: { schema: explanation, commands: [] },
+  /** Of any command that ends before it has a report. */
+  failure: { schema: z.strictObject({ error: stopped, exit_status: exitStatus }), commands: [] },
+};
+
+/** The JSON Schema of each. Later versions may have more fields, so none is excluded. */
+export function reportSchemas(): Readonly<Record<string, JsonSchema>> {
+  return Object.fromEntries(
+    Object.entries(REPORTS).map(([name, { schema }]) => {
+      const { $schema, ...body } = toJsonSchema(schema, { open: true });
+      return [name, { $schema, $id: `urn:mlferry:report:${name}`, title: `mlferry ${name}`, ...body }];
+    }),
+  );
+}
+
+/** Each schema as the text of its file in `schemas/reports/`, by file name. */
+export function reportSchemaFiles(): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(reportSchemas()).map(([name, schema]) => [
+      `${name}.schema.json`,
+      `${JSON.stringify(schema, undefined, 2)}\n`,
+    ]),
+  );
+}
+
+if (import.meta.main) {
+  const directory = new URL('../../../schemas/reports/', import.meta.url);
+  mkdirSync(directory, { recursive: true });
+  for (const [name, text] of Object.entries(reportSchemaFiles()))
+    writeFileSync(new URL(name, directory), text);
+}
