@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { places } from '../places/registry.ts';
 import { TOOL_VERSION } from '../util/tool-version.ts';
 import { addBackupCommand } from './backup.ts';
+import { addCompletionCommand } from './completion.ts';
 import { addCopyCommand } from './copy.ts';
 import { addDemoCommand } from './demo.ts';
 import { addExperimentsCommand } from './experiments.ts';
@@ -10,6 +11,8 @@ import { addImportCommand } from './import.ts';
 import { addInspectCommand } from './inspect.ts';
 import type { Io } from './io.ts';
 import { addJobsCommand } from './jobs.ts';
+import { addPlaceCommand } from './place.ts';
+import { usePlaceNames } from './place-names.ts';
 import { addRestoreCommand } from './restore.ts';
 import { addRunsCommand } from './runs.ts';
 import { addSchemaCommand } from './schema.ts';
@@ -24,6 +27,7 @@ ${places
   .flatMap(({ words }) => words.forms)
   .map(([form, meaning]) => `  ${form.padEnd(FORM_WIDTH)}${meaning}`)
   .join('\n')}
+  ${'NAME place:NAME'.padEnd(FORM_WIDTH)}a place that mlferry place add has named
 
 Credentials come from MLFERRY_FROM_TOKEN, or MLFERRY_FROM_USERNAME and MLFERRY_FROM_PASSWORD (MLFERRY_TO_… for the
 target and for what is changed), or from commands that print them (…_TOKEN_COMMAND, …_PASSWORD_COMMAND), else from
@@ -59,6 +63,9 @@ export function createProgram(io: Io): Command {
   addJobsCommand(program, io);
   addDemoCommand(program, io, (args) => createProgram(io).parseAsync([...args], { from: 'user' }));
   addSchemaCommand(program, io);
+  addPlaceCommand(program, io);
+  addCompletionCommand(program, io);
+  program.hook('preAction', (_, command) => usePlaceNames(command, io));
   for (const command of withSubcommands(program)) {
     command.exitOverride().configureOutput({
       writeOut: (text) => io.stdout.write(text),

@@ -135,7 +135,8 @@ function parser() {
   for (const command of leaves(program)) {
     command.action(() => {
       const group = command.parent?.name();
-      if (['schema', 'demo'].includes(command.name()) || group === 'jobs') return;
+      const others = ['schema', 'demo', 'completion', 'complete'];
+      if (others.includes(command.name()) || group === 'jobs' || group === 'place') return;
       if (group === 'runs' || group === 'experiments') {
         // What follows the place is a run, a name or a tag.
         placeAt(String(command.processedArgs[0]));
@@ -180,7 +181,8 @@ test('the examples in --help are ones that mlferry takes', async () => {
   // The help of a group has the examples of its commands, where they are few.
   const paths = leaves(parser().program).map((command) => {
     const group = command.parent?.name() ?? 'mlferry';
-    if (group === 'mlferry' || group === 'jobs') return [group === 'jobs' ? group : command.name()];
+    if (group === 'jobs' || group === 'place') return [group];
+    if (group === 'mlferry') return [command.name()];
     return [group, command.name()];
   });
   for (const path of paths) {

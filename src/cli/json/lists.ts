@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ListedRun } from '../../manage/sorted-runs.ts';
 import { experiment, run } from '../../model/records.ts';
+import { namedPlace } from '../places-file.ts';
 import { schemaOf } from './schema-of.ts';
 
 const listedRun = schemaOf<ListedRun>()(run.extend({ experiment_name: z.string() }));
@@ -10,6 +11,9 @@ export const runList = z.union([
   z.array(listedRun),
   z.array(z.record(z.string(), z.union([z.string(), z.number(), z.null()]))),
 ]);
+
+/** What `mlferry place list` prints. */
+export const placeList = z.array(namedPlace.extend({ name: z.string() }));
 
 /** What `mlferry experiments list` prints. */
 export const experimentList = z.array(experiment);

@@ -5,7 +5,7 @@ import { changeReport } from './change-report.ts';
 import { copyReport } from './copy-report.ts';
 import { explanation } from './explanation.ts';
 import { jobSummary } from './job-summary.ts';
-import { experimentList, runList } from './lists.ts';
+import { experimentList, placeList, runList } from './lists.ts';
 import { exitStatus, stopped } from './parts.ts';
 import { summary } from './summary.ts';
 import { verifyReport } from './verify-report.ts';
@@ -32,6 +32,7 @@ export const REPORTS: Readonly<Record<string, JsonReport>> = {
   experiment_list: { schema: experimentList, commands: ['experiments list'] },
   job: { schema: jobSummary, commands: ['jobs show', 'jobs forget'] },
   job_list: { schema: z.array(jobSummary), commands: ['jobs list', 'jobs prune'] },
+  place_list: { schema: placeList, commands: ['place list'] },
   /** Of any command with `--explain`. */
   explanation: { schema: explanation, commands: [] },
   /** Of any command that ends before it has a report. */

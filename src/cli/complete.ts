@@ -1,0 +1,129 @@
+import { statSync } from 'node:fs';
+import type { Argument, Command, Option } from 'commander';
+import { listJobs } from '../job/jobs.ts';
+import { listExperiments } from '../manage/list-runs.ts';
+import { readLocation } from '../places/location-text.ts';
+import type { Io } from './io.ts';
+import { PLACE_ARGUMENTS, placeNamed } from './place-names.ts';
+import { readPlaces } from './places-file.ts';
+import { RUN_FIELDS } from './run-fields.ts';
+import { defaultStateDir } from './state-dir.ts';
+
+/** What a word may become, with what it is; `files`: names of files are as good. */
+export interface Completions {
+  readonly values: ReadonlyArray<readonly [value: string, meaning: string]>;
+  readonly files: boolean;
+}
+
+/** Nobody waits longer for a server to tell its experiments, in ms. */
+const PATIENCE = 1500;
+const MOST_EXPERIMENTS = 500;
+
+/** What the words before the one in the making say. */
+interface Line {
+  readonly command: Command;
+  /** Arguments of the command, so far. */
+  readonly given: readonly string[];
+  /** The option whose value is wanted. */
+  readonly option: Option | undefined;
+  readonly word: string;
+}
+
+const NOTHING: Completions = { values: [], files: false };
+
+/** What the last of `words` may become. What cannot be read has nothing to say. */
+export async function complete(program: Command, words: readonly string[], io: Io): Promise<Completions> {
+  const line = lineOf(program, words);
+  const { values, files } = await candidates(line, io).catch(() => NOTHING);
+  return { values: values.filter(([value]) => value.startsWith(line.word)), files };
+}
+
+function lineOf(program: Command, words: readonly string[]): Line {
+  let command = program;
+  let option: Option | undefined;
+  const given: string[] = [];
+  for (const word of words.slice(0, -1)) {
+    if (option !== undefined) {
+      option = undefined;
+      continue;
+    }
+    const named = optionsOf(command).find(({ short, long }) => word === short || word === long);
+    if (named !== undefined) option = named.required ? named : undefined;
+    else if (!word.startsWith('-') || word === '-') {
+      const below = given.length === 0 ? command.commands.find((each) => each.name() === word) : undefined;
+      if (below === undefined) given.push(word);
+      else command = below;
+    }
+  }
+  return { command, given, option, word: words.at(-1) ?? '' };
+}
+
+/** The command's own and those of the commands above it. */
+function optionsOf(command: Command): Option[] {
+  return [...command.options, ...(command.parent === null ? [] : optionsOf(command.parent))];
+}
+
+async function candidates({ command, given, option, word }: Line, io: Io): Promise<Completions> {
+  if (option !== undefined) return valuesOf(option, command, given, word, io);
+  if (word.startsWith('-')) {
+    const options = optionsOf(command).filter(({ hidden }) => !hidden);
+    return { values: options.map(({ long, description }) => [long ?? '', description]), files: false };
+  }
+  if (command.commands.length > 0) {
+    const commands = command.createHelp().visibleCommands(command);
+    return { values: commands.map((each) => [each.name(), each.description()]), files: false };
+  }
+  const { registeredArguments } = command;
+  const argument = registeredArguments[given.length] ?? registeredArguments.at(-1);
+  return argument === undefined ? NOTHING : valuesOf(argument, command, given, word, io);
+}
+
+async function valuesOf(
+  of: Option | Argument,
+  command: Command,
+  given: readonly string[],
+  word: string,
+  io: Io,
+): Promise<Completions> {
+  const isOption = 'long' in of;
+  const name = of.name();
+  const only = (values: ReadonlyArray<readonly [string, string]>): Completions => ({ values, files: false });
+  if (of.argChoices !== undefined) return only(of.argChoices.map((choice) => [choice, '']));
+  if (!isOption && PLACE_ARGUMENTS.has(name)) return { values: namesOfPlaces(io), files: true };
+  if (name === 'experiment') return only(await experimentsOf(given[0], io));
+  if (name === 'columns') return only(columnsFor(word));
+  if (!isOption && name === 'job') return only(await jobs(io));
+  if (!isOption && command.parent?.name() === 'place' && name === 'name') return only(namesOfPlaces(io));
+  return { values: [], files: isOption && /<(file|dir|path)>/.test(of.flags) };
+}
+
+function namesOfPlaces({ environment }: Io): Array<readonly [string, string]> {
+  return [...readPlaces(environment)].map(([name, { location }]) => [name, location]);
+}
+
+/** Columns, behind those that are there. */
+function columnsFor(word: string): Array<readonly [string, string]> {
+  const before = word.slice(0, word.lastIndexOf(',') + 1);
+  return [...RUN_FIELDS, 'params.', 'metrics.', 'tags.'].map((column) => [`${before}${column}`, '']);
+}
+
+/** Names of the experiments of a place that can tell them soon: no file, which would be read whole. */
+async function experimentsOf(named: string | undefined, io: Io): Promise<Array<readonly [string, string]>> {
+  const given = named ?? io.environment.MLFLOW_TRACKING_URI;
+  if (given === undefined || given === '') return [];
+  const location = (await placeNamed(given, io))?.location ?? given;
+  const { path } = readLocation(location);
+  if (location === '-' || (path !== undefined && statSync(path).isFile())) return [];
+  const found: Array<readonly [string, string]> = [];
+  const { environment } = io;
+  const signal = path === undefined ? AbortSignal.any([io.signal, AbortSignal.timeout(PATIENCE)]) : io.signal;
+  await listExperiments(location, { environment, signal }, async ({ experiment_id, name }) => {
+    if (found.length < MOST_EXPERIMENTS) found.push([name, experiment_id]);
+  });
+  return found;
+}
+
+async function jobs({ environment }: Io): Promise<Array<readonly [string, string]>> {
+  const all = await listJobs(defaultStateDir(environment));
+  return all.map(({ job_id, state, from = '', to = '' }) => [job_id, `${state}: ${from} → ${to}`]);
+}

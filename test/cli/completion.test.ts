@@ -1,0 +1,123 @@
+import { spawnSync } from 'node:child_process';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mlferry as mlferryIn } from './mlferry.ts';
+
+let directory = '';
+const environment = () => ({ XDG_CONFIG_HOME: join(directory, 'config') });
+const mlferry = (...args: string[]) => mlferryIn(args, directory, { environment: environment() });
+/** What the last word may become. */
+const completed = async (...words: string[]) => {
+  const { out, status } = await mlferry('complete', '--', ...words);
+  expect(status).toBe(0);
+  return out
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.split('\t')[0]);
+};
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'mlferry-completion-'));
+  await mlferry('place', 'add', 'samples-here', 'samples/mlruns');
+  await mlferry('place', 'add', 'prod', 'http://127.0.0.1:9');
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+describe('complete', () => {
+  it.each([
+    [['ba'], ['backup']],
+    [
+      ['runs', 'r'],
+      ['restore', 'rename'],
+    ],
+    [['copy', '--from-i'], ['--from-insecure']],
+    [['copy', '--log'], ['--log-file']],
+    [
+      ['copy', 'p'],
+      ['prod', ':files'],
+    ],
+    [
+      ['copy', '-e', 'x', '--concurrency', '2', 'prod', 's'],
+      ['samples-here', ':files'],
+    ],
+    [['runs', 'list', 'samples-here', '-e', 'w'], ['wine-classifier']],
+    [['runs', 'list', 'samples/mlruns', '--experiment', 'd'], ['diabetes-elasticnet']],
+    [['experiments', 'rename', 'samples-here', 'wine'], ['wine-classifier']],
+    [['runs', 'list', 'x', '--columns', 'run_id,run_n'], ['run_id,run_name']],
+    [['runs', 'csv', 'x', '--layout', 't'], ['tidy']],
+    [['copy', '--id-map', 'x'], [':files']],
+    [['copy', '--into', 'x'], []],
+    [['place', 'remove', 'p'], ['prod']],
+    [['runs', 'list', 'prod', '-e', ''], []],
+    [['nope', 'x'], []],
+  ])('%j may become %j', async (words, wanted) => {
+    expect((await completed(...words)).sort()).toEqual(wanted.toSorted());
+  });
+
+  it('is not among the commands that help shows', async () => {
+    const { out } = await mlferry('--help');
+    expect(out).toContain('completion');
+    expect(out).not.toMatch(/^ {2}complete /m);
+  });
+});
+
+/** What Bash makes of a line when Tab is pressed at its end. */
+async function inBash(line: string): Promise<string[]> {
+  const { out } = await mlferry('completion', 'bash');
+  await writeFile(join(directory, 'completion.bash'), out);
+  await writeFile(
+    join(directory, 'mlferry'),
+    `#!/bin/sh\nexec "${process.execPath}" "${resolve('bin/mlferry.js')}" "$@"\n`,
+  );
+  await chmod(join(directory, 'mlferry'), 0o755);
+  const script = `
+    source "$1"
+    compopt() { :; }
+    COMP_LINE=$2
+    # As readline does it: colons are words of their own.
+    read -ra parts <<< "\${2//:/ : }"
+    COMP_WORDS=("\${parts[@]}")
+    [[ $2 == *' ' ]] && COMP_WORDS+=('')
+    COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
+    _mlferry
+    printf '%s\\n' "\${COMPREPLY[@]}"
+  `;
+  const { stdout, stderr, status } = spawnSync(
+    'bash',
+    ['-c', script, 'bash', join(directory, 'completion.bash'), line],
+    {
+      encoding: 'utf8',
+      cwd: directory,
+      env: { PATH: `${directory}:${process.env.PATH}`, HOME: directory, ...environment() },
+    },
+  );
+  expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+  return stdout
+    .split('\n')
+    .filter((each) => each !== '')
+    .sort();
+}
+
+describe('the script for Bash', () => {
+  it('completes commands, places beside files, and experiments behind an address', async () => {
+    expect(await inBash('mlferry resto')).toEqual(['restore']);
+    expect(await inBash('mlferry inspect c')).toEqual(['completion.bash', 'config']);
+    expect(await inBash('mlferry inspect pr')).toEqual(['prod']);
+    expect(await inBash(`mlferry runs list file://${resolve('samples/mlruns')} -e win`)).toEqual([
+      'wine-classifier',
+    ]);
+  });
+
+  it('does not run what was typed', async () => {
+    await inBash('mlferry inspect $(>ran) ');
+    expect(await inBash('mlferry inspect ra')).toEqual([]);
+  });
+});
+
+it.each(['zsh', 'fish'])('there is a script for %s', async (shell) => {
+  const { out, status } = await mlferry('completion', shell);
+  expect(out).toContain('mlferry complete -- ');
+  expect(status).toBe(0);
+});
