@@ -9,6 +9,14 @@ export { type Counts, inspect, type ObjectAmount, type Summary } from './inspect
 export type { CopyRules, JobOptions, OnePlaceOptions, TwoPlaceOptions } from './job/job-options.ts';
 export { forgetJob, type JobSummary, listJobs, pruneJobs, showJob } from './job/jobs.ts';
 export type { JobProgress } from './job/journal.ts';
+export {
+  type Found,
+  type OpenOptions,
+  type OpenWriterOptions,
+  openManager,
+  openReader,
+  openWriter,
+} from './job/open-place.ts';
 export type { Progress } from './job/progress.ts';
 export type { RenameRule } from './job/rename.ts';
 export type { Ids } from './kinds/id-map.ts';
@@ -17,10 +25,12 @@ export { FORMAT_VERSION, KINDS } from './kinds/kinds.ts';
 export { PART_WORDS } from './kinds/part-words.ts';
 export type { PartOptions } from './kinds/parts.ts';
 export * from './kinds/wire-record.ts';
+export type { ChosenRun, Times } from './manage/chosen-runs.ts';
 export { type CsvOptions, type CsvResult, writeCsv } from './manage/csv.ts';
 export type { CsvLayout } from './manage/csv-layout-names.ts';
 export { deleteExperiments, type ExperimentOptions } from './manage/delete-experiments.ts';
 export { type DeleteRunsOptions, deleteRuns } from './manage/delete-runs.ts';
+export { iterateRuns } from './manage/iterate-runs.ts';
 export { type ListOptions, listExperiments, listRuns } from './manage/list-runs.ts';
 export type { ChoiceOptions, ManageOptions, ManageReport, PlanSummary } from './manage/manage-job.ts';
 export { renameExperiment } from './manage/rename-experiment.ts';
@@ -36,7 +46,6 @@ export type { MetricsRecord } from './model/metrics-line.ts';
 export { listPoints, type Points, pointAt, pointsOf } from './model/points.ts';
 export * from './model/records.ts';
 export type { Selection, View } from './model/selection.ts';
-export { openManager, openReader, openWriter } from './places/open.ts';
 export type * from './places/place.ts';
 export type { PlaceTraits } from './places/traits.ts';
 export { addPoints, type HistoryAggregates, needsHistory } from './search/aggregates.ts';

@@ -14,7 +14,7 @@ export interface OnePlaceOptions extends PlaceSettings {
   readonly concurrency?: number | undefined;
   /** Parent of the spool directory, default the system's. */
   readonly tempDir?: string | undefined;
-  /** Where credentials and MLflow's settings are looked up, default `process.env` (given by the CLI). */
+  /** Where credentials and MLflow's settings are looked up, default `process.env`. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -84,6 +84,6 @@ export function onePlaceOptions(
     tempDir,
     signal: options.signal ?? new AbortController().signal,
     concurrency: options.concurrency ?? 8,
-    environment: options.environment ?? {},
+    environment: options.environment ?? process.env,
   };
 }

@@ -4,7 +4,7 @@ import { z } from 'zod';
 export type MetricValue = number | 'NaN' | 'Infinity' | '-Infinity';
 
 /** zod schema of {@link MetricValue}. */
-export const metricValue = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])]);
+export const metricValue = z.union([z.number(), z.literal(['NaN', 'Infinity', '-Infinity'])]);
 
 /** The double that a {@link MetricValue} stands for. */
 export function toDouble(value: MetricValue): number {
