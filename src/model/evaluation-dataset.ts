@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { int64 } from './int64.ts';
+import { int64, toInt64 } from './int64.ts';
 import { stringMap } from './string-map.ts';
-import { canonicalJson } from './typed-json.ts';
+import { canonicalJson, isMap, isNumber, printTypedJson, type TypedJson } from './typed-json.ts';
 
 /** A dataset that generative applications are judged by (MLflow 3.4 and newer), without its records. */
 export const evaluationDataset = z.strictObject({
@@ -56,4 +56,37 @@ export type EvaluationDatasetRecord = z.infer<typeof evaluationDatasetRecord>;
 /** The hash of inputs (JSON), the same for every order of their keys. */
 export function inputHash(inputs: string): string {
   return createHash('sha256').update(canonicalJson(inputs)).digest('hex');
+}
+
+/** A record as MLflow's `DatasetRecord` tells it, whose own values stay JSON texts. `source_id` and `source_type` only repeat what stands in `source`. */
+export function recordFromJson(value: TypedJson): unknown {
+  const fields = isMap(value) ? value : new Map<string, TypedJson>();
+  const text = (name: string) => {
+    const found = fields.get(name);
+    return typeof found === 'string' ? { [name]: found } : {};
+  };
+  const json = (name: string) => {
+    const found = fields.get(name);
+    return found === undefined || found === null ? {} : { [name]: printTypedJson(found) };
+  };
+  const time = (name: string) => {
+    const found = fields.get(name);
+    return { [name]: isNumber(found) ? toInt64(found.number) : 0 };
+  };
+  const inputs = printTypedJson(fields.get('inputs') ?? new Map());
+  return {
+    kind: 'evaluation_dataset_record',
+    ...text('dataset_id'),
+    input_hash: inputHash(inputs),
+    ...text('dataset_record_id'),
+    inputs,
+    ...json('outputs'),
+    ...json('expectations'),
+    ...json('tags'),
+    ...json('source'),
+    ...time('created_time'),
+    ...time('last_update_time'),
+    ...text('created_by'),
+    ...text('last_updated_by'),
+  };
 }

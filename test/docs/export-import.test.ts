@@ -8,9 +8,7 @@ import { mlferryArguments } from './shell-commands.ts';
 test('the commands of docs/from-mlflow-export-import.md work as written, in their order', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'mlferry-docs-'));
   try {
-    await cp('test/fixtures/export-import/2025-08/experiment', join(directory, 'export'), {
-      recursive: true,
-    });
+    await cp('test/fixtures/export-import/2025-08/all', join(directory, 'export'), { recursive: true });
     const page = await readFile('docs/from-mlflow-export-import.md', 'utf8');
     const [block = ''] = /(?<=^```sh\n).*?(?=^```$)/ms.exec(page) ?? [];
     const places: Readonly<Record<string, string>> = {

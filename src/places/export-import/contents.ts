@@ -13,7 +13,7 @@ import {
   isExperimentFile,
   readExperiment,
 } from './experiments.ts';
-import { type ExportFile, readExportFile } from './export-file.ts';
+import { checked, type ExportFile, exportId, readExportFile } from './export-file.ts';
 import { ARTIFACTS } from './layout.ts';
 import { type RunHead, readRunHead } from './run-file.ts';
 
@@ -45,11 +45,11 @@ export interface Contents {
   readonly tracking_uri: string | undefined;
 }
 
-/** Reads experiments, lists and the beginning of each run. `namesOfRuns`: names of runs' experiments that other files tell. */
+/** Reads experiments, lists and the beginning of each run. `namesByRun`: of the experiments of runs, as model versions tell them. */
 export function readContents(
   { files }: Catalogue,
   signal: AbortSignal,
-  namesOfRuns: () => ReadonlyMap<string, string>,
+  namesByRun: () => ReadonlyArray<readonly [run_id: string | undefined, name: string | undefined]>,
 ): Contents {
   const damage: Damage[] = [];
   const attempt = <T>(path: string, read: () => T, experiment_id?: string): T | undefined => {
@@ -107,13 +107,21 @@ export function readContents(
   const told = lists.flatMap((file) => experimentsInList(file).map((each) => ({ ...each, list: file.path })));
   const isKnown = ({ id }: { readonly id: string }) => experiments.has(id) || byExperiment.has(id);
   const ofParts = told.filter(({ list }) => LISTS_OF_PARTS.includes(basename(list)));
+  const strays = [...(files.get('logged model') ?? []), ...(files.get('trace') ?? [])].filter((path) => {
+    const above = dirname(dirname(path));
+    return !homes.has(dirname(above)) && !ofParts.some(({ list }) => dirname(list) === above);
+  });
+  const ofStrays = strays.flatMap((path) => attempt(path, () => experimentOf(path)) ?? []);
   const without = new Set(
-    [...byExperiment.keys(), ...ofParts.map(({ id }) => id)].filter((id) => !experiments.has(id)),
+    [...byExperiment.keys(), ...ofParts.map(({ id }) => id), ...ofStrays].filter(
+      (id) => !experiments.has(id),
+    ),
   );
-  const names = new Map([
-    ...(without.size === 0 ? [] : namesOfRuns()),
-    ...told.map(({ id, name }) => [id, name] as const),
-  ]);
+  const names = new Map(told.map(({ id, name }) => [id, name]));
+  for (const [run_id = '', name] of without.size === 0 ? [] : namesByRun()) {
+    const id = runs.get(run_id)?.experiment_id;
+    if (id !== undefined && name !== undefined && !names.has(id)) names.set(id, name);
+  }
   const all: ExperimentContents[] = [
     ...[...experiments.values()].map(({ experiment, file }) => ({ experiment, file })),
     ...[...without].map((id) => ({
@@ -138,6 +146,23 @@ export function readContents(
   };
 }
 
+const inExperiment = z.union([
+  z.object({ experiment_id: exportId }),
+  z.object({ info: z.object({ experiment_id: exportId }) }).transform(({ info }) => info),
+  z
+    .object({
+      info: z.object({
+        trace_location: z.object({ mlflow_experiment: z.object({ experiment_id: exportId }) }),
+      }),
+    })
+    .transform(({ info }) => info.trace_location.mlflow_experiment),
+]);
+
+/** The experiment of a logged model or trace that was exported without it. */
+function experimentOf(path: string): string {
+  return checked(inExperiment, readExportFile(path).body, path).experiment_id;
+}
+
 /** Lists of what experiments hold: they tell no experiment that has to be there. */
 const LISTS_OF_PARTS = ['traces.json', 'logged_models.json'];
 
@@ -156,6 +181,7 @@ function rank({ path, isHome }: RunHead & { readonly isHome: boolean }): number 
 }
 
 const failedRuns = z.object({ failed_runs: z.array(z.string()).catch([]) });
+const withPermissions = z.object({ permissions: z.object({}) });
 const listedRuns = z.object({ runs: z.array(z.string()) });
 const olderListedRuns = z.object({ ok_runs: z.array(z.string()) });
 
@@ -163,7 +189,12 @@ const olderListedRuns = z.object({ ok_runs: z.array(z.string()) });
 export function runsInList({ body, info }: ExportFile): {
   readonly listed: readonly string[];
   readonly failed: readonly string[];
+  readonly hasPermissions: boolean;
 } {
   const listed = listedRuns.safeParse(body).data?.runs ?? olderListedRuns.safeParse(info).data?.ok_runs ?? [];
-  return { listed, failed: failedRuns.safeParse(info).data?.failed_runs ?? [] };
+  return {
+    listed,
+    failed: failedRuns.safeParse(info).data?.failed_runs ?? [],
+    hasPermissions: withPermissions.safeParse(body).success,
+  };
 }

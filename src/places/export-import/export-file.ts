@@ -5,7 +5,7 @@ import { MlferryError } from '../../util/errors.ts';
 import { readSmallFile } from '../../util/regular-file.ts';
 
 /** Longest file that is read whole (bytes): a list of all runs, a model with all its versions. */
-const MOST_WHOLE = 256 * 2 ** 20;
+export const MOST_WHOLE = 256 * 2 ** 20;
 
 const text = z.string().optional().catch(undefined);
 const systemFields = z
@@ -87,6 +87,23 @@ export const exportTags = z
   ])
   .nullish()
   .transform((tags) => tags ?? {});
+
+/** A text that may be `null`, or "" for none. */
+export const textOrNone = z
+  .string()
+  .nullish()
+  .transform((value) => value || undefined);
+
+/** An object's fields without those that are `undefined`. */
+export function defined<T extends object>(fields: T): Defined<T> {
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
+  // What is left out is `undefined`, and may be absent in the type.
+  return Object.fromEntries(entries) as Defined<T>;
+}
+
+type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
+};
 
 /** An id: experiments have numbers. */
 export const exportId = z.union([z.string().min(1), z.int()]).transform(String);

@@ -12,6 +12,8 @@ export interface Notes {
   loss(loss: Loss): void;
   /** What exports of some generations never held, told once for all objects. */
   neverHeld(what: string, detail: string): void;
+  /** Who may do what, on Databricks: no place takes it. */
+  permissions(): void;
   /** A path as people see it: below the export. */
   pathOf(path: string): string;
 }
@@ -36,6 +38,12 @@ export function createNotes(root: string, findings: Findings): Notes {
     failFile: (path, error, owner) => fail(`file ${pathOf(path)}`, error, owner),
     loss,
     neverHeld: (key, detail) => once(`never ${key}`, () => loss({ code: 'NOT_EXPORTED', key, detail })),
+    permissions: () =>
+      loss({
+        code: 'KIND_NOT_HELD',
+        key: 'permissions',
+        detail: 'Permissions of Databricks are not carried',
+      }),
     pathOf,
   };
 }

@@ -1,12 +1,11 @@
-import { realpath } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isInside } from '../../../artifacts/local/is-inside.ts';
+import { directoryInside } from '../../../artifacts/local/directory-inside.ts';
 import { kindOf } from '../../../kinds/kinds.ts';
 import { bringsFiles, isMadeOfChosen, wantsWholeRegistry } from '../../../kinds/model-registry.ts';
 import { locate } from '../../../kinds/remap-object.ts';
 import { type ModelVersion, modelVersion, type RegisteredModel } from '../../../model/registered-model.ts';
-import { isAbsent, MlferryError } from '../../../util/errors.ts';
+import { MlferryError } from '../../../util/errors.ts';
 import { filesAt } from '../../files-at.ts';
 import {
   type ArtifactOwner,
@@ -187,7 +186,7 @@ async function findFiles(
   const [, model_id] = /^models:\/+(m-[\w-]+)/.exec(located) ?? [];
   const [, run_id, path = ''] = /^runs:\/+([\w-]+)\/?(.*)$/.exec(located) ?? [];
   const id = model_id ?? run_id;
-  if (id === undefined) return inside(root, pathOf(source));
+  if (id === undefined) return insideOrNone(root, pathOf(source));
   for (const { path: experiment } of await listExperimentDirs(root, true)) {
     const directory = model_id === undefined ? join(experiment, id) : join(experiment, MODELS, id);
     if (!(await isDirectory(directory))) continue;
@@ -195,10 +194,13 @@ async function findFiles(
     const meta = await readMetaYaml(file);
     const { artifact_uri } = model_id === undefined ? toRunMeta(meta, file) : toModelMeta(meta, file);
     const { path: home, away } = await locateArtifacts({ id, directory, artifact_uri });
-    return away ? undefined : inside(home, join(home, path));
+    return away ? undefined : directoryInside(home, join(home, path));
   }
-  return inside(root, pathOf(source));
+  return insideOrNone(root, pathOf(source));
 }
+
+const insideOrNone = async (root: string, path: string | undefined) =>
+  path === undefined ? undefined : directoryInside(root, path);
 
 /** The path that a source names; `undefined` for a URI of anything but a file of this machine. */
 function pathOf(source: string): string | undefined {
@@ -206,17 +208,5 @@ function pathOf(source: string): string | undefined {
     return source.startsWith('file:') ? fileURLToPath(source) : isAbsolute(source) ? source : undefined;
   } catch {
     return undefined;
-  }
-}
-
-/** A directory that is, all links followed, in another one: nothing else of this machine is looked into. */
-async function inside(home: string, path: string | undefined): Promise<string | undefined> {
-  if (path === undefined) return undefined;
-  try {
-    const real = await realpath(path);
-    return isInside(await realpath(home), real) && (await isDirectory(real)) ? real : undefined;
-  } catch (error) {
-    if (isAbsent(error)) return undefined;
-    throw error;
   }
 }

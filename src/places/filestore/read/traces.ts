@@ -1,9 +1,7 @@
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { kindOf } from '../../../kinds/kinds.ts';
 import { int64 } from '../../../model/int64.ts';
-import { parseTraceData } from '../../../model/mlflow/trace-data.ts';
 import {
   assessmentJson,
   previewsIn,
@@ -13,9 +11,10 @@ import {
   traceInfo,
 } from '../../../model/mlflow/trace-fields.ts';
 import type { Experiment } from '../../../model/records.ts';
-import { type Span, type Trace, trace } from '../../../model/trace.ts';
+import { type Trace, trace } from '../../../model/trace.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import type { ArtifactOwner, ObjectReader, ObjectSource } from '../../place.ts';
+import type { ObjectReader, ObjectSource } from '../../place.ts';
+import { readSpans, SPANS_FILE } from '../../span-file.ts';
 import { listDirectories } from '../layout/layout.ts';
 import { readMetaYaml, TYPED } from '../layout/meta-yaml.ts';
 import { ASSESSMENTS, listYamlFiles, METADATA, TRACE_FILE, TRACES } from '../layout/trace-files.ts';
@@ -24,9 +23,6 @@ import { type ArtifactFinder, storeArtifacts } from './artifacts.ts';
 import { createDamage, type Damage } from './damage.ts';
 import { type RunLoss, readTexts } from './read-run.ts';
 import type { StoreFindings } from './store-findings.ts';
-
-/** The file of a trace's spans among its artifacts. */
-const DATA_FILE = 'traces.json';
 
 /** The traces of a store, by their ids: nothing but their own files tells when they began. */
 export function traces(
@@ -50,15 +46,15 @@ export function traces(
       of,
       record,
       async whole() {
-        const spans = await readSpans(files, info);
+        const spans = await readSpans(files, info.trace_id);
         if (spans === undefined && info.state !== 'IN_PROGRESS') {
           const detail = 'the source has no spans of it: its traces.json is missing';
-          note([{ code: 'ARTIFACT_MISSING', key: DATA_FILE, detail }], owner);
+          note([{ code: 'ARTIFACT_MISSING', key: SPANS_FILE, detail }], owner);
         }
         return { ...record, spans: [...(spans ?? [])] };
       },
       async *artifacts() {
-        for await (const file of files.artifacts()) if (file.path !== DATA_FILE) yield file;
+        for await (const file of files.artifacts()) if (file.path !== SPANS_FILE) yield file;
       },
       open: files.open,
     };
@@ -86,28 +82,6 @@ export function traces(
 }
 
 const objectOf = (trace_id: string, { name }: Experiment) => `trace ${trace_id} of experiment "${name}"`;
-
-/** The spans of a trace; `undefined` when there is no file of them. Throws SOURCE_ITEM for one that is no such file. */
-async function readSpans(
-  files: ArtifactOwner,
-  { trace_id }: TraceInfo,
-): Promise<readonly Span[] | undefined> {
-  for await (const { path } of files.artifacts()) {
-    if (path !== DATA_FILE) continue;
-    const body = await files.open({ path });
-    if (body === undefined) return undefined;
-    try {
-      return parseTraceData(await text(body), trace_id);
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
-      throw new MlferryError(
-        'SOURCE_ITEM',
-        `${DATA_FILE} of trace ${trace_id} is not what MLflow writes: ${error.message}`,
-      );
-    }
-  }
-  return undefined;
-}
 
 /** Longest file of a trace but its spans (bytes). */
 const MOST_OF_TRACE = 4 * 2 ** 20;

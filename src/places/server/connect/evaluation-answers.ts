@@ -2,17 +2,11 @@ import { z } from 'zod';
 import {
   type EvaluationDataset,
   evaluationDatasetRecord,
-  inputHash,
+  recordFromJson,
 } from '../../../model/evaluation-dataset.ts';
-import { int64Answer, toInt64 } from '../../../model/int64.ts';
+import { int64Answer } from '../../../model/int64.ts';
 import type { Scorer } from '../../../model/scorer.ts';
-import {
-  isMap,
-  isNumber,
-  parseTypedJson,
-  printTypedJson,
-  type TypedJson,
-} from '../../../model/typed-json.ts';
+import { isMap, parseTypedJson, printTypedJson, type TypedJson } from '../../../model/typed-json.ts';
 
 /** Answers of MLflow about scorers and evaluation datasets (3.4 and newer, databases only). */
 
@@ -94,44 +88,11 @@ export const datasetExperiments = z.object({
     .transform((ids) => ids.toSorted()),
 });
 
-/** A record of a list, whose own values stay JSON texts. `source_id` and `source_type` only repeat what stands in `source`. */
-function recordOf(value: TypedJson): unknown {
-  const fields = fieldsOf(value);
-  const text = (name: string) => {
-    const found = fields.get(name);
-    return typeof found === 'string' ? { [name]: found } : {};
-  };
-  const json = (name: string) => {
-    const found = fields.get(name);
-    return found === undefined || found === null ? {} : { [name]: printTypedJson(found) };
-  };
-  const time = (name: string) => {
-    const found = fields.get(name);
-    return { [name]: isNumber(found) ? toInt64(found.number) : 0 };
-  };
-  const inputs = printTypedJson(fields.get('inputs') ?? new Map());
-  return {
-    kind: 'evaluation_dataset_record',
-    ...text('dataset_id'),
-    input_hash: inputHash(inputs),
-    ...text('dataset_record_id'),
-    inputs,
-    ...json('outputs'),
-    ...json('expectations'),
-    ...json('tags'),
-    ...json('source'),
-    ...time('created_time'),
-    ...time('last_update_time'),
-    ...text('created_by'),
-    ...text('last_updated_by'),
-  };
-}
-
 /** Answer of datasets/{id}/records: a list as JSON in a text. */
 export const datasetRecordPage = z.object({
   records: typedText
     .optional()
-    .transform((list): unknown => (Array.isArray(list) ? list.map(recordOf) : []))
+    .transform((list): unknown => (Array.isArray(list) ? list.map(recordFromJson) : []))
     .pipe(z.array(evaluationDatasetRecord)),
   next_page_token: z.string().optional(),
 });
