@@ -51,6 +51,7 @@ export type { PlaceTraits } from './places/traits.ts';
 export { addPoints, type HistoryAggregates, needsHistory } from './search/aggregates.ts';
 export { compareRuns } from './search/compare-runs.ts';
 export { evaluate, evaluateExperiment } from './search/evaluate.ts';
+export { evaluateObject } from './search/evaluate-object.ts';
 export type * from './search/expression.ts';
 export { formatExpression, formatOrder } from './search/format-expression.ts';
 export { parseOrderBy } from './search/parse-order-by.ts';

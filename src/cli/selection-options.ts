@@ -36,6 +36,16 @@ export function addSelectionOptions(command: Command, view: View = 'active'): Co
       [],
     )
     .option('--with-model-version', 'only runs from which a version of a registered model was made')
+    .option('--model-filter <expression>', 'of logged models only those that fit: "metrics.auc > 0.9"')
+    .option(
+      '--registered-model-filter <expression>',
+      'of registered models only those that fit: "tags.team = \'a\'"',
+    )
+    .option(
+      '--model-version-filter <expression>',
+      'of their versions only those that fit: "alias = \'champion\'"',
+    )
+    .option('--trace-filter <expression>', 'of traces only those that fit: "status = \'ERROR\'"')
     .option(
       '--order-by <column>',
       'which runs are the first: "metrics.r2 DESC" (repeatable; default start_time DESC)',

@@ -11,6 +11,10 @@ export const selectionShape = {
   experimentFilter: z.string().optional(),
   registeredModel: z.array(z.string()).default([]),
   withModelVersion: z.boolean().default(false),
+  modelFilter: z.string().optional(),
+  registeredModelFilter: z.string().optional(),
+  modelVersionFilter: z.string().optional(),
+  traceFilter: z.string().optional(),
   orderBy: z.array(z.string()).default([]),
   maxRuns: z.number().optional(),
 };
@@ -18,7 +22,8 @@ export const selectionShape = {
 /** The selection those values make. Throws EXPRESSION for a wrong filter or order. */
 export function selectionOf(values: z.infer<z.ZodObject<typeof selectionShape>>): Selection {
   const { experiment, run, view, filter, experimentFilter, orderBy, maxRuns } = values;
-  const { registeredModel, withModelVersion } = values;
+  const { registeredModel, withModelVersion, modelFilter, registeredModelFilter } = values;
+  const { modelVersionFilter, traceFilter } = values;
   const selection: Selection = {
     experiments: experiment,
     runs: run,
@@ -27,6 +32,10 @@ export function selectionOf(values: z.infer<z.ZodObject<typeof selectionShape>>)
     ...(experimentFilter === undefined ? {} : { experiment_filter: experimentFilter }),
     ...(registeredModel.length === 0 ? {} : { registered_models: registeredModel }),
     ...(withModelVersion ? { with_model_version: true } : {}),
+    ...(modelFilter === undefined ? {} : { model_filter: modelFilter }),
+    ...(registeredModelFilter === undefined ? {} : { registered_model_filter: registeredModelFilter }),
+    ...(modelVersionFilter === undefined ? {} : { model_version_filter: modelVersionFilter }),
+    ...(traceFilter === undefined ? {} : { trace_filter: traceFilter }),
     ...(orderBy.length === 0 ? {} : { order_by: orderBy }),
     ...(maxRuns === undefined ? {} : { max_runs: maxRuns }),
   };

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { ObjectFilter } from '../model/selection.ts';
 import type { OBJECT_WORDS } from './part-words.ts';
 
 /** A record of any kind, checked by the schema of its kind. Fields are MLflow's own. */
@@ -37,6 +38,8 @@ export interface ObjectKind {
   readonly sharesFiles?: boolean;
   /** Whether it has files of its own. */
   readonly artifacts: boolean;
+  /** The field of a selection with the search expression that its objects must fit, in the grammar of `words.many`. */
+  readonly filter?: ObjectFilter;
   /**
    * The parts of a place that its objects make, by the words of `--only` and `--without`: the first whose tag is `true`, or
    * that asks for none. A kind without any goes with the object it lives in.

@@ -24,9 +24,23 @@ export interface Selection {
   readonly registered_models?: readonly string[];
   /** Only runs from which a version of a registered model was made. */
   readonly with_model_version?: boolean;
+  /** Search expressions over objects that go along: those that do not fit stay behind. */
+  readonly model_filter?: string;
+  readonly registered_model_filter?: string;
+  readonly model_version_filter?: string;
+  readonly trace_filter?: string;
   /** Only this many runs, the first of the whole selection in that order. */
   readonly max_runs?: number;
 }
+
+/** The fields with expressions over objects of the further kinds. */
+export const OBJECT_FILTERS = [
+  'model_filter',
+  'registered_model_filter',
+  'model_version_filter',
+  'trace_filter',
+] as const;
+export type ObjectFilter = (typeof OBJECT_FILTERS)[number];
 
 /** Whether every run of the selected experiments is wanted, so that an experiment counts even when it is empty. */
 export function wantsWholeExperiments(selection: Selection): boolean {

@@ -2,6 +2,7 @@ import { idOf } from '../kinds/marks.ts';
 import { REGISTERED_MODEL, VERSION } from '../kinds/model-registry.ts';
 import type { Findings } from '../model/findings.ts';
 import type { Selection } from '../model/selection.ts';
+import { fittingObjects } from './object-filter.ts';
 import type { ObjectReader, ObjectScope, ObjectSource, Reader } from './place.ts';
 import {
   chooseRegistered,
@@ -14,7 +15,7 @@ import {
 const MOST_IDS = 500;
 
 /**
- * A reader that knows `registered_models` and `with_model_version` of selections: the runs become a condition of the filter, so
+ * A reader that knows `registered_models`, `with_model_version` and the filters over objects of selections: the runs become a condition of the filter, so
  * all that holds for filters holds for them; of the registry only what is chosen is read.
  */
 export function registeredReader(reader: Reader, findings: Findings): Reader {
@@ -42,13 +43,16 @@ export function registeredReader(reader: Reader, findings: Findings): Reader {
     return { ...selection, filter: conditions.join(' AND ') };
   };
 
+  const chosenOnes = async function* (kind: string, scope: ObjectScope): AsyncGenerator<ObjectReader> {
+    const source = reader.objects?.get(kind);
+    const { registered_models: patterns } = scope.selection;
+    if (source === undefined) return;
+    if (patterns === undefined) yield* source.read(scope);
+    else yield* chosenOf(kind, source, scope, await choiceOf(patterns));
+  };
   const narrowedSource = (kind: string, source: ObjectSource): ObjectSource => ({
     ...source,
-    async *read(scope) {
-      const { registered_models: patterns } = scope.selection;
-      if (patterns === undefined) yield* source.read(scope);
-      else yield* chosenOf(kind, source, scope, await choiceOf(patterns));
-    },
+    read: (scope) => fittingObjects(kind, chosenOnes, scope),
   });
   const { objects, explain } = reader;
 

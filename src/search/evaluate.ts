@@ -22,7 +22,8 @@ export function evaluateExperiment(expression: Expression, experiment: Experimen
   return judge(expression, (subject) => experimentValues(subject, experiment));
 }
 
-function judge(expression: Expression, valuesOf: (subject: Subject) => Values): boolean {
+/** The same for whatever has values. */
+export function judge(expression: Expression, valuesOf: (subject: Subject) => Values): boolean {
   switch (expression.type) {
     case 'and':
       return expression.terms.every((term) => judge(term, valuesOf));

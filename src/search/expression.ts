@@ -11,12 +11,20 @@ export type Expression =
 export type Subject =
   | { readonly entity: 'metric'; readonly key: string; readonly aggregate?: Aggregate }
   | { readonly entity: 'param' | 'tag'; readonly key: string }
+  /** Of traces. */
+  | { readonly entity: 'metadata' | 'feedback' | 'expectation'; readonly key: string }
   /** `key` is MLflow's own name of the field (`start_time`, not `created`). */
   | { readonly entity: 'attribute'; readonly key: string }
   | { readonly entity: 'dataset'; readonly key: 'name' | 'digest' | 'context' };
 
 /** What an expression is about. */
-export type SearchKind = 'runs' | 'experiments';
+export type SearchKind =
+  | 'runs'
+  | 'experiments'
+  | 'logged models'
+  | 'registered models'
+  | 'model versions'
+  | 'traces';
 
 /** `MIN`, `MAX` and `LATEST` are Databricks' words, `FIRST` and `COUNT` our own. */
 export type Aggregate = 'MIN' | 'MAX' | 'LATEST' | 'FIRST' | 'COUNT';

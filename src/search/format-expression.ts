@@ -3,7 +3,15 @@ import type { Comparison, Expression, Order, Subject } from './expression.ts';
 import { pythonLiteral } from './python-string.ts';
 import { quoteEnd } from './tokens.ts';
 
-const PREFIXES = { metric: 'metrics', param: 'params', tag: 'tags', dataset: 'dataset' } as const;
+const PREFIXES = {
+  metric: 'metrics',
+  param: 'params',
+  tag: 'tags',
+  dataset: 'dataset',
+  metadata: 'metadata',
+  feedback: 'feedback',
+  expectation: 'expectation',
+} as const;
 
 /**
  * The text of an expression, such that `parseSearch` makes the same tree of it. Without OR, NOT, parentheses and

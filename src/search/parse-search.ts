@@ -10,6 +10,7 @@ import type {
 } from './expression.ts';
 import { expressionError } from './expression-error.ts';
 import { pythonString } from './python-string.ts';
+import { isTimeAttribute } from './search-kinds.ts';
 import { isNumeric, resolveSubject } from './subjects.ts';
 import { type Token, tokenize } from './tokens.ts';
 
@@ -259,8 +260,10 @@ function startsTerm(token: Token): boolean {
   return token.type === '(' || isKeyword(token, 'NOT') || isIdentifier(token);
 }
 
+const BARE_NUMBERS: readonly string[] = ['param', 'tag', 'feedback', 'expectation'];
+
 function takesBareNumbers({ entity, key }: Subject): boolean {
-  return entity === 'param' || entity === 'tag' || (entity === 'attribute' && key === 'experiment_id');
+  return BARE_NUMBERS.includes(entity) || (entity === 'attribute' && key === 'experiment_id');
 }
 
 /** MLflow compares the ids of experiments as integers: `'007'` is `7`. */
@@ -269,9 +272,9 @@ function asCompared({ entity, key }: Subject, value: string): string {
   return isId ? BigInt(value.trim().replace(/^\+/, '')).toString() : value;
 }
 
-/** All numbers among the attributes are times. */
+/** Whether a subject is compared with a time, which may be written as one. */
 function isTime(subject: Subject): boolean {
-  return subject.entity === 'attribute' && isNumeric(subject);
+  return subject.entity === 'attribute' && isTimeAttribute(subject.key);
 }
 
 /** How messages call a subject. */

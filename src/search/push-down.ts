@@ -53,7 +53,7 @@ const TEXTS = ['run_id', 'user_id', 'status', 'artifact_uri'];
 /** Attributes that every run has, so that `NOT a = b` is `a != b`. */
 const ALWAYS_SET = ['run_id', 'status'];
 /** The terms that must all hold, with NOT moved inwards where that is exact. */
-function conjuncts(expression: Expression | undefined): Expression[] {
+export function conjuncts(expression: Expression | undefined): Expression[] {
   if (expression === undefined) return [];
   if (expression.type === 'and') return expression.terms.flatMap(conjuncts);
   if (expression.type !== 'not') return [expression];
@@ -121,6 +121,10 @@ function servedSubject(subject: Subject, dialect: Dialect): Subject | undefined 
       return subject;
     case 'dataset':
       return dialect.datasets ? subject : undefined;
+    case 'metadata':
+    case 'feedback':
+    case 'expectation':
+      return undefined;
     case 'attribute':
       // This is how an SQL store finds a run name, and what a run's name is here.
       if (subject.key === 'run_name') return { entity: 'tag', key: RUN_NAME_TAG };

@@ -26,6 +26,10 @@ export function runValues(
       return run.dataset_inputs.flatMap(({ dataset, tags }) =>
         present(subject.key === 'context' ? ownValue(tags, DATASET_CONTEXT_TAG) : dataset[subject.key]),
       );
+    case 'metadata':
+    case 'feedback':
+    case 'expectation':
+      throw new MlferryError('BUG', `Runs have no ${subject.entity}`);
     case 'attribute':
       // MLflow searches names by the tag, so a run without it is not found by any name.
       if (subject.key === 'run_name') return present(ownValue(run.tags, RUN_NAME_TAG));
@@ -93,15 +97,17 @@ function metricValues(
 }
 
 /** SQL stores keep ±Infinity as the greatest double, so a run compares the same before and after a copy. */
-function storable(value: number): number {
+export function storable(value: number): number {
   return Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, value));
 }
 
-function present(value: string | undefined): Values {
+/** The value of a field that may be missing. */
+export function present(value: string | undefined): Values {
   return value === undefined ? [] : [value];
 }
 
-function integers(value: number | string | null | undefined): Values {
+/** A time or another whole number. */
+export function integers(value: number | string | null | undefined): Values {
   if (value === undefined || value === null) return [];
   return [typeof value === 'number' ? value : BigInt(value)];
 }

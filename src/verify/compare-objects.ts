@@ -9,7 +9,7 @@ import { carriesFiles, createLeftOut } from '../kinds/parts.ts';
 import { boundTo, remapObject } from '../kinds/remap-object.ts';
 import { ORIGIN_TAG, originId } from '../model/canonical.ts';
 import type { Experiment } from '../model/records.ts';
-import { ALL_ACTIVE, wantsWholeExperiments } from '../model/selection.ts';
+import { ALL_ACTIVE, OBJECT_FILTERS, wantsWholeExperiments } from '../model/selection.ts';
 import { ownValue, stringMap } from '../model/string-map.ts';
 import { hasFiles } from '../places/has-files.ts';
 import type { ObjectReader, ObjectSource, Reader } from '../places/place.ts';
@@ -116,7 +116,8 @@ async function compareKind(
     const detail = `${target.info.location} cannot hold ${of.words.many}: ${left} stay behind`;
     expected.loss({ code: 'KIND_NOT_HELD', key: of.kind, count: left, detail });
   }
-  if (!wantsWholeExperiments(selection) || selection.experiments.length > 0) return;
+  const isFiltered = OBJECT_FILTERS.some((field) => selection[field] !== undefined);
+  if (!wantsWholeExperiments(selection) || selection.experiments.length > 0 || isFiltered) return;
   // What is found by its id alone may be anybody's.
   if (of.foundBy === 'id' && target.representation !== undefined) return;
   for (const [id, { record }] of copies ?? []) {

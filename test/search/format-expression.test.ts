@@ -4,7 +4,8 @@ import type { Comparison, Expression, Subject } from '../../src/search/expressio
 import { formatExpression, formatOrder } from '../../src/search/format-expression.ts';
 import { parseOrderBy } from '../../src/search/parse-order-by.ts';
 import { parseSearch } from '../../src/search/parse-search.ts';
-import { attributesOf, isNumeric } from '../../src/search/subjects.ts';
+import { subjectsOf } from '../../src/search/search-kinds.ts';
+import { isNumeric } from '../../src/search/subjects.ts';
 
 /** Any text that some quotes can hold: not both kinds, no backslash before the closing one. */
 const text = fc
@@ -24,7 +25,7 @@ const metric = fc.record(
   { requiredKeys: ['entity', 'key'] },
 );
 const attribute = fc
-  .constantFrom(...attributesOf('runs').keys())
+  .constantFrom(...subjectsOf('runs').attributes.keys())
   .map((name) => ({ entity: 'attribute' as const, key: name }));
 const subject: fc.Arbitrary<Subject> = fc.oneof(
   metric,

@@ -23,6 +23,8 @@ export const MODEL_VERSIONS_TAG = 'mlflow.modelVersions';
 export const PROMPT_TAG = 'mlflow.prompt.is_prompt';
 /** Of a run or trace: JSON list of the versions of prompts that it used. */
 export const LINKED_PROMPTS_TAG = 'mlflow.linkedPrompts';
+/** Of a trace: its name. */
+export const TRACE_NAME_TAG = 'mlflow.traceName';
 /** Of a version of a prompt: ids of the runs that use it, joined by commas. */
 export const PROMPT_RUNS_TAG = 'mlflow.prompt.associatedRunIds';
 /** Of a prompt: ids of its experiments, between commas. */

@@ -3,6 +3,7 @@ import { FORMAT_VERSION } from '../../kinds/kinds.ts';
 import { ALL_PARTS, partsKey } from '../../kinds/parts.ts';
 import { canonicalLine, type Header, type WireRecord } from '../../kinds/wire-record.ts';
 import { metricsLine } from '../../model/metrics-line.ts';
+import { OBJECT_FILTERS } from '../../model/selection.ts';
 import type { WriterOptions } from '../place.ts';
 
 /** A record as it stands in the file, with its line end. */
@@ -36,6 +37,11 @@ export function headerOf({ source, selection, toolVersion }: WriterOptions): Hea
       ...(experiment_filter === undefined ? {} : { experiment_filter }),
       ...(registered_models === undefined ? {} : { registered_models: [...registered_models] }),
       ...(with_model_version === undefined ? {} : { with_model_version }),
+      ...Object.fromEntries(
+        OBJECT_FILTERS.flatMap((field) =>
+          selection[field] === undefined ? [] : [[field, selection[field]]],
+        ),
+      ),
       ...(order_by === undefined ? {} : { order_by: [...order_by] }),
       ...(max_runs === undefined ? {} : { max_runs }),
     },

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { TRACE_NAME_TAG } from '../../../model/mlflow/tags.ts';
 import type { StringMap } from '../../../model/string-map.ts';
 import { pythonNumber } from '../../../model/typed-json.ts';
 import { nullableText, optionalInteger } from './cells.ts';
@@ -55,6 +56,6 @@ export function promotedMaps(row: Promoted): {
       ...object('mlflow.trace.tokenUsage', tokens),
       ...object('mlflow.trace.cost', costs),
     },
-    tags: row.trace_name === undefined ? {} : { 'mlflow.traceName': row.trace_name },
+    tags: row.trace_name === undefined ? {} : { [TRACE_NAME_TAG]: row.trace_name },
   };
 }

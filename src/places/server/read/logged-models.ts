@@ -4,6 +4,7 @@ import { linksOf, type ModelLinks } from '../../../kinds/model-links.ts';
 import type { Findings } from '../../../model/findings.ts';
 import { type LoggedModel, loggedModel } from '../../../model/logged-model.ts';
 import type { Run } from '../../../model/records.ts';
+import { pushModelFilter } from '../../../search/push-objects.ts';
 import { endsJob } from '../../../util/ends-job.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import type { ObjectReader, ObjectSource } from '../../place.ts';
@@ -16,6 +17,7 @@ import type { TrackingClient } from '../connect/tracking-client.ts';
 import { representModel } from '../write/fit-logged-model.ts';
 import { listArtifacts, openArtifact } from './artifacts.ts';
 import { experimentIds } from './experiment-ids.ts';
+import { orUnfiltered } from './or-unfiltered.ts';
 
 /** Models in a page: Databricks takes no more. */
 const PAGE = 50;
@@ -78,10 +80,13 @@ export function loggedModels(client: TrackingClient, findings: Findings): Object
   };
   return {
     represent: (wanted, present) => representModel(loggedModel.parse(wanted), loggedModel.parse(present)),
-    async *read({ experiments }) {
+    async *read({ experiments, selection }) {
+      const filter = pushModelFilter(selection.model_filter);
       const ids = experiments.map(({ experiment_id }) => experiment_id);
       for (let at = 0; at < ids.length; at += EXPERIMENTS)
-        for await (const model of searchLoggedModels(client, ids.slice(at, at + EXPERIMENTS)))
+        for await (const model of orUnfiltered(filter, (asked) =>
+          searchLoggedModels(client, ids.slice(at, at + EXPERIMENTS), asked),
+        ))
           yield reader(model);
     },
   };

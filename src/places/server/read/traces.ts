@@ -6,6 +6,7 @@ import { parseTraceData } from '../../../model/mlflow/trace-data.ts';
 import type { TraceInfo } from '../../../model/mlflow/trace-fields.ts';
 import { wantsWholeExperiments } from '../../../model/selection.ts';
 import { type Span, type Trace, trace } from '../../../model/trace.ts';
+import { pushTraceFilter } from '../../../search/push-objects.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
 import type { ObjectReader, ObjectSource } from '../../place.ts';
@@ -17,6 +18,7 @@ import { routes } from '../connect/routes.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { representTrace } from '../write/fit-trace.ts';
 import { openArtifact } from './artifacts.ts';
+import { orUnfiltered } from './or-unfiltered.ts';
 import { searchRuns } from './searches.ts';
 
 /** Traces in a page: MLflow gives no more. */
@@ -82,10 +84,13 @@ export function traces(client: TrackingClient, findings: Findings): ObjectSource
     async *read({ experiments, selection, isChosen }) {
       const ids = experiments.map(({ experiment_id }) => experiment_id);
       const whole = wantsWholeExperiments(selection);
+      const filter = hasNewerTraces(client) ? pushTraceFilter(selection.trace_filter) : undefined;
       const asks = (run_id: string) => whole || isChosen('run', run_id);
       let links: Promise<TraceLinks> | undefined;
       for (let at = 0; at < ids.length; at += EXPERIMENTS)
-        for await (const page of searchTracePages(client, ids.slice(at, at + EXPERIMENTS))) {
+        for await (const page of orUnfiltered(filter, (asked) =>
+          searchTracePages(client, ids.slice(at, at + EXPERIMENTS), asked),
+        )) {
           const spansOf = createSpanReader(client, page, findings);
           for (const info of page) {
             reportCut(info, findings);
