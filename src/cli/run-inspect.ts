@@ -5,6 +5,7 @@ import { redact } from '../util/redact.ts';
 import { explainSelection } from './explain-selection.ts';
 import { formatBytes, formatCount } from './format.ts';
 import type { Io } from './io.ts';
+import { lossText } from './loss-text.ts';
 import { parseOptions } from './parse-options.ts';
 import { formatTable } from './table.ts';
 
@@ -40,9 +41,7 @@ function summaryText({ place, experiments, total, objects, losses }: Summary): s
     ],
   );
   const heads = ['id', 'experiment', 'stage', 'runs', 'status', 'metrics', 'points', 'files', 'bytes'];
-  const notes = losses.map(({ experiment_name, run_id, detail }) =>
-    `${plainText(`note: ${experiment_name ?? ''} ${run_id ?? ''} ${detail}`)}\n`.replace(/ +/g, ' '),
-  );
+  const notes = losses.map((loss) => `note: ${loss.code} ${lossText(loss)}\n`);
   return `${place.kind} ${place.location}${version}\n\n${formatTable([heads, ...rows])}${objectsText(objects)}${notes.length > 0 ? '\n' : ''}${notes.join('')}`;
 }
 

@@ -75,8 +75,12 @@ function summary(report: VerifyReport): string {
           ? 'Sound'
           : 'Same'
         : isIncomplete(report)
-          ? 'The same in what is there, but incomplete'
-          : 'Not the same';
+          ? to === undefined
+            ? 'Sound, but incomplete'
+            : 'The same in what is there, but incomplete'
+          : to === undefined
+            ? 'Not sound'
+            : 'Not the same';
   const rest = [
     ...(runs.others > 0
       ? [`${formatCount(runs.others)} runs of the target are no copies of this source's`]
@@ -86,7 +90,7 @@ function summary(report: VerifyReport): string {
   const amount = `${formatCount(checked.artifacts)} artifacts${quick ? '' : ` (${formatBytes(checked.artifact_bytes)})`}`;
   const points = quick && to !== undefined ? 'latest points' : `${formatCount(checked.points)} points`;
   return [
-    `${to === undefined && !same && error === undefined ? 'Not sound' : verdict}: ${places}${quick ? ' (quick)' : ''}`,
+    `${verdict}: ${places}${quick ? ' (quick)' : ''}`,
     `experiments: ${verdictText(experiments)}`,
     `runs: ${verdictText(runs)}`,
     ...FURTHER_KINDS.flatMap(({ counted, words }) => {
@@ -100,13 +104,9 @@ function summary(report: VerifyReport): string {
     .join('');
 }
 
-/** Whether what is on the target is right, and something stays behind. */
-function isIncomplete({ to, items, exit_status }: VerifyReport): boolean {
-  return (
-    to !== undefined &&
-    exit_status === errorCodes.INCOMPLETE.exit &&
-    items.every(({ symbol }) => symbol === '=')
-  );
+/** Whether what is there is right, and something stays behind. */
+function isIncomplete({ items, exit_status }: VerifyReport): boolean {
+  return exit_status === errorCodes.INCOMPLETE.exit && items.every(({ symbol }) => symbol === '=');
 }
 
 function verdictText(verdicts: ObjectVerdicts): string {

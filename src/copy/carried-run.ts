@@ -17,7 +17,6 @@ export async function carriedRun(
   const run: Run = parts.metrics ? whole : { ...whole, latest_metrics: {} };
   return {
     run,
-    ...(source.incomplete === true ? { incomplete: true } : {}),
     async *metrics() {
       if (!parts.metrics) return;
       for await (const piece of source.metrics()) {

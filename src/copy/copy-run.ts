@@ -66,7 +66,7 @@ export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: 
     const written = await writer.run(files, {
       experiment,
       origin: `${pass.reader.info.fingerprint}/${run_id}`,
-      digest: isOpen || carried.incomplete === true ? undefined : digest,
+      digest: isOpen || run.incomplete === true ? undefined : digest,
       inDoubt,
       remap(ids) {
         if (keepsIds) return run;
@@ -74,7 +74,7 @@ export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: 
         return remapRun(run, own, runIds);
       },
     });
-    const isWhole = written.incomplete !== true && carried.incomplete !== true;
+    const isWhole = written.incomplete !== true && run.incomplete !== true;
     await notes?.done(ref, written.run_id, isWhole ? digest : undefined);
     pass.wrote(run, experiment, written);
     const held = models.filter(({ of, record }) => placed.paths.has(idOf(of, record)));

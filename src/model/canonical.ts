@@ -48,6 +48,7 @@ export function canonicalRun(r: Run): Run {
     end_time: r.end_time,
     lifecycle_stage: r.lifecycle_stage,
     ...(r.deleted_time === undefined ? {} : { deleted_time: r.deleted_time }),
+    ...(r.incomplete === undefined ? {} : { incomplete: r.incomplete }),
     artifact_uri: r.artifact_uri,
     params: sortKeys(r.params),
     tags: sortKeys(r.tags),
@@ -69,10 +70,11 @@ function byModel(a: ModelOutput, b: ModelOutput): number {
 /**
  * sha256 (hex) of what a run holds, in the ids of its source: the same for the same run read from a server, an
  * archive or a directory. Left out is what only describes the place it stands in (`artifact_uri`, `experiment_id`,
- * `deleted_time`), `model_inputs`, which no listing of a server tells, and mlferry's own bookkeeping tags.
+ * `deleted_time`), `model_inputs`, which no listing of a server tells, `incomplete`, which says how it was read, and mlferry's
+ * own bookkeeping tags.
  */
 export function runDigest(record: Run): string {
-  const { artifact_uri, experiment_id, deleted_time, model_inputs, ...rest } = canonicalRun({
+  const { artifact_uri, experiment_id, deleted_time, model_inputs, incomplete, ...rest } = canonicalRun({
     ...record,
     tags: withoutBookkeeping(record.tags),
   });

@@ -41,6 +41,7 @@ const LOSSES = {
   NEGATIVE_ZERO: 'form',
   KIND_NOT_HELD: 'content',
   INPUTS_NOT_HELD: 'content',
+  RUN_INCOMPLETE: 'content',
   REFERENCE_MISSING: 'content',
   MODEL_TIMES: 'form',
   CREATION_TIMES: 'form',

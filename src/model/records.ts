@@ -81,6 +81,8 @@ export const run = z.strictObject({
   end_time: int64.nullable(),
   lifecycle_stage: lifecycleStage,
   deleted_time: int64.optional(),
+  /** Its place could not read all of it: something is missing here. */
+  incomplete: z.literal(true).optional(),
   artifact_uri: z.string().meta({ placed: true }),
   params: stringMap,
   tags: stringMap.meta({ mentions: true }),

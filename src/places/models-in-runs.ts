@@ -159,7 +159,7 @@ export async function withModels(
   const files = new Map<string, () => Promise<Readable | undefined>>();
   const entries: ArtifactEntry[] = [];
   const history: unknown[] = [];
-  let incomplete = source.incomplete === true;
+  let incomplete = source.run.incomplete === true;
   for (const model of models) {
     const path = wanted.get(modelId(model));
     if (path === undefined) continue;
@@ -177,7 +177,11 @@ export async function withModels(
     }
   }
   const { model_inputs: _, model_outputs: __, ...record } = source.run;
-  const run = { ...record, tags: withHistory(record.tags, history) };
+  const run: Run = {
+    ...record,
+    ...(incomplete ? { incomplete } : {}),
+    tags: withHistory(record.tags, history),
+  };
   const own = Buffer.from(modelsText(links, models, paths));
   const { modelLinks: ___, ...rest } = source;
   return {
@@ -187,7 +191,6 @@ export async function withModels(
     reader: {
       ...rest,
       run,
-      ...(incomplete ? { incomplete } : {}),
       async *artifacts() {
         const taken = new Set<string>();
         const all = [...entries];

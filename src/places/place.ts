@@ -57,7 +57,10 @@ export const NO_FILES: ArtifactOwner = {
   open: async () => undefined,
 };
 
-/** One run at its source. `metrics` may be read more than once. */
+/**
+ * One run at its source. `metrics` may be read more than once. A place that cannot read all of a run says so in its record
+ * (`incomplete`), and tells what is missing.
+ */
 export interface RunReader extends ArtifactOwner {
   readonly run: Run;
   /**
@@ -65,8 +68,6 @@ export interface RunReader extends ArtifactOwner {
    * needed; others may come too.
    */
   metrics(keys?: readonly string[]): AsyncIterable<MetricPoints>;
-  /** The place could not read all of the run: what is missing is told as failures. */
-  readonly incomplete?: boolean;
   /** The run's links to logged models, where `run` does not tell all: no listing of a server tells what a run read. */
   modelLinks?(): Promise<ModelLinks>;
   /**

@@ -76,8 +76,7 @@ export async function verify(
         ? {}
         : { error: { code: stopped.code, message: stopped.message, hint: stopped.hint } }),
       seconds: (performance.now() - started) / 1000,
-      // What a place by itself cannot give to others is no damage of it.
-      exit_status: verifyStatus(stopped, book, target === undefined ? 0 : expected.leftBehind()),
+      exit_status: verifyStatus(stopped, book, lacks(target) ? expected.leftBehind() : 0),
     });
     const orStopped = async (work: Promise<void>) => {
       try {
@@ -90,6 +89,8 @@ export async function verify(
     };
 
     const source = await openReader(from, { ...sourceOptions, eitherSide: to === undefined });
+    // A file lacks what it tells as lost; what another place by itself cannot give to others is no damage of it.
+    const lacks = (to: PlaceInfo | undefined) => to !== undefined || source.traits.keepsIds;
     let target: Reader | undefined;
     try {
       if (to === undefined) {

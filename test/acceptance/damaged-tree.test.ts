@@ -117,6 +117,41 @@ describe('a directory with one fault of each kind', () => {
     expect(strict.runs).toMatchObject({ created: 23 });
     await rm(join(root, '..', `${id(1)}.tar`));
 
+    // An archive tells what it lacks, so that its copy is not taken for the whole.
+    const archive = join(root, '..', `${id(2)}.tar`);
+    const notes = join(experiment, id(1), 'artifacts', 'notes.txt');
+    const kept = await readFile(notes);
+    await rm(notes);
+    expect(await copyReport(['backup', root, archive, '--overwrite'])).toMatchObject({
+      exit_status: 3,
+      runs: { created: 28 },
+    });
+    const renamed = ['--rename', 'first=from an archive'];
+    expect(await copyReport(['restore', archive, url, ...renamed])).toMatchObject({
+      exit_status: 3,
+      failures: [],
+      loss_counts: { RUN_INCOMPLETE: BROKEN.length },
+      runs: { created: 28 },
+    });
+    expect(await copyReport(['restore', archive, url, ...renamed])).toMatchObject({
+      exit_status: 3,
+      runs: { unchanged: 28 },
+    });
+    const accepted = await copyReport([
+      ...['restore', archive, url, ...renamed],
+      ...['--accept-loss', 'RUN_INCOMPLETE'],
+    ]);
+    expect(accepted.exit_status).toBe(0);
+    const compared = await runMlferry(['verify', archive, url, ...renamed]);
+    expect(compared).toMatchObject({ status: 3, stdout: expect.stringMatching(/RUN_INCOMPLETE 5/) });
+    const alone = await runMlferry(['verify', archive]);
+    expect(alone).toMatchObject({ status: 3, stdout: expect.stringMatching(/RUN_INCOMPLETE 5/) });
+    expect((await runMlferry(['inspect', archive])).stdout).toMatch(
+      new RegExp(`note: RUN_INCOMPLETE experiment "first" run ${id(1)}: .*could not be read whole`),
+    );
+    await rm(archive);
+    await writeFile(notes, kept);
+
     for (const [index] of BROKEN.entries()) await writeFile(lossOf(index + 1), SOUND.join(''));
     await rm(join(root, '2', id(8)), { recursive: true });
     for (const number of [9, 10])
@@ -129,6 +164,13 @@ describe('a directory with one fault of each kind', () => {
       sent: { points: 1 + 2 * 40, artifacts: 2 },
     });
     expect((await runMlferry(['verify', root, url])).status).toBe(0);
+    // The point that is not the latest of its series, and the file, are missing in no record.
+    expect(await copyReport(['copy', root, url, ...renamed])).toMatchObject({
+      exit_status: 0,
+      runs: { created: 2, updated: 5, unchanged: 23 },
+      sent: { points: 1 + 2 * 40, artifacts: 1 + 2 },
+    });
+    expect((await runMlferry(['verify', root, url, ...renamed])).status).toBe(0);
     expect(await copyReport(['copy', root, url])).toMatchObject({
       runs: { unchanged: 30 },
       sent: { points: 0 },

@@ -34,7 +34,7 @@ describe('schemas/', () => {
       'record',
     ]);
     expect(schemas.run).toMatchObject({
-      $id: 'urn:mlferry:schema:3:run',
+      $id: 'urn:mlferry:schema:4:run',
       properties: {
         run_id: { type: 'string', 'x-identifies': 'run' },
         experiment_id: { 'x-references': 'experiment' },

@@ -10,8 +10,8 @@ import { goldenWorkspace } from '../fixtures/golden/workspace.ts';
 import { archiveOf, endLineOf, splitLines, takenApart } from './archive/forge.ts';
 import { readerOptions, readWorkspace, testOptions, writeWorkspace } from './memory-workspace.ts';
 
-const golden = (name: string) =>
-  fileURLToPath(new URL(`../fixtures/golden/version-1/${name}`, import.meta.url));
+const golden = (name: string, version = 1) =>
+  fileURLToPath(new URL(`../fixtures/golden/version-${version}/${name}`, import.meta.url));
 
 let dir: string;
 beforeAll(async () => {
@@ -22,31 +22,33 @@ afterAll(() => rm(dir, { recursive: true, force: true }));
 const open = (path: string) =>
   openReader(path, readerOptions(dir, { artifactsDir: golden('artifacts') }).options);
 
-describe('files of format version 1', () => {
-  it.each([
-    ['backup.tar', 'a1000ae3ab926c219eca82cfca9097964ed3c4bd8ccaa91dbdf1e21dacc51e47'],
-    ['backup.tar.gz', '275b93aa975b8f84e66a22515b4a026b972fd5d536475028959a2380568610ad'],
-    ['backup.tar.zst', 'b656b6e2fffc0713fbbadef7c948d1792c9602a0921d796c19871dd2ad9fa38c'],
-    ['export.ndjson', '880151d6785428b18f90f440576085e8a26a04a6325c0cad6343d3a27c544e71'],
-    ['export.ndjson.zst', 'f4220a50e49954eb56f6139421701550d415efb0b424bc95516b72e8c3f40df8'],
-  ])('%s is still what it was, and read to the last value', async (name, sha256) => {
-    const bytes = await readFile(golden(name));
+describe('files of earlier format versions', () => {
+  it.each<[number, string, string]>([
+    [1, 'backup.tar', 'a1000ae3ab926c219eca82cfca9097964ed3c4bd8ccaa91dbdf1e21dacc51e47'],
+    [1, 'backup.tar.gz', '275b93aa975b8f84e66a22515b4a026b972fd5d536475028959a2380568610ad'],
+    [1, 'backup.tar.zst', 'b656b6e2fffc0713fbbadef7c948d1792c9602a0921d796c19871dd2ad9fa38c'],
+    [1, 'export.ndjson', '880151d6785428b18f90f440576085e8a26a04a6325c0cad6343d3a27c544e71'],
+    [1, 'export.ndjson.zst', 'f4220a50e49954eb56f6139421701550d415efb0b424bc95516b72e8c3f40df8'],
+    [3, 'backup.tar', '10da410836377ec97f9c4b5ad9a1f30910011db4156748ec2af05a717720606c'],
+    [3, 'export.ndjson', 'e690f2e13237c288fc2485ac564588af10b68c099c8fa15c8d7169e5e34afd09'],
+  ])('version %i, %s is still what it was, and read to the last value', async (version, name, sha256) => {
+    const bytes = await readFile(golden(name, version));
     expect(createHash('sha256').update(bytes).digest('hex')).toBe(sha256);
-    expect(await readWorkspace(await open(golden(name)))).toEqual(await goldenWorkspace());
+    expect(await readWorkspace(await open(golden(name, version)))).toEqual(await goldenWorkspace());
   });
 
-  it('have the record lines that are written today, but for the version in the header', async () => {
-    const path = join(dir, 'today.ndjson');
+  it.each([1, 3])('of version %i have the record lines that are written today', async (version) => {
+    const path = join(dir, `today-${version}.ndjson`);
     const { options } = testOptions(dir, { artifactsDir: join(dir, 'artifacts') });
     await writeWorkspace(await goldenWorkspace(), await openWriter(path, options));
-    expect(FORMAT_VERSION).toBeGreaterThan(1);
+    expect(FORMAT_VERSION).toBeGreaterThan(version);
     // Their order may change within a version, as long as it is one that the format allows.
     const linesOf = async (file: string) =>
       splitLines(await readFile(file))
         .slice(1, -1)
         .map((bytes) => createHash('sha256').update(bytes).digest('hex'))
         .sort();
-    expect(await linesOf(path)).toEqual(await linesOf(golden('export.ndjson')));
+    expect(await linesOf(path)).toEqual(await linesOf(golden('export.ndjson', version)));
   });
 });
 

@@ -155,7 +155,7 @@ it('leaves out a model whose files cannot be listed, and the run is incomplete',
     fail: ({ record }) => void failed.push(String(record.model_id)),
   });
   expect(failed).toEqual(['m-1']);
-  expect(found.reader.incomplete).toBe(true);
+  expect(found.reader.run.incomplete).toBe(true);
   expect(found.paths.size).toBe(0);
   expect(await contents(found.reader)).toMatchObject({ own: 'x' });
 });

@@ -34,7 +34,7 @@ export function blobStore(tempDir: string, written: Set<string>, writeEntry: Wri
   const spool = createByteSpool(tempDir);
   const blobs: Blob[] = [];
   return {
-    store: async (body) => {
+    store: async (body, accept) => {
       const content = createHash('sha256');
       const stored = createHash('sha256');
       const start = spool.length();
@@ -48,6 +48,7 @@ export function blobStore(tempDir: string, written: Set<string>, writeEntry: Wri
         size += bytes.length;
       });
       const sha256 = content.digest('hex');
+      accept({ size, sha256 });
       blobs.push({ sha256, compressed, start, end: spool.length(), storedSha256: stored.digest('hex') });
       return { size, sha256 };
     },
@@ -77,6 +78,7 @@ async function encode(
   let startLength = 0;
   let next: ((bytes: Uint8Array) => Promise<void>) | undefined;
   let end = async () => {};
+  let giveUp = async () => {};
   let compressed = false;
   const decide = async () => {
     const all = Buffer.concat(start, startLength);
@@ -88,24 +90,31 @@ async function encode(
       const compressor = createCompressor('zstd', put);
       next = compressor.write;
       end = compressor.end;
+      giveUp = compressor.destroy;
     } else next = put;
     await next(all);
   };
-  for await (const bytes of body) {
-    look(bytes);
-    if (next !== undefined) await next(bytes);
-    else {
-      start.push(bytes);
-      startLength += bytes.length;
-      if (startLength > SAMPLE) await decide();
+  try {
+    for await (const bytes of body) {
+      look(bytes);
+      if (next !== undefined) await next(bytes);
+      else {
+        start.push(bytes);
+        startLength += bytes.length;
+        if (startLength > SAMPLE) await decide();
+      }
     }
+    if (next === undefined && startLength > 0) {
+      const all = Buffer.concat(start, startLength);
+      const smaller = await compress(all);
+      compressed = helps(smaller.length, all.length);
+      await put(compressed ? smaller : all);
+    }
+    await end();
+    return compressed;
+  } catch (error) {
+    // The next body goes into the same spool.
+    await giveUp();
+    throw error;
   }
-  if (next === undefined && startLength > 0) {
-    const all = Buffer.concat(start, startLength);
-    const smaller = await compress(all);
-    compressed = helps(smaller.length, all.length);
-    await put(compressed ? smaller : all);
-  }
-  await end();
-  return compressed;
 }

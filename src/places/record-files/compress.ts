@@ -5,8 +5,8 @@ import { constants, createGzip, createZstdCompress } from 'node:zlib';
 export interface Compressor {
   write(bytes: Uint8Array): Promise<void>;
   end(): Promise<void>;
-  /** Gives up; nothing more comes out. */
-  destroy(): void;
+  /** Gives up; nothing more comes out once it returns. */
+  destroy(): Promise<void>;
 }
 
 const PIECE = 64 * 1024;
@@ -63,8 +63,9 @@ export function createCompressor(
       await pumped;
       await closed;
     },
-    destroy: () => {
+    destroy: async () => {
       stream.destroy();
+      await pumped.catch(() => undefined);
     },
   };
 }

@@ -2,6 +2,7 @@ import type { KeptRecord } from './kept-records.ts';
 
 /** What an object is known by. */
 export type Head = Pick<KeptRecord, 'kind' | 'id' | 'digest'>;
+type Named = Pick<Head, 'kind' | 'id'>;
 
 /** The records that an earlier attempt left, compared one after another with those that come. */
 export interface KeptRow {
@@ -10,7 +11,7 @@ export interface KeptRow {
   /** Whether the next ones are just these, and need not be read: then they are passed. */
   takes(wanted: readonly Head[]): readonly KeptRecord[] | undefined;
   /** Whether the next one is this object, read whole: then it is passed. `all` gives the digest of all its lines. */
-  takesRead(wanted: Head, all: () => Promise<string>): Promise<KeptRecord | undefined>;
+  takesRead(wanted: Named, all: () => Promise<string>): Promise<KeptRecord | undefined>;
   /** Ends the comparison: how many were passed. Nothing is taken from then on. */
   stop(): number;
 }
@@ -40,8 +41,8 @@ export function createKeptRow(records: readonly KeptRecord[]): KeptRow {
     },
     takesRead: async (wanted, all) => {
       const record = stopped ? undefined : records[next];
-      if (record === undefined || keyOf(record) !== keyOf(wanted) || record.digest !== wanted.digest)
-        return undefined;
+      if (record === undefined || keyOf(record) !== keyOf(wanted)) return undefined;
+      // Its own line too may be another one once all is read: of a run whose files cannot be.
       if (record.all !== (await all())) return undefined;
       next += 1;
       return record;
@@ -53,4 +54,4 @@ export function createKeptRow(records: readonly KeptRecord[]): KeptRow {
   };
 }
 
-const keyOf = ({ kind, id }: Pick<Head, 'kind' | 'id'>) => `${kind} ${id}`;
+const keyOf = ({ kind, id }: Named) => `${kind} ${id}`;

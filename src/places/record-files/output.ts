@@ -65,7 +65,7 @@ export async function openOutputFile(
       file = undefined;
     },
     abort: async () => {
-      compressor?.destroy();
+      await compressor?.destroy();
       if (file === undefined) return;
       await file.close().catch(() => undefined);
       file = undefined;

@@ -11,14 +11,14 @@ import { type KeptRecord, lineDigest } from './kept-records.ts';
 import { createKeptRow } from './kept-row.ts';
 import { headerOf, jobKey, lineOf } from './record-header.ts';
 import { createTally, type Tally } from './record-tally.ts';
-import { type SpooledObject, type SpoolSource, type StoredBody, spoolObject } from './run-spool.ts';
+import { linesOf, type SpooledObject, type SpoolSource, type StoreBody, spoolObject } from './run-spool.ts';
 import { RECORD_TRAITS } from './traits.ts';
 import { createTurns } from './turns.ts';
 
 /** What one run or other object needs beside its lines: where its artifact bytes go until its turn, and then. */
 export interface BodyStore {
   /** Takes the bytes of an artifact over. */
-  store(body: AsyncIterable<Uint8Array>): Promise<StoredBody>;
+  readonly store: StoreBody;
   /** Makes them part of the result, before the lines that name them. */
   commit(): Promise<void>;
   /** Called once, whatever happened. */
@@ -156,8 +156,12 @@ export async function recordWriter(
       const counted = kindOf(kind).counted;
       await commit((to) => writeWhole(to, ready, counted, bodies, tally, noted(id) !== notedBefore));
       addReferenced(ready.referenced);
-      const { points, artifacts, bytes } = ready;
-      return { outcome: 'created' as const, points, artifacts, bytes };
+      const { points, artifacts, bytes, incomplete } = ready;
+      return {
+        outcome: 'created' as const,
+        ...{ points, artifacts, bytes },
+        ...(incomplete ? { incomplete } : {}),
+      };
     } finally {
       turn.release();
       await spooled?.lines.remove();
@@ -284,7 +288,7 @@ async function writeWhole(
   noted: boolean,
 ): Promise<void> {
   await bodies?.commit();
-  for await (const piece of spooled.lines.read(0, spooled.lines.length())) {
+  for await (const piece of linesOf(spooled)) {
     tally.lines(piece);
     await to.lines(piece);
   }
@@ -294,9 +298,9 @@ async function writeWhole(
   await to.commit?.(tally, noted);
 }
 
-async function digestOf({ lines }: SpooledObject): Promise<string> {
+async function digestOf(spooled: SpooledObject): Promise<string> {
   const hash = createHash('sha256');
-  for await (const piece of lines.read(0, lines.length())) hash.update(piece);
+  for await (const piece of linesOf(spooled)) hash.update(piece);
   return hash.digest('base64');
 }
 

@@ -4,7 +4,7 @@ import { idOf } from '../../kinds/marks.ts';
 import type { WireRecord } from '../../kinds/wire-record.ts';
 import type { MetricsRecord } from '../../model/metrics-line.ts';
 import { latestPoints } from '../../model/mlflow/latest-points.ts';
-import type { Run } from '../../model/records.ts';
+import type { Experiment, Run } from '../../model/records.ts';
 import { selectsExperiment, selectsRun } from '../../model/selection.ts';
 import { MlferryError } from '../../util/errors.ts';
 import { countHidden, heldRunsLike, reportMissing } from '../held-experiments.ts';
@@ -47,6 +47,14 @@ export function recordedReader(info: PlaceInfo, store: RecordStore, options: Pla
   const runsById = new Map(experiments.map(({ experiment, runs }) => [experiment.experiment_id, runs]));
   const runsOf = (id: string) => runsById.get(id) ?? [];
 
+  const told = new Set<string>();
+  const reportIncomplete = ({ run_id, incomplete }: Run, { name }: Experiment) => {
+    if (incomplete !== true || told.has(run_id)) return;
+    told.add(run_id);
+    const detail = 'the run could not be read whole when this was written: something of it is missing';
+    findings.loss({ code: 'RUN_INCOMPLETE', experiment_name: name, run_id, detail });
+  };
+
   const source: RunSource = {
     info,
     traits: RECORD_TRAITS,
@@ -64,7 +72,10 @@ export function recordedReader(info: PlaceInfo, store: RecordStore, options: Pla
       const wanted = runsOf(experiment.experiment_id).filter(
         (run) => selectsRun({ ...selection, runs: [] }, run) && (ids.size === 0 || ids.has(run.run_id)),
       );
-      for (const run of wanted.sort(byStart)) yield await runReader(store, info.location, run);
+      for (const at of wanted.sort(byStart)) {
+        const reader = await runReader(store, info.location, at);
+        yield { ...reader, report: () => reportIncomplete(reader.run, experiment) };
+      }
     },
     runsLike: (selection, start) => heldRunsLike(experiments, selection, start),
     hiddenRuns: async ({ experiment_id }, selection) => countHidden(runsOf(experiment_id), selection),

@@ -6,6 +6,7 @@ import { MAX_POINTS } from '../../model/records.ts';
 import { type ByteSpool, createByteSpool } from '../../util/byte-spool.ts';
 import { asMlferryError, MlferryError } from '../../util/errors.ts';
 import { MAX_LINE_BYTES } from '../../util/split-lines.ts';
+import { errorOfFile, fileFailure } from '../file-failure.ts';
 import type { ArtifactEntry, ArtifactOwner, RunReader, WriterOptions } from '../place.ts';
 import { lineOf } from './record-header.ts';
 import { watchRun } from './run-check.ts';
@@ -20,10 +21,19 @@ export interface StoredBody {
  * What becomes of artifact bytes: taken over by a function, `referenced` (only named), or, in a dry run, `planned`
  * (counted as if they were taken over).
  */
-export type Bodies = ((body: AsyncIterable<Uint8Array>) => Promise<StoredBody>) | 'referenced' | 'planned';
+export type Bodies = StoreBody | 'referenced' | 'planned';
+
+/** Takes bytes over, unless `accept`, which is told what they were, throws. */
+export type StoreBody = (
+  body: AsyncIterable<Uint8Array>,
+  accept: (stored: StoredBody) => void,
+) => Promise<StoredBody>;
 
 /** A run or other object collected whole, waiting for its turn: its lines, and what they count. */
 export interface SpooledObject {
+  /** Its own line. */
+  readonly head: Uint8Array;
+  /** The lines under it. */
   readonly lines: ByteSpool;
   readonly points: number;
   readonly artifacts: number;
@@ -31,6 +41,14 @@ export interface SpooledObject {
   readonly bytes: number;
   /** The artifacts whose bytes are not carried. */
   readonly referenced: { readonly artifacts: number; readonly bytes: number };
+  /** Files of it could not be read, as the findings tell: its line says so. */
+  readonly incomplete: boolean;
+}
+
+/** All lines of a collected object. */
+export async function* linesOf({ head, lines }: SpooledObject): AsyncGenerator<Uint8Array> {
+  if (head.length > 0) yield head;
+  yield* lines.read(0, lines.length());
 }
 
 /** What is collected: the record in its place's ids, and what stands under it. */
@@ -46,7 +64,7 @@ export interface SpoolSource extends ArtifactOwner {
 
 /**
  * Reads an object from its source and keeps its lines in memory and then in a temporary file (not in a dry run). Checks
- * what it writes as a reader will.
+ * what it writes as a reader will. A file of a run that cannot be read costs itself alone.
  * Throws the source's own errors, SOURCE_ITEM for records that no reader would take back, NO_SPACE.
  */
 export async function spoolObject(
@@ -58,7 +76,7 @@ export async function spoolObject(
   const watch = watchRun();
   const { name } = source;
   const refuse = (reason: string) => new MlferryError('SOURCE_ITEM', `The ${name} ${reason}`);
-  const append = async (record: WireRecord) => {
+  const lineIn = (record: WireRecord): Uint8Array => {
     if (options.signal.aborted)
       throw new MlferryError('INTERRUPTED', 'Interrupted', { cause: options.signal.reason });
     const problem = recordProblem(record);
@@ -67,15 +85,34 @@ export async function spoolObject(
       throw refuse(`has a ${kind} that cannot be written: ${problem.path}: ${problem.message}`);
     const line = lineOf(record);
     if (line.length > MAX_LINE_BYTES) throw refuse(`has a ${kind} of more than ${MAX_LINE_BYTES} bytes`);
+    return line;
+  };
+  const append = async (record: WireRecord) => {
+    const line = lineIn(record);
     if (!options.dryRun) await lines.append(line);
   };
   let points = 0;
   let artifacts = 0;
   let bytes = 0;
   const referenced = { artifacts: 0, bytes: 0 };
-  const run_id = source.record.kind === 'run' ? source.record.run_id : undefined;
+  const { record: own } = source;
+  const run_id = own.kind === 'run' ? own.run_id : undefined;
+  let head = lineIn(own);
+  let incomplete = false;
+  /** What became of a file; nothing when it cannot be read and its run goes on without it. */
+  const store = async (entry: ArtifactEntry) => {
+    try {
+      return await storeBody(source, entry, bodies, name);
+    } catch (error) {
+      if (own.kind !== 'run') throw error;
+      const known = errorOfFile(error, 'SOURCE_ITEM');
+      options.findings.failure(fileFailure(entry.path, known, { words: name, run_id: own.run_id }));
+      head = lineIn({ ...own, incomplete: true });
+      incomplete = true;
+      return undefined;
+    }
+  };
   try {
-    await append(source.record);
     for await (const piece of run_id === undefined ? [] : (source.metrics?.() ?? [])) {
       if (run_id === undefined) break;
       for (let start = 0; start < piece.points.length; start += MAX_POINTS) {
@@ -104,7 +141,8 @@ export async function spoolObject(
         continue;
       }
       if (problem !== undefined) throw refuse(problem.reason);
-      const stored = await storeBody(source, entry, bodies, name);
+      const stored = await store(entry);
+      if (stored === undefined) continue;
       await append(source.file(entry.path, stored));
       artifacts += 1;
       if (stored.sha256 !== undefined || bodies === 'planned') bytes += stored.size;
@@ -113,7 +151,7 @@ export async function spoolObject(
         referenced.bytes += stored.size;
       }
     }
-    return { lines, points, artifacts, bytes, referenced };
+    return { head, lines, points, artifacts, bytes, referenced, incomplete };
   } catch (error) {
     await lines.remove();
     throw asMlferryError(error, 'SOURCE_ITEM', `The ${name} cannot be read`);
@@ -132,14 +170,14 @@ async function storeBody(
   if (body === undefined) return { size: entry.size ?? 0 };
   const file = `${entry.path} of ${name}`;
   if (store === undefined) return { size: (await hashed(chunksOf(body, file))).size };
-  const stored = await store(chunksOf(body, file));
-  if (entry.size !== undefined && entry.size !== stored.size) {
-    throw new MlferryError('SHORT_BODY', `${file} should have ${entry.size} bytes and gave ${stored.size}`);
-  }
-  if (entry.sha256 !== undefined && entry.sha256 !== stored.sha256) {
-    throw new MlferryError('SOURCE_ITEM', `${file} does not have the sha256 ${entry.sha256}`);
-  }
-  return { size: stored.size, sha256: stored.sha256 };
+  const { size, sha256 } = await store(chunksOf(body, file), (stored) => {
+    if (entry.size !== undefined && entry.size !== stored.size) {
+      throw new MlferryError('SHORT_BODY', `${file} should have ${entry.size} bytes and gave ${stored.size}`);
+    }
+    if (entry.sha256 !== undefined && entry.sha256 !== stored.sha256)
+      throw new MlferryError('SOURCE_ITEM', `${file} does not have the sha256 ${entry.sha256}`);
+  });
+  return { size, sha256 };
 }
 
 /** Reads bytes to their end and tells their number and sha256. */

@@ -19,9 +19,9 @@ import type { StoredBody } from '../record-files/run-spool.ts';
  */
 export function artifactsDirectory(directory: string): BodyStore {
   return {
-    store: async (body) => {
+    store: async (body, accept) => {
       try {
-        return await storeFile(directory, body);
+        return await storeFile(directory, body, accept);
       } catch (error) {
         throw asMlferryError(error, 'NO_SPACE', `${directory} cannot be written`);
       }
@@ -47,7 +47,11 @@ export async function removeLeftovers(directory: string): Promise<void> {
   }
 }
 
-async function storeFile(directory: string, body: AsyncIterable<Uint8Array>): Promise<StoredBody> {
+async function storeFile(
+  directory: string,
+  body: AsyncIterable<Uint8Array>,
+  accept: (stored: StoredBody) => void,
+): Promise<StoredBody> {
   await mkdir(directory, { recursive: true });
   const partial = join(directory, `${ownPrefix()}${process.pid}-${randomUUID()}.partial`);
   const file = await open(partial, 'wx');
@@ -60,6 +64,7 @@ async function storeFile(directory: string, body: AsyncIterable<Uint8Array>): Pr
       size += chunk.length;
     }
     const stored = { size, sha256: hash.digest('hex') };
+    accept(stored);
     await keep(file, partial, join(directory, blobPath(stored.sha256)), size);
     return stored;
   } finally {

@@ -116,7 +116,11 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
   const runReader = (loaded: LoadedRun, scanned: ScannedRun, experiment: Experiment): SourceRun => {
     const { losses, damage } = loaded;
     // It belongs to the experiment that it lies in.
-    const run = { ...loaded.run, experiment_id: experiment.experiment_id };
+    const run: Run = {
+      ...loaded.run,
+      experiment_id: experiment.experiment_id,
+      ...(damage.length > 0 ? { incomplete: true } : {}),
+    };
     const owner = { experiment_name: experiment.name, run_id: run.run_id };
     const { run_id: id, artifact_uri } = run;
     const files = storeArtifacts(finder, { id, directory: scanned.directory, artifact_uri }, (loss) =>
@@ -124,7 +128,6 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
     );
     return {
       run,
-      ...(damage.length > 0 ? { incomplete: true } : {}),
       report: () => {
         note([...losses, ...movedLoss(scanned)], owner);
         damaged(runObject(run.run_id, experiment), damage, run.run_id);

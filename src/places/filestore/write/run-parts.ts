@@ -124,7 +124,7 @@ export interface ArtifactCounts {
   readonly bytes: number;
   /** The source itself has an artifact of the name {@link OVERSIZE_FILE}. */
   readonly hasOversize: boolean;
-  /** Files that could not be written, each reported. */
+  /** Files that could not be written, or that an archive or stream names without their bytes, each reported. */
   readonly failed: number;
 }
 
@@ -181,13 +181,16 @@ export async function writeArtifacts(
     if ('bytes' in outcome) {
       artifacts += 1;
       bytes += outcome.bytes;
-    } else
-      note({
-        code: outcome.code,
-        left_behind: true,
-        key: entry.path,
-        detail: `the artifact is left out: ${outcome.reason}`,
-      });
+      continue;
+    }
+    note({
+      code: outcome.code,
+      left_behind: true,
+      key: entry.path,
+      detail: `the artifact is left out: ${outcome.reason}`,
+    });
+    if (outcome.code === 'ARTIFACTS_NOT_CARRIED' && context.sourceTraits.fileBytes === 'where hashed')
+      failed += 1;
   }
   return { artifacts, bytes, hasOversize, failed };
 }

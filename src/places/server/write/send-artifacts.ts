@@ -7,13 +7,12 @@ import { writeBody } from '../../../artifacts/local/put-file.ts';
 import type { ArtifactSink } from '../../../artifacts/sink.ts';
 import { freeFileName } from '../../../model/free-file-name.ts';
 import { OWN_DIRECTORY, RENAMED_FILE } from '../../../model/own-files.ts';
-import { endsJob } from '../../../util/ends-job.ts';
-import { asMlferryError, MlferryError } from '../../../util/errors.ts';
+import { MlferryError } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
+import { errorOfFile } from '../../file-failure.ts';
 import type { ArtifactEntry, ArtifactOwner } from '../../place.ts';
 import { bytesOf } from '../connect/body.ts';
 import type { ServerOwner } from '../connect/owner.ts';
-import { serverAnswer } from '../connect/problems.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { directoriesOf, parentOf, safeName } from './artifact-names.ts';
 import type { TargetRoutes } from './target-routes.ts';
@@ -147,7 +146,7 @@ export async function sendArtifacts(
     try {
       await send(entry);
     } catch (error) {
-      failed.push({ path: entry.path, error: ofOneFile(error) });
+      failed.push({ path: entry.path, error: errorOfFile(error) });
     }
   });
 
@@ -161,14 +160,6 @@ export async function sendArtifacts(
   }
   if (routes.changes) failed.push(...(await notArrived(routes, owner, written)));
   return { ...result, renamed: [...renamed.keys()], failed, ownName };
-}
-
-/** An error that costs one file: any that ends no job, and a 403, which stores give for single files. Throws any other. */
-function ofOneFile(error: unknown): MlferryError {
-  const known = asMlferryError(error);
-  const denied = known.code === 'DENIED' && serverAnswer(known)?.status === 403;
-  if (endsJob(known) && !denied) throw known;
-  return known;
 }
 
 /** Writes one of mlferry's own files of a run and checks that it arrived. */

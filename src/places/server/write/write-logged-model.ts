@@ -183,11 +183,12 @@ async function writeModel(
   }
   if (wanted.status !== present.status && wanted.status !== 'LOGGED_MODEL_STATUS_UNSPECIFIED')
     await routes.setModelStatus(model_id, wanted.status);
+  const withoutBytes = context.hashesTellBytes && files.notCarried > 0;
   // The digest says that the model is complete: it goes after all else is there.
   const all = [
     ...Object.entries(wanted.tags),
     [ORIGIN_TAG, target.origin],
-    ...(files.failed.length > 0 ? [] : [[DIGEST_TAG, target.digest]]),
+    ...(files.failed.length > 0 || withoutBytes ? [] : [[DIGEST_TAG, target.digest]]),
   ];
   const tags = all.filter(([key = '', value]) => ownValue(present.tags, key) !== value);
   if (tags.length > 0) await routes.setModelTags(model_id, Object.fromEntries(tags));

@@ -81,8 +81,10 @@ export async function writeRun(
   const words = `run ${source.run.run_id} of experiment "${experiment.name}"`;
   for (const { path, error } of failed)
     findings.failure(fileFailure(path, error, { words, run_id: source.run.run_id }));
-  // A run that lacks a file is not complete: it is looked at again.
-  const digest = failed.length > 0 ? undefined : target.digest;
+  // A run that lacks a file is not complete: it is looked at again, by a copy from where the file is, too.
+  const withoutBytes = context.hashesTellBytes && artifacts !== undefined && artifacts.notCarried > 0;
+  const isWhole = failed.length === 0 && !withoutBytes;
+  const digest = isWhole ? target.digest : undefined;
   if (sent.artifacts > 0) changed = true;
   const ownFile = async (name: string, size: number, open: () => Readable) => {
     if (sink === undefined) {
@@ -176,7 +178,7 @@ export async function writeRun(
     outcome === 'unchanged' || !routes.changes
       ? undefined
       : { created, run: expectedRun(held, present, { ...target, digest }, tally.latest) };
-  const incomplete = failed.length > 0 ? { incomplete: true } : {};
+  const incomplete = isWhole ? {} : { incomplete: true };
   return { written: { run_id, outcome, ...sent, ...incomplete }, expected };
 }
 
