@@ -42,7 +42,7 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
     await options.journal?.step('finish');
     // A file of nothing, from a source that could not be read, would look like a backup.
     if (isNothing(pass)) await writer.abort();
-    else await writer.finish();
+    else await writer.finish(ledger.listLeftBehind());
   } catch (error) {
     stopped = signal.aborted
       ? new MlferryError('INTERRUPTED', 'Interrupted', { cause: error })

@@ -7,6 +7,7 @@ import {
   type Loss,
   type LossCode,
 } from '../model/findings.ts';
+import { createLeftBehind, type LeftBehind } from '../model/left-behind.ts';
 import { errorCodes, type MlferryError } from '../util/errors.ts';
 import { plainText } from '../util/plain-text.ts';
 import { redact } from '../util/redact.ts';
@@ -23,6 +24,8 @@ export interface Ledger extends Findings {
   failureCount(): number;
   /** How many values, points, files or objects stay behind; what was accepted is not counted. */
   leftBehind(): number;
+  /** The same by code, with what was accepted, and what could not be read: for files, which tell it again. */
+  listLeftBehind(): LeftBehind[];
   /** Does something of which nothing is noted: a look at what was not selected. */
   quietly<T>(task: () => Promise<T>): Promise<T>;
 }
@@ -33,6 +36,9 @@ export function createLedger(accepted: readonly LossCode[] = []): Ledger {
   const failures: Failure[] = [];
   const lossCounts = new Map<LossCode, number>();
   const lossesOf = new Map<string, number>();
+  /** Failures, and losses that are nobody's own: what was at work just then may be the cause. */
+  let ofNobody = 0;
+  const behind = createLeftBehind();
   let unlisted = 0;
   let failed = 0;
   let left = 0;
@@ -44,7 +50,8 @@ export function createLedger(accepted: readonly LossCode[] = []): Ledger {
     unlisted: () => unlisted,
     failureCount: () => failed,
     leftBehind: () => left,
-    noted: (id) => (lossesOf.get(id) ?? 0) + failed,
+    listLeftBehind: behind.all,
+    noted: (id) => (lossesOf.get(id) ?? 0) + ofNobody,
     async quietly(task) {
       isQuiet = true;
       try {
@@ -56,16 +63,22 @@ export function createLedger(accepted: readonly LossCode[] = []): Ledger {
     loss(loss) {
       if (isQuiet) return;
       const id = loss.of?.id ?? loss.run_id;
-      if (id !== undefined) lossesOf.set(id, (lossesOf.get(id) ?? 0) + 1);
+      if (id === undefined) ofNobody += 1;
+      else lossesOf.set(id, (lossesOf.get(id) ?? 0) + 1);
+      const shown = { ...loss, detail: plainText(redact(loss.detail)) };
+      behind.loss(shown);
       if (isContent(loss) && !accepted.includes(loss.code)) left += loss.count ?? 1;
       lossCounts.set(loss.code, (lossCounts.get(loss.code) ?? 0) + (loss.count ?? 1));
-      if (losses.length < MOST_LISTED) losses.push({ ...loss, detail: plainText(redact(loss.detail)) });
+      if (losses.length < MOST_LISTED) losses.push(shown);
       else unlisted += 1;
     },
     failure(failure) {
       if (isQuiet) return;
       failed += 1;
-      if (failures.length < MOST_LISTED) failures.push({ ...failure, message: redact(failure.message) });
+      ofNobody += 1;
+      const shown = { ...failure, message: redact(failure.message) };
+      behind.failure(shown);
+      if (failures.length < MOST_LISTED) failures.push(shown);
       else unlisted += 1;
     },
   };

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
+import { leftBehind } from '../model/left-behind.ts';
 import { artifact, experiment, metrics, run } from '../model/records.ts';
 import { FORMAT_VERSION, FURTHER_KINDS } from './kinds.ts';
 import { end, fixedRecord, header, objectArtifact } from './wire-record.ts';
@@ -12,12 +13,10 @@ const further = FURTHER_KINDS.map(({ kind, schema }): [string, z.ZodType] => [ki
 const RECORDS: Readonly<Record<string, z.ZodType>> = {
   ...{ header, experiment, run, metrics, artifact },
   ...Object.fromEntries(further),
-  ...(further.length === 0 ? {} : { object_artifact: objectArtifact }),
+  object_artifact: objectArtifact,
+  left_behind: leftBehind,
   end,
-  record:
-    further.length === 0
-      ? fixedRecord
-      : z.union([fixedRecord, objectArtifact, ...further.map(([, schema]) => schema)]),
+  record: z.union([fixedRecord, objectArtifact, leftBehind, ...further.map(([, schema]) => schema)]),
 };
 
 /**

@@ -13,11 +13,11 @@ export const FURTHER_KINDS: readonly ObjectKind[] = KINDS.filter(
   ({ kind }) => kind !== 'experiment' && kind !== 'run',
 );
 
-/** The format version whose runs first say that they could not be read whole. */
-const FIRST_WITH_INCOMPLETE = 4;
+/** The format version that first says what a file lacks: of its runs, and of its source. */
+export const FIRST_WITH_LEFT_BEHIND = 4;
 
 /** Version of the record lines that is written; a reader refuses a newer one. */
-export const FORMAT_VERSION = Math.max(FIRST_WITH_INCOMPLETE, ...KINDS.map(({ since }) => since));
+export const FORMAT_VERSION = Math.max(FIRST_WITH_LEFT_BEHIND, ...KINDS.map(({ since }) => since));
 
 /** A kind by its name. Throws BUG for one that is not in the table. */
 export function kindOf(name: string): ObjectKind {

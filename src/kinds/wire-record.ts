@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { canonicalExperiment, canonicalRun } from '../model/canonical.ts';
 import { toJson } from '../model/json.ts';
+import { type LeftBehind, leftBehind } from '../model/left-behind.ts';
 import { type MetricsRecord, metricsLine } from '../model/metrics-line.ts';
 import { areRecordable, listPoints, pointsOf } from '../model/points.ts';
 import {
@@ -14,7 +15,7 @@ import {
 } from '../model/records.ts';
 import { mapOf, sortKeys } from '../model/string-map.ts';
 import type { ObjectKind, ObjectRecord } from './kind.ts';
-import { FORMAT_VERSION, FURTHER_KINDS } from './kinds.ts';
+import { FIRST_WITH_LEFT_BEHIND, FORMAT_VERSION, FURTHER_KINDS } from './kinds.ts';
 
 /** What kind of place: any name, so that files from places that this version does not know can be read. */
 const placeKind = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/);
@@ -94,6 +95,7 @@ export type WireRecord =
   | Exclude<FixedRecord, { kind: 'metrics' }>
   | MetricsRecord
   | ObjectArtifactRecord
+  | LeftBehind
   | ObjectLine;
 
 /** Why a value is no record, in the words of its first problem. */
@@ -105,6 +107,12 @@ export interface WireProblem {
 /** The format version that first has objects of further kinds. */
 const FIRST_WITH_OBJECTS = 2;
 
+/** Lines that are no objects and came with a later version. */
+const LATER_LINES = [
+  { kind: 'object_artifact', since: FIRST_WITH_OBJECTS, schema: objectArtifact },
+  { kind: 'left_behind', since: FIRST_WITH_LEFT_BEHIND, schema: leftBehind },
+];
+
 const kindOnly = z.looseObject({ kind: z.string() });
 
 /** A line of a file of this format version, checked by the schema of its kind. */
@@ -115,8 +123,8 @@ export function parseRecord(
   const kind = kindOnly.safeParse(value).data?.kind;
   const of = FURTHER_KINDS.find((each) => each.kind === kind && each.since <= version);
   if (of === undefined) {
-    const isFurther = kind === 'object_artifact' && version >= FIRST_WITH_OBJECTS;
-    const checked = (isFurther ? objectArtifact : fixedRecord).safeParse(value);
+    const later = LATER_LINES.find((each) => each.kind === kind && each.since <= version);
+    const checked = (later?.schema ?? fixedRecord).safeParse(value);
     return checked.success ? { record: inMemory(checked.data) } : { problem: firstProblem(checked.error) };
   }
   const checked = of.schema.safeParse(value);
@@ -125,7 +133,7 @@ export function parseRecord(
     : { problem: firstProblem(checked.error) };
 }
 
-function inMemory(line: FixedRecord | ObjectArtifactRecord): WireRecord {
+function inMemory(line: FixedRecord | ObjectArtifactRecord | LeftBehind): WireRecord {
   return line.kind === 'metrics' ? { ...line, points: pointsOf(line.points) } : line;
 }
 

@@ -42,6 +42,7 @@ const LOSSES = {
   KIND_NOT_HELD: 'content',
   INPUTS_NOT_HELD: 'content',
   RUN_INCOMPLETE: 'content',
+  NOT_READ: 'content',
   REFERENCE_MISSING: 'content',
   MODEL_TIMES: 'form',
   CREATION_TIMES: 'form',
@@ -111,6 +112,6 @@ export interface Failure {
 export interface Findings {
   loss(loss: Loss): void;
   failure(failure: Failure): void;
-  /** Grows with every loss of this object, and with every failure: whether reading it brought anything to report. */
+  /** Grows with every loss of this object, or of none, and every failure: whether reading it brought anything to report. */
   noted?(id: string): number;
 }

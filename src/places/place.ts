@@ -4,6 +4,7 @@ import type { ModelLinks } from '../kinds/model-links.ts';
 import type { Parts } from '../kinds/parts.ts';
 import type { Findings } from '../model/findings.ts';
 import type { RunLoss } from '../model/fit-run.ts';
+import type { LeftBehind } from '../model/left-behind.ts';
 import type { Points } from '../model/points.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import type { Selection } from '../model/selection.ts';
@@ -265,8 +266,11 @@ export interface Writer {
   /** The copies of source runs anywhere on the target (source id → target id), for references out of the selection. */
   findRuns?(source_run_ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
   secondPass(pass: SecondPass): Promise<void>;
-  /** Reads back what matters and makes the result final: MISMATCH failures go to the findings; renames the archive, ends the stream. */
-  finish(): Promise<void>;
+  /**
+   * Reads back what matters and makes the result final: MISMATCH failures go to the findings; renames the archive, ends the
+   * stream. What is `leftBehind` stands in files, to be told by those who read them.
+   */
+  finish(leftBehind?: readonly LeftBehind[]): Promise<void>;
   /** Leaves nothing half-made under a final name. Safe to call at any time after an error. */
   abort(): Promise<void>;
 }

@@ -5,7 +5,7 @@ import {
   type TwoPlaceOptions,
   withTempDir,
 } from '../job/job-options.ts';
-import { createLedger } from '../job/ledger.ts';
+import { createLedger, type Ledger } from '../job/ledger.ts';
 import { renamingReader } from '../job/rename-objects.ts';
 import { partsOf } from '../kinds/parts.ts';
 import type { Failure, Findings, Loss } from '../model/findings.ts';
@@ -98,9 +98,12 @@ export async function verify(
         return end(source.info, undefined);
       }
       const hidden = new Set<string>();
+      const toldByTarget: Loss[] = [];
       const targetFindings: Findings = {
-        loss({ code, run_id, key }) {
+        loss(loss) {
+          const { code, run_id, key } = loss;
           if (code === 'ARTIFACTS_UNREACHABLE') hidden.add(JSON.stringify([run_id, key]));
+          toldByTarget.push(loss);
         },
         failure: failureOf('target'),
       };
@@ -122,10 +125,18 @@ export async function verify(
           isReported: reportedLosses(options.reported ?? []),
         }),
       );
+      if (target.traits.keepsIds) nameOthers(toldByTarget, expected);
       return end(source.info, target.info);
     } finally {
       await target?.close();
       await source.close();
     }
   });
+}
+
+/** Names what a file tells that it lacks, where its source does not tell the same. */
+function nameOthers(losses: readonly Loss[], expected: Ledger): void {
+  const keyOf = ({ code, run_id, of }: Loss) => JSON.stringify([code, run_id, of?.id]);
+  const known = new Set(expected.losses.map(keyOf));
+  for (const loss of losses) if (!known.has(keyOf(loss))) expected.loss(loss);
 }

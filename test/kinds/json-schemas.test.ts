@@ -30,6 +30,7 @@ describe('schemas/', () => {
       'evaluation_dataset',
       'evaluation_dataset_record',
       'object_artifact',
+      'left_behind',
       'end',
       'record',
     ]);

@@ -102,6 +102,13 @@ describe('a file of another version', () => {
     ],
     ['another format', 'e', header((fields) => ({ ...fields, format: 'other' })), 'CORRUPT', /header/],
     ['an unknown kind of record', 'f', line('{"kind":"trace","id":"t"}'), 'CORRUPT', /line 3 .*"trace"/],
+    [
+      'a line of a later version',
+      'h',
+      line('{"kind":"left_behind","code":"NOT_READ","count":1,"named":[{"detail":"x"}]}'),
+      'CORRUPT',
+      /line 3 .*"left_behind"/,
+    ],
     ['an unknown field', 'g', header((fields) => ({ ...fields, more: 1 })), 'CORRUPT', /more/],
   ])('with %s is refused with exit status 5', async (_, name, change, code, message) => {
     for (const suffix of ['tar', 'ndjson']) {

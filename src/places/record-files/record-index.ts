@@ -3,6 +3,7 @@ import { describeObject } from '../../kinds/kinds.ts';
 import { idOf, parentIdOf } from '../../kinds/marks.ts';
 import { canonicalLine, type FileRecord, type Header, type ObjectLine } from '../../kinds/wire-record.ts';
 import type { Int64 } from '../../model/int64.ts';
+import type { LeftBehind } from '../../model/left-behind.ts';
 import { latestOf } from '../../model/mlflow/latest-points.ts';
 import type { Points } from '../../model/points.ts';
 import type { Experiment, Point, Run } from '../../model/records.ts';
@@ -48,13 +49,15 @@ export interface RecordIndex {
   }>;
   /** Objects of the further kinds, by kind. */
   readonly objects: ReadonlyMap<string, readonly IndexedObject[]>;
+  /** What the file says that it lacks of its source, by code. */
+  readonly leftBehind: readonly LeftBehind[];
   /** Whether the end record fits the lines, byte for byte. */
   readonly vouched: boolean;
 }
 
 /**
  * Reads all lines once and checks their order: the header first, experiments before their runs, each id once, metrics
- * and artifacts under their run or object, the end last and nothing after it. Throws TRUNCATED without an end, HOSTILE for an
+ * and artifacts under their run or object, what was left behind under all of them, the end last and nothing after it. Throws TRUNCATED without an end, HOSTILE for an
  * artifact path that could reach out and for more than `budget` allows, CORRUPT for anything else, naming the line.
  * `onArtifact` may refuse an artifact.
  */
@@ -69,6 +72,7 @@ export async function indexRecords(
   const runIds = new Set<string>();
   let header: Header | undefined;
   let vouched: boolean | undefined;
+  const leftBehind: LeftBehind[] = [];
   const objects = new Map<string, Map<string, IndexedObject>>();
   let current: { run: IndexedRun; watch: ReturnType<typeof watchRun>; latest: LatestPoints } | undefined;
   let currentObject: { object: IndexedObject; watch: ReturnType<typeof watchRun> } | undefined;
@@ -109,6 +113,8 @@ export async function indexRecords(
       new MlferryError(hostile ? 'HOSTILE' : 'CORRUPT', `${where}, line ${number} ${reason}`);
     if (vouched !== undefined) throw refuse('stands after the end record');
     if ((record.kind === 'header') !== (number === 1)) throw refuse(`is a ${record.kind} in the wrong place`);
+    if (leftBehind.length > 0 && record.kind !== 'left_behind' && record.kind !== 'end')
+      throw refuse(`is of the kind ${record.kind} behind what was left behind`);
     switch (record.kind) {
       case 'header':
         header = record;
@@ -191,6 +197,13 @@ export async function indexRecords(
         range.end = offset + line.length;
         break;
       }
+      case 'left_behind':
+        ended();
+        if (leftBehind.some(({ code }) => code === record.code))
+          throw refuse(`has what was left behind as ${record.code} a second time`);
+        budget.hold(3 * line.length);
+        leftBehind.push(record);
+        break;
       case 'end':
         ended();
         vouched = canonicalLine(record) === canonicalLine(tally.end());
@@ -206,6 +219,7 @@ export async function indexRecords(
     header,
     experiments: [...experiments.values()],
     objects: new Map([...objects].map(([kind, ofKind]) => [kind, [...ofKind.values()]])),
+    leftBehind,
     vouched,
   };
 }

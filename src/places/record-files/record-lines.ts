@@ -26,7 +26,7 @@ const anyHeader = z.looseObject({
   version: z.int(),
 });
 /** Lines that are no objects. */
-const LINES = ['header', 'metrics', 'artifact', 'object_artifact', 'end'];
+const LINES = ['header', 'metrics', 'artifact', 'object_artifact', 'left_behind', 'end'];
 const anyRecord = z.looseObject({ kind: z.string() });
 
 /**

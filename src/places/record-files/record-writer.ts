@@ -253,10 +253,17 @@ export async function recordWriter(
     },
     objects: new Map(FURTHER_KINDS.map(({ kind }) => [kind, writeObject])),
     secondPass: async () => undefined,
-    finish: async () => {
+    finish: async (leftBehind = []) => {
       queue(waitingUpTo());
       await turns.all();
-      await commit((to) => to.end(lineOf(tally.end())));
+      await commit(async (to) => {
+        for (const record of leftBehind) {
+          const line = lineOf(record);
+          tally.lines(line);
+          await to.lines(line);
+        }
+        await to.end(lineOf(tally.end()));
+      });
       closed = true;
       if (referenced.artifacts === 0) return;
       options.findings.loss({

@@ -2,10 +2,12 @@ import type { Readable } from 'node:stream';
 import { describeObject, FURTHER_KINDS } from '../../kinds/kinds.ts';
 import { idOf } from '../../kinds/marks.ts';
 import type { WireRecord } from '../../kinds/wire-record.ts';
+import type { Loss } from '../../model/findings.ts';
+import { lossesOf } from '../../model/left-behind.ts';
 import type { MetricsRecord } from '../../model/metrics-line.ts';
 import { latestPoints } from '../../model/mlflow/latest-points.ts';
 import type { Experiment, Run } from '../../model/records.ts';
-import { selectsExperiment, selectsRun } from '../../model/selection.ts';
+import { globMatcher, type Selection, selectsExperiment, selectsRun } from '../../model/selection.ts';
 import { MlferryError } from '../../util/errors.ts';
 import { countHidden, heldRunsLike, reportMissing } from '../held-experiments.ts';
 import type {
@@ -55,10 +57,20 @@ export function recordedReader(info: PlaceInfo, store: RecordStore, options: Pla
     findings.loss({ code: 'RUN_INCOMPLETE', experiment_name: name, run_id, detail });
   };
 
+  const reportLeftBehind = (selection: Selection) => {
+    for (const loss of index.leftBehind.flatMap(lossesOf)) {
+      const own = JSON.stringify(loss);
+      if (told.has(own) || !mayConcern(loss, selection, index)) continue;
+      told.add(own);
+      findings.loss(loss);
+    }
+  };
+
   const source: RunSource = {
     info,
     traits: RECORD_TRAITS,
     experiments: async function* (selection) {
+      reportLeftBehind(selection);
       reportMissing(selection, index.experiments, info.location, findings);
       for (const { experiment, runs } of experiments) {
         if (!selectsExperiment(selection, experiment)) continue;
@@ -170,4 +182,14 @@ async function runReader(store: RecordStore, where: string, at: IndexedRun): Pro
     artifacts: () => filesOf(store, where, at.artifacts, at.number + 1),
     open: (artifact) => store.open(artifact, `run ${found.run_id}`),
   };
+}
+
+/** Whether something that was left behind may belong to a selection: it is told unless it surely does not. */
+function mayConcern({ experiment_name, run_id }: Loss, selection: Selection, index: RecordIndex): boolean {
+  if (run_id !== undefined && selection.runs.length > 0 && !selection.runs.includes(run_id)) return false;
+  if (experiment_name === undefined || selection.experiments.length === 0) return true;
+  const ids = index.experiments.flatMap(({ experiment: { name, experiment_id } }) =>
+    name === experiment_name ? [experiment_id] : [],
+  );
+  return selection.experiments.some((text) => ids.includes(text) || globMatcher(text)(experiment_name));
 }
