@@ -15,8 +15,10 @@ export async function carriedRun(
   const links = isLeftOut(kindOf(MODEL), parts) ? linksOf({}) : await source.modelLinks?.();
   const whole = links === undefined ? source.run : withLinks(source.run, links);
   const run: Run = parts.metrics ? whole : { ...whole, latest_metrics: {} };
+  const { fileList } = source;
   return {
     run,
+    ...(fileList === undefined || !parts.artifacts ? {} : { fileList }),
     async *metrics() {
       if (!parts.metrics) return;
       for await (const piece of source.metrics()) {

@@ -109,8 +109,12 @@ async function stale(pass: Pass, chunk: readonly Work[]): Promise<Work[]> {
     try {
       const part = partDigest(kindOf('run'), full, parts);
       const current =
-        (await writer.isCurrent(source.run, experiment, full)) ??
-        (part === full ? undefined : await writer.isCurrent(source.run, experiment, part));
+        (await writer.isCurrent(
+          source.run,
+          experiment,
+          full,
+          parts.artifacts ? source.fileList : undefined,
+        )) ?? (part === full ? undefined : await writer.isCurrent(source.run, experiment, part));
       if (current === undefined) rest.push(work);
       else {
         pass.wrote(source.run, experiment, current);

@@ -85,6 +85,8 @@ export function runDigest(record: Run): string {
 export const ORIGIN_TAG = 'mlferry.origin';
 /** {@link runDigest} of the source run, set last: a run without it is not complete. */
 export const DIGEST_TAG = 'mlferry.digest';
+/** The list of the source's files that were copied (src/model/file-list.ts): a file that came since then is looked for. */
+export const FILES_TAG = 'mlferry.files';
 /** The source's `mlflow.parentRunId` when the parent was not copied along. */
 export const ORIGIN_PARENT_TAG = 'mlferry.origin_parent';
 
@@ -106,6 +108,7 @@ export const CREATION_TIME_TAG = 'mlferry.creation_time';
 const BOOKKEEPING: ReadonlySet<string> = new Set([
   ORIGIN_TAG,
   DIGEST_TAG,
+  FILES_TAG,
   DELETED_TIME_TAG,
   CREATION_TIME_TAG,
 ]);

@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { ObjectKind, ObjectRecord } from '../kinds/kind.ts';
 import type { ModelLinks } from '../kinds/model-links.ts';
 import type { Parts } from '../kinds/parts.ts';
+import type { FileList } from '../model/file-list.ts';
 import type { Findings } from '../model/findings.ts';
 import type { RunLoss } from '../model/fit-run.ts';
 import type { LeftBehind } from '../model/left-behind.ts';
@@ -69,6 +70,8 @@ export interface RunReader extends ArtifactOwner {
    * needed; others may come too.
    */
   metrics(keys?: readonly string[]): AsyncIterable<MetricPoints>;
+  /** The list of its files, where that costs next to nothing: then a copy is current only when it has had them all. */
+  fileList?(): Promise<FileList | undefined>;
   /** The run's links to logged models, where `run` does not tell all: no listing of a server tells what a run read. */
   modelLinks?(): Promise<ModelLinks>;
   /**
@@ -254,8 +257,16 @@ export interface Writer {
   readonly traits: PlaceTraits;
   /** Finds the experiment by `name` or creates it, with the source's tags. */
   experiment(source: Experiment, name: string): Promise<TargetExperiment>;
-  /** Whether the target holds this very run, complete: then neither its metrics nor its artifacts are looked at. */
-  isCurrent(source: Run, experiment: TargetExperiment, digest: string): Promise<WrittenRun | undefined>;
+  /**
+   * Whether the target holds this very run, complete, with all files that `fileList` tells of: then neither its metrics nor its
+   * artifacts are looked at.
+   */
+  isCurrent(
+    source: Run,
+    experiment: TargetExperiment,
+    digest: string,
+    fileList?: RunReader['fileList'],
+  ): Promise<WrittenRun | undefined>;
   /**
    * Writes a run whole, or completes the copy that is there: known points are never sent again. Called concurrently,
    * in the order of the source; places with one file keep that order. Returns only when the target holds the run.

@@ -1,7 +1,13 @@
 import type { KindIds } from '../kinds/id-map.ts';
 import { linksMissing, linksOf, remapLinks, remapModelsIn, withLinks } from '../kinds/model-links.ts';
 import { type RunIds, referenceKept, references, remapRun, remapTag, runReferences } from '../kinds/remap.ts';
-import { DELETED_TIME_TAG, DIGEST_TAG, ORIGIN_PARENT_TAG, ORIGIN_TAG } from '../model/canonical.ts';
+import {
+  DELETED_TIME_TAG,
+  DIGEST_TAG,
+  FILES_TAG,
+  ORIGIN_PARENT_TAG,
+  ORIGIN_TAG,
+} from '../model/canonical.ts';
 import type { RunLoss } from '../model/fit-run.ts';
 import { PARENT_TAG } from '../model/mlflow/tags.ts';
 import type { Run } from '../model/records.ts';
@@ -133,7 +139,7 @@ function referenceLoss(source: Run, key: string, ids: readonly string[]): RunLos
 }
 
 function withBookkeeping(tags: Run['tags'], present: Run['tags']): Run['tags'] {
-  const own = [ORIGIN_TAG, DIGEST_TAG, DELETED_TIME_TAG].flatMap((key) => {
+  const own = [ORIGIN_TAG, DIGEST_TAG, FILES_TAG, DELETED_TIME_TAG].flatMap((key) => {
     const value = ownValue(present, key);
     return value === undefined ? [] : [[key, value] as const];
   });

@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { idOf } from '../../kinds/marks.ts';
 import type { FileRecord, WireRecord } from '../../kinds/wire-record.ts';
+import { createFileListDigest, type FileListDigest } from '../../model/file-list.ts';
 import { goesOn } from '../../model/mlflow/statuses.ts';
 import { MlferryError } from '../../util/errors.ts';
 import type { CommitLine, ReadLine } from './partial-journal.ts';
@@ -14,6 +15,8 @@ export interface KeptRecord {
   readonly id: string;
   /** {@link lineDigest} of its own line. */
   readonly digest: string;
+  /** Paths and sizes of its files. */
+  readonly files: string | undefined;
   /** Of all its lines: its own with its metrics and artifacts. */
   readonly all: string;
   /** Its record does not tell whether it is as it was: it has to be read and compared whole. */
@@ -39,6 +42,7 @@ export const lineDigest = (...lines: Uint8Array[]): string => {
 interface Group {
   readonly head: Pick<KeptRecord, 'kind' | 'id' | 'digest'>;
   readonly hash: Hash;
+  readonly files: FileListDigest;
   readonly isOpen: boolean;
   readonly referenced: { artifacts: number; bytes: number };
 }
@@ -70,11 +74,18 @@ export async function readKeptLines<Commit extends ReadLine<CommitLine>>(
       if (named !== undefined) {
         const isOpen = record.kind === 'run' && goesOn(record);
         const head = { ...named, digest: lineDigest(line) };
-        group = { head, hash: createHash('sha256'), isOpen, referenced: { artifacts: 0, bytes: 0 } };
+        group = {
+          head,
+          hash: createHash('sha256'),
+          files: createFileListDigest(),
+          isOpen,
+          referenced: { artifacts: 0, bytes: 0 },
+        };
       }
       group?.hash.update(line);
       if (record.kind === 'artifact' || record.kind === 'object_artifact') {
         if (!(await hasBytes(record))) break;
+        group?.files.add(record);
         if (record.sha256 === undefined && group !== undefined) {
           group.referenced.artifacts += 1;
           group.referenced.bytes += record.size;
@@ -85,9 +96,15 @@ export async function readKeptLines<Commit extends ReadLine<CommitLine>>(
       commits.shift();
       if (group === undefined || commit.line.lines < bytes || tally.end().sha256 !== commit.line.sha256)
         break;
-      const { head, hash, isOpen, referenced } = group;
+      const { head, hash, files, isOpen, referenced } = group;
       const readAgain = isOpen || commit.line.noted;
-      records.push({ ...head, all: hash.digest('base64'), readAgain, referenced });
+      records.push({
+        ...head,
+        files: files.list()?.sizes,
+        all: hash.digest('base64'),
+        readAgain,
+        referenced,
+      });
       kept = { tally: tally.copy(), commit };
       group = undefined;
     }

@@ -1,7 +1,9 @@
 import type { KeptRecord } from './kept-records.ts';
 
-/** What an object is known by. */
-export type Head = Pick<KeptRecord, 'kind' | 'id' | 'digest'>;
+/** What an object is known by; `files` where its source lists them. */
+export interface Head extends Pick<KeptRecord, 'kind' | 'id' | 'digest'> {
+  readonly files?: { readonly sizes: string | undefined };
+}
 type Named = Pick<Head, 'kind' | 'id'>;
 
 /** The records that an earlier attempt left, compared one after another with those that come. */
@@ -24,7 +26,7 @@ export function createKeptRow(records: readonly KeptRecord[]): KeptRow {
   return {
     mayHold: (wanted) => {
       const found = stopped ? undefined : byName.get(keyOf(wanted));
-      return found !== undefined && !found.readAgain && found.digest === wanted.digest;
+      return found !== undefined && isIt(found, wanted);
     },
     takes: (wanted) => {
       if (stopped) return undefined;
@@ -32,8 +34,8 @@ export function createKeptRow(records: readonly KeptRecord[]): KeptRow {
       const same =
         here.length === wanted.length &&
         here.every((record, i) => {
-          const { kind, id, digest } = wanted[i] ?? { kind: undefined, id: undefined, digest: undefined };
-          return record.kind === kind && record.id === id && record.digest === digest && !record.readAgain;
+          const one = wanted[i];
+          return one !== undefined && keyOf(record) === keyOf(one) && isIt(record, one);
         });
       if (!same) return undefined;
       next += wanted.length;
@@ -55,3 +57,7 @@ export function createKeptRow(records: readonly KeptRecord[]): KeptRow {
 }
 
 const keyOf = ({ kind, id }: Named) => `${kind} ${id}`;
+
+/** Whether nothing tells that an object has become another one. */
+const isIt = (kept: KeptRecord, { digest, files }: Head) =>
+  !kept.readAgain && kept.digest === digest && (files === undefined || kept.files === files.sizes);

@@ -2,6 +2,7 @@ import type { ObjectKind } from '../../kinds/kind.ts';
 import { describeObject } from '../../kinds/kinds.ts';
 import { idOf, parentIdOf } from '../../kinds/marks.ts';
 import { canonicalLine, type FileRecord, type Header, type ObjectLine } from '../../kinds/wire-record.ts';
+import { createFileListDigest, type FileList, type FileListDigest } from '../../model/file-list.ts';
 import type { Int64 } from '../../model/int64.ts';
 import type { LeftBehind } from '../../model/left-behind.ts';
 import { latestOf } from '../../model/mlflow/latest-points.ts';
@@ -23,6 +24,8 @@ export interface IndexedRun {
   readonly offset: number;
   readonly metrics: { start: number; end: number };
   readonly artifacts: { start: number; end: number };
+  /** Of all its artifact lines. */
+  files: FileList | undefined;
   /** Of all its metrics lines. */
   points: number;
   /** Whether its record's latest points are those of its metrics lines, point for point. */
@@ -74,7 +77,7 @@ export async function indexRecords(
   let vouched: boolean | undefined;
   const leftBehind: LeftBehind[] = [];
   const objects = new Map<string, Map<string, IndexedObject>>();
-  let current: { run: IndexedRun; watch: ReturnType<typeof watchRun>; latest: LatestPoints } | undefined;
+  let current: CurrentRun | undefined;
   let currentObject: { object: IndexedObject; watch: ReturnType<typeof watchRun> } | undefined;
   /** Held for the keys and paths of the current run or object. */
   let ofCurrent = 0;
@@ -85,7 +88,10 @@ export async function indexRecords(
   const ended = () => {
     budget.release(ofCurrent);
     ofCurrent = 0;
-    if (current !== undefined) current.run.hasLatest = current.latest.isAll();
+    if (current !== undefined) {
+      current.run.hasLatest = current.latest.isAll();
+      current.run.files = current.files?.list();
+    }
     current = undefined;
     currentObject = undefined;
   };
@@ -146,6 +152,7 @@ export async function indexRecords(
           offset,
           metrics: { start: none, end: none },
           artifacts: { start: none, end: none },
+          files: undefined,
           points: 0,
           hasLatest: false,
         };
@@ -170,6 +177,10 @@ export async function indexRecords(
         if (problem !== undefined) throw refuse(problem.reason, problem.hostile);
         const refused = record.kind === 'artifact' ? onArtifact(record) : undefined;
         if (refused !== undefined) throw refuse(refused);
+        if (record.kind === 'artifact') {
+          current.files ??= createFileListDigest();
+          current.files.add(record);
+        }
         if (record.kind === 'metrics') {
           current.run.points += record.points.length;
           current.latest.take(record.key, record.points);
@@ -224,6 +235,13 @@ export async function indexRecords(
   };
 }
 
+interface CurrentRun {
+  readonly run: IndexedRun;
+  readonly watch: ReturnType<typeof watchRun>;
+  readonly latest: LatestPoints;
+  files?: FileListDigest;
+}
+
 interface LatestPoints {
   take(key: string, points: Points): void;
   isAll(): boolean;
@@ -258,6 +276,6 @@ function latestPointsOf(shown: Run['latest_metrics']): LatestPoints {
 
 /** Bytes of memory that an experiment takes besides its line, and a run besides its id. */
 const EXPERIMENT_COST = 1000;
-const RUN_COST = 512;
+const RUN_COST = 700;
 
 const quote = (text: string) => JSON.stringify(text.slice(0, 200));

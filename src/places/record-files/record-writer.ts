@@ -1,17 +1,16 @@
 import { createHash } from 'node:crypto';
-import type { ObjectKind, ObjectRecord } from '../../kinds/kind.ts';
-import { describeObject, FURTHER_KINDS, kindOf } from '../../kinds/kinds.ts';
-import { idOf, marksOf, parentIdOf } from '../../kinds/marks.ts';
+import { FURTHER_KINDS, kindOf } from '../../kinds/kinds.ts';
+import { idOf, parentIdOf } from '../../kinds/marks.ts';
 import { recordProblem } from '../../kinds/wire-record.ts';
-import type { Run } from '../../model/records.ts';
 import { MlferryError } from '../../util/errors.ts';
 import { redactUri } from '../../util/redact.ts';
 import type { ObjectWriter, PlaceInfo, RunReader, Writer, WriterOptions } from '../place.ts';
 import { type KeptRecord, lineDigest } from './kept-records.ts';
-import { createKeptRow } from './kept-row.ts';
+import { createKeptRow, type Head } from './kept-row.ts';
 import { headerOf, jobKey, lineOf } from './record-header.ts';
 import { createTally, type Tally } from './record-tally.ts';
 import { linesOf, type SpooledObject, type SpoolSource, type StoreBody, spoolObject } from './run-spool.ts';
+import { inFile, objectSource, runSource } from './spool-sources.ts';
 import { RECORD_TRAITS } from './traits.ts';
 import { createTurns } from './turns.ts';
 
@@ -57,6 +56,11 @@ export async function recordWriter(
   const header = lineOf(headerOf(options));
   const sink = options.dryRun ? undefined : await open(jobKey(header, carriesBodies, options));
   const row = createKeptRow(sink?.kept ?? []);
+  /** The files that a source lists, to be compared with those that an earlier attempt left. */
+  const filesOf = async (fileList: RunReader['fileList']): Promise<Pick<Head, 'files'>> =>
+    fileList === undefined || sink === undefined || sink.kept.length === 0
+      ? {}
+      : { files: { sizes: (await fileList())?.sizes } };
   const turns = createTurns();
   let tally = createTally();
   let begun = false;
@@ -138,7 +142,10 @@ export async function recordWriter(
       const source = collect();
       const spool = () =>
         spoolObject(source, bodies?.store ?? (carriesBodies ? 'planned' : 'referenced'), options);
-      const head = { kind, id, digest: lineDigest(lineOf(source.record)) };
+      const head = {
+        ...{ kind, id, digest: lineDigest(lineOf(source.record)) },
+        ...(await filesOf(source.fileList)),
+      };
       if (!row.mayHold(head)) spooled = await spool();
       await turn.begins;
       const kept =
@@ -182,19 +189,7 @@ export async function recordWriter(
       if (ids === undefined || ids.has(id) || (parent !== undefined && parents?.has(parent) !== true))
         throw new MlferryError('BUG', `The ${of.kind} ${id} came twice or before what it lives in`);
       ids.add(id);
-      return {
-        name: describeObject({ kind: of.kind, id }),
-        record: { kind: 'object', of, record: redacted(of, record) },
-        artifacts: () => source.artifacts(),
-        open: (entry) => source.open(entry),
-        file: (path, stored) => ({
-          kind: 'object_artifact',
-          object_kind: of.kind,
-          object_id: id,
-          path,
-          ...stored,
-        }),
-      };
+      return objectSource(source, record);
     });
     return { id, outcome, artifacts, bytes };
   };
@@ -224,10 +219,13 @@ export async function recordWriter(
       waiting.set(source.experiment_id, lineOf(record));
       return target;
     },
-    isCurrent: async (source) => {
+    isCurrent: async (source, _experiment, _digest, fileList) => {
       if (!onlyKept) return undefined;
       const experiments = waitingUpTo(source.experiment_id);
-      const own = { kind: 'run', id: source.run_id, digest: lineDigest(lineOf(inFile(source))) };
+      const own = {
+        ...{ kind: 'run', id: source.run_id, digest: lineDigest(lineOf(inFile(source))) },
+        ...(await filesOf(fileList)),
+      };
       const taken = row.takes([...experiments.map(wantedExperiment), own]);
       if (taken === undefined) {
         onlyKept = false;
@@ -312,32 +310,3 @@ async function digestOf(spooled: SpooledObject): Promise<string> {
 }
 
 const UNCHANGED = { outcome: 'unchanged', points: 0, artifacts: 0, bytes: 0 } as const;
-
-/** A run as its line says it: without credentials in its artifact URI. */
-function inFile(run: Run): Run {
-  return { ...run, artifact_uri: redactUri(run.artifact_uri) };
-}
-
-function runSource(source: RunReader, run: Run): SpoolSource {
-  const { run_id } = run;
-  return {
-    name: `run ${run_id}`,
-    record: inFile(run),
-    metrics: () => source.metrics(),
-    artifacts: () => source.artifacts(),
-    open: (entry) => source.open(entry),
-    file: (path, stored) => ({ kind: 'artifact', run_id, path, ...stored }),
-  };
-}
-
-/** A record whose addresses (the fields that its place sets, and where its files are) hold no credentials. */
-function redacted(of: ObjectKind, record: ObjectRecord): ObjectRecord {
-  const addresses = marksOf(of.schema).flatMap(({ placed, located, path }) =>
-    placed === true || located === true ? path.slice(0, 1) : [],
-  );
-  const texts = addresses.flatMap((field) => {
-    const value = record[field];
-    return typeof value === 'string' ? [[field, redactUri(value)]] : [];
-  });
-  return of.schema.parse({ ...record, ...Object.fromEntries(texts) });
-}

@@ -180,6 +180,7 @@ async function runReader(store: RecordStore, where: string, at: IndexedRun): Pro
       for await (const { key, points } of metrics()) yield { key, points };
     },
     artifacts: () => filesOf(store, where, at.artifacts, at.number + 1),
+    fileList: async () => at.files,
     open: (artifact) => store.open(artifact, `run ${found.run_id}`),
   };
 }

@@ -58,6 +58,7 @@ export interface SpoolSource extends ArtifactOwner {
   readonly record: WireRecord;
   /** Of runs. */
   readonly metrics?: RunReader['metrics'];
+  readonly fileList?: RunReader['fileList'];
   /** The line of a file. */
   file(path: string, stored: { size: number; sha256?: string }): FileRecord;
 }

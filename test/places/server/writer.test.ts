@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DIGEST_TAG, ORIGIN_TAG } from '../../../src/model/canonical.ts';
+import { DIGEST_TAG, FILES_TAG, ORIGIN_TAG } from '../../../src/model/canonical.ts';
 import { limitsOf } from '../../../src/model/mlflow/limits.ts';
 import type { Point } from '../../../src/model/records.ts';
 import type { RunReader, WriterOptions, WrittenRun } from '../../../src/places/place.ts';
@@ -236,6 +236,7 @@ describe.each(targets)(
         'mlflow.runName': 'a run',
         [ORIGIN_TAG]: 'fingerprint/source-1',
         [DIGEST_TAG]: targetOf(source, target).digest,
+        [FILES_TAG]: expect.stringMatching(/^[0-9a-f]{32}$/),
       });
       expect(inputs).toMatchObject([
         {

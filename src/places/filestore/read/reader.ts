@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { fileListOf } from '../../../model/file-list.ts';
 import type { Experiment, Run } from '../../../model/records.ts';
 import { type Selection, selectsExperiment, selectsRun } from '../../../model/selection.ts';
 import { isAbsent, MlferryError } from '../../../util/errors.ts';
@@ -126,6 +127,7 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
     const files = storeArtifacts(finder, { id, directory: scanned.directory, artifact_uri }, (loss) =>
       note([loss], owner),
     );
+    const artifacts = () => wrapErrors(files.artifacts(), runObject(run.run_id, experiment));
     return {
       run,
       report: () => {
@@ -134,7 +136,8 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
       },
       metrics: (keys) =>
         wrapErrors(readMetrics(scanned.directory, cache, keys), runObject(run.run_id, experiment)),
-      artifacts: () => wrapErrors(files.artifacts(), runObject(run.run_id, experiment)),
+      artifacts,
+      fileList: () => fileListOf(artifacts()),
       open: files.open,
     };
   };

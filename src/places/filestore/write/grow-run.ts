@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { DIGEST_TAG, ORIGIN_PARENT_TAG } from '../../../model/canonical.ts';
+import { DIGEST_TAG, FILES_TAG, ORIGIN_PARENT_TAG } from '../../../model/canonical.ts';
 import { PARENT_TAG } from '../../../model/mlflow/tags.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import type { MetricPoints, WrittenRun } from '../../place.ts';
@@ -12,15 +12,17 @@ import { formatMetaYaml, readMetaYaml } from '../layout/meta-yaml.ts';
 import { createOversizeFile } from '../layout/oversize.ts';
 import { readTexts } from '../read/read-run.ts';
 import { createKnownPoints, createMetricWriter, dropTornEnd, type KnownPoints } from './metric-writer.ts';
-import { tagsOf } from './new-run.ts';
+import { fileListTag, tagsOf } from './new-run.ts';
 import { holdable, holdableName, type RunJob } from './run-context.ts';
 import { isThereIn, placeInputs, placeOversize, splitSeries, writeArtifacts } from './run-parts.ts';
 import { readTag } from './target-runs.ts';
 
-/** The copy of a run as it stands on the target, as far as `meta.yaml` and two tags tell. */
+/** The copy of a run as it stands on the target, as far as `meta.yaml` and three tags tell. */
 export interface Copy {
   readonly meta: RunMeta;
   readonly digest: string | undefined;
+  /** The files that it has had, as a text of a list. */
+  readonly files: string | undefined;
   readonly origin_parent: string | undefined;
 }
 
@@ -30,6 +32,7 @@ export async function readCopy(runDir: string): Promise<Copy> {
   return {
     meta: toRunMeta(await readMetaYaml(path), path),
     digest: await readTag(runDir, DIGEST_TAG),
+    files: await readTag(runDir, FILES_TAG),
     origin_parent: await readTag(runDir, ORIGIN_PARENT_TAG),
   };
 }
@@ -79,6 +82,7 @@ export async function growRun(job: RunJob, copy: Copy): Promise<WrittenRun> {
 
     const points = await appendMissing(job, oversize);
     const artifactDir = join(runDir, 'artifacts');
+    const listed = await job.source.fileList?.();
     const files = await writeArtifacts(job, artifactDir, isThereIn(artifactDir));
     let { artifacts, bytes } = files;
     const run_name = holdableName('run_name', record.run_name, job, oversize);
@@ -95,6 +99,10 @@ export async function growRun(job: RunJob, copy: Copy): Promise<WrittenRun> {
     if (meta !== formatMetaYaml(runMetaFields(copy.meta))) await put(join(runDir, META_FILE), meta);
     const digest = tags.find(([key]) => key === DIGEST_TAG)?.[1];
     const isWhole = files.failed === 0;
+    for (const [key, text] of isWhole
+      ? fileListTag(job.source.fileList === undefined ? files.list : listed)
+      : [])
+      if (text !== copy.files) await put(join(runDir, 'tags', key), text);
     if (isWhole && digest !== undefined && digest !== copy.digest)
       await put(join(runDir, 'tags', DIGEST_TAG), digest);
     const unchanged = changes + points + artifacts === 0;

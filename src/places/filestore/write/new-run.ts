@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DIGEST_TAG, ORIGIN_TAG } from '../../../model/canonical.ts';
+import { DIGEST_TAG, FILES_TAG, ORIGIN_TAG } from '../../../model/canonical.ts';
+import { type FileList, fileListText } from '../../../model/file-list.ts';
 import type { StringMap } from '../../../model/string-map.ts';
 import type { RunTarget, WrittenRun } from '../../place.ts';
 import { META_FILE } from '../layout/layout.ts';
@@ -20,6 +21,10 @@ export function tagsOf(tags: StringMap, { origin, digest }: RunTarget): StringMa
     ...(digest === undefined ? [] : [[DIGEST_TAG, digest]]),
   ]);
 }
+
+/** The tag that tells which files were copied. */
+export const fileListTag = (list: FileList | undefined): (readonly [string, string])[] =>
+  list === undefined ? [] : [[FILES_TAG, fileListText(list)]];
 
 /**
  * Writes a run that the target has no copy of: all of it in the staging area, then one rename, so that there is never
@@ -60,6 +65,7 @@ export async function writeNewRun(job: RunJob): Promise<WrittenRun> {
       });
       await series?.close();
       const artifactDir = join(runDirectory ?? run.runDir, 'artifacts');
+      const listed = await run.source.fileList?.();
       const files = await writeArtifacts(run, artifactDir, async () => false);
       let { artifacts, bytes } = files;
       if (!oversize.isEmpty) {
@@ -69,7 +75,9 @@ export async function writeNewRun(job: RunJob): Promise<WrittenRun> {
       }
       // A run that lacks a file is not complete: it is looked at again.
       const isWhole = files.failed === 0;
-      const whole = isWhole ? tags : tags.filter(([key]) => key !== DIGEST_TAG);
+      const whole = isWhole
+        ? [...tags, ...fileListTag(run.source.fileList === undefined ? files.list : listed)]
+        : tags.filter(([key]) => key !== DIGEST_TAG);
       if (runDirectory !== undefined) {
         await writeFiles(join(runDirectory, 'tags'), whole);
         await writeFile(join(runDirectory, META_FILE), meta, { flush: true });

@@ -1,7 +1,11 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { localPathProblem } from '../../../artifacts/local/names.ts';
 import { placeFile, sizeOfFile } from '../../../artifacts/local/put-file.ts';
+import { createFileListDigest, type FileList } from '../../../model/file-list.ts';
 import { OVERSIZE_FILE } from '../../../model/own-files.ts';
 import type { DatasetInput } from '../../../model/records.ts';
 import { endsJob } from '../../../util/ends-job.ts';
@@ -126,6 +130,8 @@ export interface ArtifactCounts {
   readonly hasOversize: boolean;
   /** Files that could not be written, or that an archive or stream names without their bytes, each reported. */
   readonly failed: number;
+  /** The list of the source's files, where there are any. */
+  readonly list: FileList | undefined;
 }
 
 /**
@@ -141,7 +147,9 @@ export async function writeArtifacts(
   let bytes = 0;
   let hasOversize = false;
   let failed = 0;
+  const listed = createFileListDigest();
   for await (const entry of source.artifacts()) {
+    listed.add(entry);
     hasOversize ||= entry.path === OVERSIZE_FILE;
     const problem = localPathProblem(entry.path);
     if (problem !== undefined) {
@@ -192,14 +200,19 @@ export async function writeArtifacts(
     if (outcome.code === 'ARTIFACTS_NOT_CARRIED' && context.sourceTraits.fileBytes === 'where hashed')
       failed += 1;
   }
-  return { artifacts, bytes, hasOversize, failed };
+  return { artifacts, bytes, hasOversize, failed, list: listed.list() };
 }
 
-/** Tells of a file whether one of its size stands below `directory`. */
+/** Tells of a file whether one of its size, and of its bytes where the source tells their hash, stands below `directory`. */
 export function isThereIn(directory: string): (entry: ArtifactEntry) => Promise<boolean> {
-  return async ({ path, size }) => {
-    const present = await sizeOfFile(join(directory, ...path.split('/')));
-    return present !== undefined && (size === undefined || size === present);
+  return async ({ path, size, sha256 }) => {
+    const file = join(directory, ...path.split('/'));
+    const present = await sizeOfFile(file);
+    if (present === undefined || (size !== undefined && size !== present)) return false;
+    if (sha256 === undefined) return true;
+    const hash = createHash('sha256');
+    await pipeline(createReadStream(file), hash);
+    return hash.digest('hex') === sha256;
   };
 }
 

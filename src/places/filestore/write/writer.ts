@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { describeObject } from '../../../kinds/kinds.ts';
 import { idOf } from '../../../kinds/marks.ts';
+import { isListed } from '../../../model/file-list.ts';
 import { goesOn } from '../../../model/mlflow/statuses.ts';
 import type { Run } from '../../../model/records.ts';
 import { asMlferryError, isAbsent, MlferryError } from '../../../util/errors.ts';
@@ -98,7 +99,7 @@ export async function openFileStoreWriter(place: FileStoreLocation, options: Wri
     info,
     traits: FILESTORE_TRAITS,
     experiment: (experiment, name) => guard(`experiment "${name}"`, () => experiments.open(experiment, name)),
-    isCurrent: (run, experiment, digest) =>
+    isCurrent: (run, experiment, digest, fileList) =>
       guard(`run ${run.run_id}`, async () => {
         const found = await findCopy(run, experiment);
         if (found === undefined) return undefined;
@@ -110,7 +111,8 @@ export async function openFileStoreWriter(place: FileStoreLocation, options: Wri
         const sameStage = lifecycle_stage === run.lifecycle_stage || deletedInSecondPass;
         const current =
           copy.digest === digest && status === run.status && end_time === run.end_time && sameStage;
-        return current ? nothingSent(run_id, 'unchanged', copy) : undefined;
+        if (!current || (fileList !== undefined && !isListed(await fileList(), copy.files))) return undefined;
+        return nothingSent(run_id, 'unchanged', copy);
       }),
     run: (reader, target) =>
       guard(`run ${reader.run.run_id}`, async () => {

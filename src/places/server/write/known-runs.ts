@@ -1,4 +1,10 @@
-import { DIGEST_TAG, ORIGIN_PARENT_TAG, ORIGIN_TAG, originRunId } from '../../../model/canonical.ts';
+import {
+  DIGEST_TAG,
+  FILES_TAG,
+  ORIGIN_PARENT_TAG,
+  ORIGIN_TAG,
+  originRunId,
+} from '../../../model/canonical.ts';
 import { modelPaths } from '../../../model/mlflow/model-history.ts';
 import { MODEL_HISTORY_TAG } from '../../../model/mlflow/tags.ts';
 import type { Run } from '../../../model/records.ts';
@@ -13,6 +19,8 @@ export interface KnownRun {
   readonly run_id: string;
   /** `undefined` while the copy is not complete. */
   readonly digest: string | undefined;
+  /** The files that it has had, as a text of a list. */
+  readonly files: string | undefined;
   readonly status: Run['status'];
   readonly end_time: Run['end_time'];
   lifecycle_stage: Run['lifecycle_stage'];
@@ -27,6 +35,7 @@ export function knownRun(run: Run): KnownRun {
   return {
     run_id: run.run_id,
     digest: ownValue(run.tags, DIGEST_TAG) || undefined,
+    files: ownValue(run.tags, FILES_TAG),
     status: run.status,
     end_time: run.end_time,
     lifecycle_stage: run.lifecycle_stage,

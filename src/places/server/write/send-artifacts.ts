@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { writeBody } from '../../../artifacts/local/put-file.ts';
 import type { ArtifactSink } from '../../../artifacts/sink.ts';
+import { createFileListDigest, type FileList } from '../../../model/file-list.ts';
 import { freeFileName } from '../../../model/free-file-name.ts';
 import { OWN_DIRECTORY, RENAMED_FILE } from '../../../model/own-files.ts';
 import { MlferryError } from '../../../util/errors.ts';
@@ -51,6 +52,8 @@ export interface ArtifactsSent {
   readonly renamed: readonly string[];
   /** Files that the source could not give or the target did not take: all others were sent. */
   readonly failed: readonly FailedFile[];
+  /** The list of the source's files, where there are any. */
+  readonly list: FileList | undefined;
   /** The names that mlferry's own files may use: those that no file of the source has. */
   ownName(path: string): string;
 }
@@ -83,8 +86,10 @@ export async function sendArtifacts(
   const { owner, sink } = target;
   const taken = new Set<string>();
   const entries: ArtifactEntry[] = [];
+  const listed = createFileListDigest();
   for await (const entry of source.artifacts()) {
     entries.push(entry);
+    listed.add(entry);
     if (entry.path.startsWith(OWN_DIRECTORY)) taken.add(entry.path);
   }
   const ownName = (path: string) => freeFileName(path, taken);
@@ -103,7 +108,9 @@ export async function sendArtifacts(
       ? new Map<string, number>()
       : await listFiles(routes, owner, directoriesOf(paths));
 
-  if (sink === undefined) return { ...result, unreachable: entries.length, renamed: [], failed: [], ownName };
+  const list = listed.list();
+  if (sink === undefined)
+    return { ...result, unreachable: entries.length, renamed: [], failed: [], list, ownName };
 
   const count = (path: string, size: number) => {
     written.set(path, size);
@@ -159,7 +166,7 @@ export async function sendArtifacts(
     written.set(name, map.length);
   }
   if (routes.changes) failed.push(...(await notArrived(routes, owner, written)));
-  return { ...result, renamed: [...renamed.keys()], failed, ownName };
+  return { ...result, renamed: [...renamed.keys()], failed, list, ownName };
 }
 
 /** Writes one of mlferry's own files of a run and checks that it arrived. */

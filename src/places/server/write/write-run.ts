@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
-import { DIGEST_TAG, ORIGIN_PARENT_TAG, ORIGIN_TAG } from '../../../model/canonical.ts';
+import { DIGEST_TAG, FILES_TAG, ORIGIN_PARENT_TAG, ORIGIN_TAG } from '../../../model/canonical.ts';
+import { fileListText, isListed } from '../../../model/file-list.ts';
 import { fitRun, type RunLoss } from '../../../model/fit-run.ts';
 import { toJson } from '../../../model/json.ts';
 import { metricsLine } from '../../../model/metrics-line.ts';
@@ -72,10 +73,16 @@ export async function writeRun(
   const changes = runChanges(fitted.run, present);
   const sink = await context.sinkOf(experiment, owner);
 
-  const comparison = created ? 'nothing there' : complete ? 'size' : 'content';
-  // Artifacts of a run that goes on can grow without a trace in its record.
+  // Before they are sent: what comes meanwhile is looked for later.
+  const wantedFiles = await source.fileList?.();
+  const hasFiles = isListed(wantedFiles, known?.files);
+  const isAlike = complete && (hasFiles || wantedFiles?.content === undefined);
+  const comparison = created ? 'nothing there' : isAlike ? 'size' : 'content';
+  // Artifacts can come without a trace in the record: to a run that goes on, or where its source lists them.
   const artifacts =
-    complete && !isOpen ? undefined : await sendArtifacts(context, source, { owner, sink }, comparison, sent);
+    complete && !isOpen && hasFiles
+      ? undefined
+      : await sendArtifacts(context, source, { owner, sink }, comparison, sent);
   if (artifacts !== undefined) losses.push(...artifactLosses(artifacts));
   const failed = artifacts?.failed ?? [];
   const words = `run ${source.run.run_id} of experiment "${experiment.name}"`;
@@ -85,6 +92,10 @@ export async function writeRun(
   const withoutBytes = context.hashesTellBytes && artifacts !== undefined && artifacts.notCarried > 0;
   const isWhole = failed.length === 0 && !withoutBytes;
   const digest = isWhole ? target.digest : undefined;
+  // Model files change on the way: where the source lists its files, that list counts.
+  const sentList = source.fileList === undefined ? artifacts?.list : wantedFiles;
+  const list = isWhole && artifacts?.unreachable === 0 ? sentList : undefined;
+  const marks = list === undefined ? {} : { [FILES_TAG]: fileListText(list) };
   if (sent.artifacts > 0) changed = true;
   const ownFile = async (name: string, size: number, open: () => Readable) => {
     if (sink === undefined) {
@@ -132,6 +143,9 @@ export async function writeRun(
     await unlessMissing(routes.deleteTag(run_id, key));
   }
 
+  const changedMarks = Object.fromEntries(
+    Object.entries(marks).filter(([key, value]) => ownValue(present.tags, key) !== value),
+  );
   const tally = newTally();
   const refused = createByteSpool(context.tempDir);
   try {
@@ -143,7 +157,7 @@ export async function writeRun(
         wasComplete: known?.digest !== undefined,
         latest: source.run.latest_metrics,
         params: changes.params,
-        tags: changes.tags,
+        tags: { ...changes.tags, ...changedMarks },
         digest: complete ? undefined : digest,
         sent,
         points: complete ? nothing() : source.metrics(),

@@ -1,3 +1,4 @@
+import { isListed } from '../../../model/file-list.ts';
 import { fitRun } from '../../../model/fit-run.ts';
 import { type TargetLimits, withColumns } from '../../../model/mlflow/limits.ts';
 import { goesOn } from '../../../model/mlflow/statuses.ts';
@@ -94,12 +95,14 @@ export async function openServerWriter(place: ServerLocation, options: WriterOpt
     },
     traits: { ...SERVER_TRAITS, modelsInRuns: !knowsModels(client) },
     experiment: experiments.open,
-    async isCurrent(source, { experiment_id }, digest) {
+    async isCurrent(source, { experiment_id }, digest, fileList) {
       const experiment = experiments.get(experiment_id);
       await experiment.mustNotHold(source.run_id);
       const known = (await experiment.known()).get(source.run_id);
       if (known === undefined || known.digest !== digest) return undefined;
-      return currentOutcome(source, known, experiment);
+      const current = currentOutcome(source, known, experiment);
+      if (current?.outcome !== 'unchanged' || fileList === undefined) return current;
+      return isListed(await fileList(), known.files) ? current : undefined;
     },
     run,
     objects: new Map([

@@ -1,0 +1,120 @@
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { copyBetween } from '../../src/copy/copy-between.ts';
+import { verify } from '../../src/verify/verify.ts';
+import { sharedServer } from '../servers/shared-server.ts';
+import { startWatchedProxy } from './watched-proxy.ts';
+
+const SAMPLES = fileURLToPath(new URL('../../samples/mlruns', import.meta.url));
+/** An experiment of five finished runs with ten files; one of them. */
+const EXPERIMENT = '327069844578935833';
+const RUN = '7dabe929c4a344bf86cd75e9bb049a79';
+
+const server = sharedServer();
+let dir: string;
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'mlferry-later-files-'));
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+let count = 0;
+/** The samples in a directory of their own, and how to write into a run of them. */
+async function sampleStore() {
+  count += 1;
+  const store = join(dir, `source-${count}`, 'mlruns');
+  await cp(SAMPLES, store, { recursive: true });
+  const put = (name: string, text: string) =>
+    writeFile(join(store, EXPERIMENT, RUN, 'artifacts', name), text);
+  return { store, put, own: count };
+}
+
+describe.each(['a server', 'an mlruns directory'])(
+  'a file that came to a finished run, copied to %s',
+  (kind) => {
+    const targetOf = async (own: number) =>
+      kind === 'a server' ? (await server()).url : join(dir, `target-${own}`, 'mlruns');
+    const settings = (own: number) => ({
+      selection: { experiments: [EXPERIMENT] },
+      rename: [{ from: EXPERIMENT, to: `copy ${own}` }],
+    });
+    /** Copies, compares, and tells what was sent. */
+    const copyAndVerify = async (from: string, to: string, own: number) => {
+      const { report } = await copyBetween(from, to, settings(own));
+      expect((await verify(from, to, settings(own))).exit_status).toBe(0);
+      return {
+        exit: report.exit_status,
+        runs: report.runs,
+        files: report.sent.artifacts,
+        points: report.sent.points,
+      };
+    };
+
+    it('is sent alone by the next copy of its directory, and so is one that has another size', async () => {
+      const { store, put, own } = await sampleStore();
+      const to = await targetOf(own);
+      await put('notes.txt', 'before');
+      expect(await copyAndVerify(store, to, own)).toMatchObject({ exit: 0, runs: { created: 5 }, files: 11 });
+      await put('late.txt', 'it came later');
+      expect(await copyAndVerify(store, to, own)).toMatchObject({
+        ...{ exit: 0, files: 1, points: 0 },
+        runs: { updated: 1, unchanged: 4 },
+      });
+      await put('notes.txt', 'longer than before');
+      expect(await copyAndVerify(store, to, own)).toMatchObject({
+        files: 1,
+        runs: { updated: 1, unchanged: 4 },
+      });
+      expect(await copyAndVerify(store, to, own)).toMatchObject({ files: 0, runs: { unchanged: 5 } });
+    });
+
+    it('is sent by the next archive, and so is one of the same size with other bytes', async () => {
+      const { store, put, own } = await sampleStore();
+      const to = await targetOf(own);
+      const take = async (name: string) => {
+        const path = join(dir, `${own}-${name}.tar`);
+        await copyBetween(store, path, { selection: { experiments: [EXPERIMENT] } });
+        return path;
+      };
+      await put('notes.txt', 'before');
+      const first = await take('first');
+      await put('notes.txt', 'BEFORE');
+      const second = await take('second');
+      expect(await copyAndVerify(first, to, own)).toMatchObject({ exit: 0, files: 11 });
+      expect(await copyAndVerify(second, to, own)).toMatchObject({
+        ...{ exit: 0, files: 1, points: 0 },
+        runs: { updated: 1, unchanged: 4 },
+      });
+      expect(await copyAndVerify(second, to, own)).toMatchObject({ files: 0, runs: { unchanged: 5 } });
+      // Its directory has the same names and sizes.
+      expect(await copyAndVerify(store, to, own)).toMatchObject({ files: 0, runs: { unchanged: 5 } });
+    });
+  },
+);
+
+it('costs page scans alone where there is none, from a directory and from an archive', async () => {
+  const { store, own } = await sampleStore();
+  const archive = join(dir, `${own}.tar`);
+  const proxy = await startWatchedProxy((await server()).url);
+  const settings = { rename: [{ from: '*', to: `scanned ${own} *` }] };
+  // A run of the samples still goes on: it is looked at in any case.
+  const selection = { filter: "attributes.status != 'RUNNING'" };
+  try {
+    await copyBetween(store, archive, { selection });
+    await copyBetween(archive, proxy.url, settings);
+    for (const from of [archive, store]) {
+      proxy.reset();
+      const { report } = await copyBetween(from, proxy.url, { ...settings, selection });
+      expect(report).toMatchObject({ exit_status: 0, runs: { created: 0, updated: 0 } });
+      const asked = new Set(proxy.requests.map(({ route }) => route));
+      expect([...asked].filter((route) => !route.startsWith('GET ') && !route.endsWith('/search'))).toEqual(
+        [],
+      );
+      expect([...asked].filter((route) => /artifacts|runs\/get|get-history/.test(route))).toEqual([]);
+    }
+  } finally {
+    await proxy.close();
+  }
+});
