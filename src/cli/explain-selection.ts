@@ -1,6 +1,7 @@
 import { explain } from '../inspect/explain.ts';
 import type { JobOptions } from '../job/job-options.ts';
 import type { Explanation } from '../places/place.ts';
+import { printable } from '../util/plain-text.ts';
 import { redact } from '../util/redact.ts';
 import { formatCount } from './format.ts';
 import type { Io } from './io.ts';
@@ -39,7 +40,9 @@ function explanationText(explanation: Explanation): string {
     ],
     ...refused.map((text): readonly [string, string] => ['refused', redact(text)]),
   ];
-  return lines.map(([name, text]) => (text === undefined ? '' : `${name.padEnd(10)} ${text}\n`)).join('');
+  return lines
+    .map(([name, text]) => (text === undefined ? '' : `${name.padEnd(10)} ${printable(text)}\n`))
+    .join('');
 }
 
 function historiesText(keys: readonly string[]): string {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { writeCsv } from '../manage/csv.ts';
 import { CSV_LAYOUTS } from '../manage/csv-layout-names.ts';
 import { systemCode } from '../util/errors.ts';
+import { printable } from '../util/plain-text.ts';
 import { redact } from '../util/redact.ts';
 import type { Io } from './io.ts';
 import { choiceOf, placeOf } from './manage-values.ts';
@@ -23,9 +24,9 @@ export async function runCsv(place: string, values: unknown, io: Io): Promise<vo
   try {
     const { failures, repeated_keys } = await writeCsv(place, io.stdout, options);
     if (repeated_keys.length > 0)
-      io.stderr.write(`note: in the head more than once: ${repeated_keys.join(', ')}\n`);
+      io.stderr.write(`note: in the head more than once: ${printable(repeated_keys.join(', '))}\n`);
     for (const { object, message, hint } of failures)
-      io.stderr.write(`${object}: ${redact(message)}. ${hint}\n`);
+      io.stderr.write(`${printable(object)}: ${redact(message)}. ${hint}\n`);
     io.exit(failures.length > 0 ? 3 : 0);
   } catch (error) {
     // Whoever reads it had enough.

@@ -63,7 +63,7 @@ export async function experimentsList(place: string, values: unknown, io: Io): P
   else if (ndjson) io.stdout.write(lines.map((line) => `${line}\n`).join(''));
   else io.stdout.write(formatTable(rows));
   for (const { object, message, hint } of failures)
-    io.stderr.write(`${object}: ${redact(message)}. ${hint}\n`);
+    io.stderr.write(`${printable(object)}: ${redact(message)}. ${hint}\n`);
   io.exit(failures.length > 0 ? 3 : 0);
 }
 

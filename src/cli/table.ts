@@ -1,4 +1,5 @@
 import stringWidth from 'string-width';
+import { printable } from '../util/plain-text.ts';
 import { cut } from './cut.ts';
 
 /** Rows that decide how wide the columns are; those behind them may be wider. */
@@ -13,10 +14,12 @@ export interface TablePrinter {
   end(): void;
 }
 
+const plain = (row: readonly string[]) => row.map(printable);
+
 /**
  * Columns aligned by the cells that their texts take on a terminal, numbers (digits, commas, points, units) to the right.
  * `width`: cells of a line; the widest columns are cut until they fit, but for `whole`, a column that is to be copied from.
- * Without a width nothing is cut.
+ * Without a width nothing is cut. What comes from outside cannot move the cursor or turn text round.
  */
 export function tablePrinter(
   write: (text: string) => void,
@@ -24,7 +27,7 @@ export function tablePrinter(
   width?: number,
   whole?: string,
 ): TablePrinter {
-  let waiting: Array<readonly string[]> | undefined = [heads];
+  let waiting: Array<readonly string[]> | undefined = [plain(heads)];
   let widths: readonly number[] = [];
   const flush = () => {
     if (waiting === undefined) return;
@@ -35,10 +38,10 @@ export function tablePrinter(
   return {
     add(row) {
       if (waiting === undefined) {
-        write(line(row, widths));
+        write(line(plain(row), widths));
         return;
       }
-      waiting.push(row);
+      waiting.push(plain(row));
       if (waiting.length > MEASURED) flush();
     },
     end: flush,
@@ -46,7 +49,8 @@ export function tablePrinter(
 }
 
 /** A whole table, see {@link tablePrinter}; the first row is the head. */
-export function formatTable(rows: ReadonlyArray<readonly string[]>, width?: number): string {
+export function formatTable(cells: ReadonlyArray<readonly string[]>, width?: number): string {
+  const rows = cells.map(plain);
   const widths = fitted(widest(rows), width);
   return rows.map((row) => line(row, widths)).join('');
 }

@@ -1,5 +1,6 @@
 import { FURTHER_KINDS } from '../kinds/kinds.ts';
 import { errorCodes } from '../util/errors.ts';
+import { printable } from '../util/plain-text.ts';
 import type { Difference, Shown } from '../verify/difference.ts';
 import type { ObjectVerdicts, VerifyItem, VerifyReport } from '../verify/report.ts';
 import { formatBytes, formatCount, formatDuration } from './format.ts';
@@ -31,10 +32,12 @@ function itemText(item: VerifyItem): string {
   const where = experiment_name === undefined ? '' : ` of experiment ${JSON.stringify(experiment_name)}`;
   const copy = target_id === undefined || target_id === id ? '' : ` (copy ${target_id})`;
   const because = reason === undefined ? '' : `: ${reason}`;
-  const shown = differences.slice(0, MOST_FIELDS).map((difference) => `    ${differenceText(difference)}\n`);
+  const shown = differences
+    .slice(0, MOST_FIELDS)
+    .map((difference) => `    ${printable(differenceText(difference))}\n`);
   const hidden = differences.length - shown.length + (item.unlisted_differences ?? 0);
   const more = hidden > 0 ? `    … ${formatCount(hidden)} more fields\n` : '';
-  return `${symbol} ${what}${where}${copy}${because}\n${shown.join('')}${more}`;
+  return `${printable(`${symbol} ${what}${where}${copy}${because}`)}\n${shown.join('')}${more}`;
 }
 
 function differenceText({ field, source, target, points }: Difference): string {

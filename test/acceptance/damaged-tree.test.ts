@@ -130,7 +130,7 @@ describe('a directory with one fault of each kind', () => {
     expect(await copyReport(['restore', archive, url, ...renamed])).toMatchObject({
       exit_status: 3,
       failures: [],
-      loss_counts: { RUN_INCOMPLETE: BROKEN.length },
+      loss_counts: { RUN_INCOMPLETE: BROKEN.length, NOT_READ: told.length },
       runs: { created: 28 },
     });
     expect(await copyReport(['restore', archive, url, ...renamed])).toMatchObject({
@@ -139,7 +139,7 @@ describe('a directory with one fault of each kind', () => {
     });
     const accepted = await copyReport([
       ...['restore', archive, url, ...renamed],
-      ...['--accept-loss', 'RUN_INCOMPLETE'],
+      ...['--accept-loss', 'RUN_INCOMPLETE,NOT_READ'],
     ]);
     expect(accepted.exit_status).toBe(0);
     const compared = await runMlferry(['verify', archive, url, ...renamed]);

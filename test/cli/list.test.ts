@@ -55,6 +55,7 @@ describe('a table', () => {
 
   it('prints nothing that turns text round or moves the cursor', () => {
     expect(printable('a\u202eb\u0007\u2066c\n')).toBe('a\ufffdb\ufffd\ufffdc\ufffd');
+    expect(formatTable([['a\u202eb', '1']])).toBe('a\ufffdb  1\n');
   });
 });
 

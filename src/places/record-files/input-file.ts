@@ -22,27 +22,34 @@ const MOST_SWELLING: Swelling = { bytes: 2 ** 28, ratio: 500 };
 
 type InputOptions = Pick<PlaceOptions, 'tempDir' | 'signal'>;
 
+/** Watches uncompressed bytes while they are spooled, and may refuse them before their end. */
+type Guard = (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+
 /**
  * Opens a file by its path, or a pipe. Compressed content (told by its first bytes) and pipes are spooled to `tempDir`
  * first. Throws NOT_FOUND or LOCATION when there is no readable file, TRUNCATED, CORRUPT and HOSTILE as
- * {@link decompress}, NO_SPACE.
+ * {@link decompress}, NO_SPACE, and what `guard` throws about what is spooled.
  */
 export async function openInput(
   source: { path: string } | { pipe: Readable },
   options: InputOptions,
+  guard: Guard = (chunks) => chunks,
 ): Promise<Input> {
   if ('pipe' in source) {
-    return spooled(pipeChunks(addAbortSignal(options.signal, source.pipe)), 'The standard input', options);
+    const chunks = pipeChunks(addAbortSignal(options.signal, source.pipe));
+    return spooled(chunks, 'The standard input', options, guard);
   }
   const { path } = source;
   const file = await openFile(path);
   try {
     const before = await file.stat();
     if (before.isDirectory()) throw new MlferryError('LOCATION', `${path} is a directory, not a file`);
-    if (!before.isFile()) return await spooled(fileChunks(file, path), path, options, () => file.close());
+    if (!before.isFile())
+      return await spooled(fileChunks(file, path), path, options, guard, () => file.close());
     const start = await file.read(Buffer.alloc(4), 0, 4, 0);
     if (sniffCompression(start.buffer.subarray(0, start.bytesRead)) !== 'none') {
-      return await spooled(readRange(file, 0, before.size, path), path, options, () => file.close());
+      const chunks = readRange(file, 0, before.size, path);
+      return await spooled(chunks, path, options, guard, () => file.close());
     }
     return {
       size: before.size,
@@ -80,11 +87,12 @@ async function spooled(
   chunks: AsyncIterable<Uint8Array>,
   where: string,
   options: InputOptions,
+  guard: Guard,
   close: () => Promise<void> = async () => {},
 ): Promise<Input> {
   const spool = createByteSpool(options.tempDir);
   try {
-    await fill(spool, chunks, where, options.signal);
+    await fill(spool, chunks, where, options.signal, guard);
   } catch (error) {
     await spool.remove();
     throw error;
@@ -98,6 +106,7 @@ async function fill(
   chunks: AsyncIterable<Uint8Array>,
   where: string,
   signal: AbortSignal,
+  guard: Guard,
 ): Promise<void> {
   const iterator = chunks[Symbol.asyncIterator]();
   // The magic bytes may come in several chunks.
@@ -114,7 +123,7 @@ async function fill(
   };
   const kind = sniffCompression(start);
   const plain = kind === 'none' ? all() : decompress(all(), kind, where, MOST_SWELLING);
-  for await (const piece of plain) {
+  for await (const piece of guard(plain)) {
     refuseAborted(signal);
     await spool.append(piece);
   }

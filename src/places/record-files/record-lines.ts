@@ -57,6 +57,11 @@ export async function* decodeRecords(
   }
 }
 
+/** Refuses a first line that is no header, see {@link decodeRecords}. */
+export function mustBeHeader(line: Uint8Array, where: string): void {
+  knownVersion(parseLine(line, `${where}, line 1`), where);
+}
+
 /** The format version a header tells. Throws CORRUPT when it is none, FORMAT when it is newer than this mlferry's. */
 function knownVersion(value: unknown, where: string): number {
   const known = anyHeader.safeParse(value);

@@ -1,8 +1,9 @@
 import { MlferryError } from '../../util/errors.ts';
+import { guardLines } from '../../util/split-lines.ts';
 import type { PlaceOptions, Reader } from '../place.ts';
 import { openInput } from '../record-files/input-file.ts';
 import { indexRecords } from '../record-files/record-index.ts';
-import { decodeRecords } from '../record-files/record-lines.ts';
+import { decodeRecords, mustBeHeader } from '../record-files/record-lines.ts';
 import { recordedReader } from '../record-files/recorded-reader.ts';
 import { openStored } from './artifacts-directory.ts';
 import type { StreamLocation } from './location.ts';
@@ -15,7 +16,10 @@ import type { StreamLocation } from './location.ts';
 export async function openStreamReader(place: StreamLocation, options: PlaceOptions): Promise<Reader> {
   const location = place.path ?? '-';
   const where = place.path ?? 'The standard input';
-  const input = await openInput(sourceOf(place, options), options);
+  // What no end is known of is refused as soon as it can be.
+  const guard = (chunks: AsyncIterable<Uint8Array>) =>
+    guardLines(chunks, where, (line) => mustBeHeader(line, where));
+  const input = await openInput(sourceOf(place, options), options, guard);
   try {
     const index = await indexRecords(decodeRecords(input.read(0, input.size), where), where);
     if (!index.vouched) acceptEdited(where, options);

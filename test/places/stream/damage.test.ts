@@ -228,3 +228,35 @@ describe('a damaged stream', () => {
     await expect(open(html)).rejects.toMatchObject({ code: 'CORRUPT' });
   });
 });
+
+describe('a pipe of which no end is known', () => {
+  const from = async function* (piece: Buffer, taken: { bytes: number }) {
+    for (;;) {
+      taken.bytes += piece.length;
+      yield piece;
+    }
+  };
+  const refused = async (start: Buffer, piece: Buffer) => {
+    const taken = { bytes: 0 };
+    const all = async function* () {
+      yield start;
+      yield* from(piece, taken);
+    };
+    const { options } = readerOptions(dir, { stdin: Readable.from(all(), { objectMode: false }) });
+    const opened = openStreamReader({ path: undefined, compression: 'none' }, options);
+    return { error: await opened.catch((error: unknown) => error), taken: taken.bytes };
+  };
+  const firstLine = () => whole.subarray(0, whole.indexOf('\n') + 1);
+
+  it('is refused as soon as a line is beyond the limit', async () => {
+    const { error, taken } = await refused(firstLine(), Buffer.alloc(2 ** 20, 'x'));
+    expect(error).toMatchObject({ code: 'CORRUPT', message: expect.stringMatching(/line 2 is longer than/) });
+    expect(taken).toBeLessThan(80 * 2 ** 20);
+  });
+
+  it('is refused at its first line when that is no header', async () => {
+    const { error, taken } = await refused(Buffer.from('y\n'), Buffer.from('y\n'.repeat(1000)));
+    expect(error).toMatchObject({ code: 'CORRUPT' });
+    expect(taken).toBeLessThan(2 ** 20);
+  });
+});
