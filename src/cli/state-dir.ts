@@ -1,9 +1,8 @@
 import { mkdir } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import { systemCode } from '../util/errors.ts';
 import type { Io } from './io.ts';
+import { ownDirectory } from './own-directory.ts';
 
 /** `--state-dir`. */
 export function addStateDirOption(command: Command): Command {
@@ -36,10 +35,9 @@ export function defaultStateDir(
   environment: Readonly<Record<string, string | undefined>>,
   platform: NodeJS.Platform = process.platform,
 ): string {
-  const { XDG_STATE_HOME, LOCALAPPDATA } = environment;
-  if (XDG_STATE_HOME !== undefined && XDG_STATE_HOME !== '') return join(XDG_STATE_HOME, 'mlferry');
-  const home = environment.HOME || homedir();
-  if (platform === 'darwin') return join(home, 'Library', 'Application Support', 'mlferry');
-  if (platform === 'win32') return join(LOCALAPPDATA || join(home, 'AppData', 'Local'), 'mlferry');
-  return join(home, '.local', 'state', 'mlferry');
+  return ownDirectory(
+    { xdg: ['XDG_STATE_HOME', '.local', 'state'], windows: ['LOCALAPPDATA', 'AppData', 'Local'] },
+    environment,
+    platform,
+  );
 }

@@ -1,12 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { leftBehind } from '../model/left-behind.ts';
 import { artifact, experiment, metrics, run } from '../model/records.ts';
 import { FORMAT_VERSION, FURTHER_KINDS } from './kinds.ts';
+import { type JsonSchema, writeSchemaFiles } from './schema-files.ts';
 import { end, fixedRecord, header, objectArtifact } from './wire-record.ts';
-
-/** A JSON Schema (draft 2020-12). */
-export type JsonSchema = Readonly<Record<string, unknown>>;
 
 const further = FURTHER_KINDS.map(({ kind, schema }): [string, z.ZodType] => [kind, schema]);
 
@@ -59,18 +56,4 @@ function replace(target: object, by: object): void {
   Object.assign(target, by);
 }
 
-/** Each schema as the text of its file in `schemas/`, by file name. */
-export function schemaFiles(): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.entries(jsonSchemas()).map(([name, schema]) => [
-      `${name}.schema.json`,
-      `${JSON.stringify(schema, undefined, 2)}\n`,
-    ]),
-  );
-}
-
-if (import.meta.main) {
-  const directory = new URL('../../schemas/', import.meta.url);
-  mkdirSync(directory, { recursive: true });
-  for (const [name, text] of Object.entries(schemaFiles())) writeFileSync(new URL(name, directory), text);
-}
+if (import.meta.main) writeSchemaFiles(new URL('../../schemas/', import.meta.url), jsonSchemas());

@@ -29,11 +29,15 @@ async function compile(options: object) {
   const compilerOptions = {
     ...{ module: 'nodenext', target: 'es2024', strict: true, noEmit: true, skipLibCheck: false },
     ...{ types: ['node'], typeRoots: [join(ROOT, 'node_modules/@types')] },
+    paths: { mlferry: [join(ROOT, 'dist/index.d.ts')] },
     ...options,
   };
   await writeFile(
     config,
-    JSON.stringify({ compilerOptions, files: (await examples()).map((name) => join(EXAMPLES, name)) }),
+    JSON.stringify({
+      compilerOptions,
+      files: [...(await examples()).map((name) => join(EXAMPLES, name)), ...(await blocks())],
+    }),
   );
   const { stdout, status } = spawnSync(
     process.execPath,
@@ -44,15 +48,30 @@ async function compile(options: object) {
   );
   return { stdout, status };
 }
+/** The programs in README.md and docs/, each in a file. */
+async function blocks(): Promise<string[]> {
+  const pages = ['README.md', ...(await readdir(join(ROOT, 'docs'))).map((name) => `docs/${name}`)];
+  const programs: string[] = [];
+  for (const page of pages.filter((name) => name.endsWith('.md'))) {
+    const markdown = await readFile(join(ROOT, page), 'utf8');
+    for (const [, text = ''] of markdown.matchAll(/^```ts\n(.*?)^```$/gms)) programs.push(text);
+  }
+  const files = programs.map((_, index) => join(directory, `program-${index}.mts`));
+  for (const [index, text] of programs.entries()) await writeFile(files[index] ?? '', text);
+  return files;
+}
 const examples = async () => (await readdir(EXAMPLES)).filter((name) => name.endsWith('.ts'));
 
 describe('the package as a library', () => {
   it.each([
     {},
     { exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, verbatimModuleSyntax: true },
-  ])('compiles with its declarations and examples, with %j', async (options) => {
-    expect(await compile(options)).toEqual({ stdout: '', status: 0 });
-  });
+  ])(
+    'compiles with its declarations, its examples and those of the documentation, with %j',
+    async (options) => {
+      expect(await compile(options)).toEqual({ stdout: '', status: 0 });
+    },
+  );
 
   it('has no source maps without their sources', async () => {
     expect(await readFile(join(ROOT, 'dist/index.js'), 'utf8')).not.toContain('sourceMappingURL');

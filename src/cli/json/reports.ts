@@ -1,6 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import { type JsonSchema, toJsonSchema } from '../../kinds/json-schemas.ts';
+import { toJsonSchema } from '../../kinds/json-schemas.ts';
+import { type JsonSchema, writeSchemaFiles } from '../../kinds/schema-files.ts';
 import { changeReport } from './change-report.ts';
 import { copyReport } from './copy-report.ts';
 import { explanation } from './explanation.ts';
@@ -49,19 +49,5 @@ export function reportSchemas(): Readonly<Record<string, JsonSchema>> {
   );
 }
 
-/** Each schema as the text of its file in `schemas/reports/`, by file name. */
-export function reportSchemaFiles(): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.entries(reportSchemas()).map(([name, schema]) => [
-      `${name}.schema.json`,
-      `${JSON.stringify(schema, undefined, 2)}\n`,
-    ]),
-  );
-}
-
-if (import.meta.main) {
-  const directory = new URL('../../../schemas/reports/', import.meta.url);
-  mkdirSync(directory, { recursive: true });
-  for (const [name, text] of Object.entries(reportSchemaFiles()))
-    writeFileSync(new URL(name, directory), text);
-}
+if (import.meta.main)
+  writeSchemaFiles(new URL('../../../schemas/reports/', import.meta.url), reportSchemas());

@@ -5,8 +5,9 @@ import { PassThrough, Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Io } from '../../../src/cli/io.ts';
-import { REPORTS, reportSchemaFiles, reportSchemas } from '../../../src/cli/json/reports.ts';
+import { REPORTS, reportSchemas } from '../../../src/cli/json/reports.ts';
 import { createProgram } from '../../../src/cli/program.ts';
+import { schemaFiles } from '../../../src/kinds/schema-files.ts';
 import { mlferry } from '../mlferry.ts';
 
 let directory = '';
@@ -18,7 +19,7 @@ afterAll(() => rm(directory, { recursive: true, force: true }));
 describe('schemas/reports/', () => {
   it('is what src/cli/json says (if not: npm run schemas)', async () => {
     const folder = new URL('../../../schemas/reports/', import.meta.url);
-    const files = reportSchemaFiles();
+    const files = schemaFiles(reportSchemas());
     expect((await readdir(folder)).sort()).toEqual(Object.keys(files).sort());
     for (const [name, text] of Object.entries(files))
       expect(await readFile(new URL(name, folder), 'utf8')).toBe(text);
