@@ -110,3 +110,18 @@ export function areRecordable({ length, steps, timestamps, values }: Points): bo
     timestamps.every(isInt64)
   );
 }
+
+/** Whether one of the points is this one; NaN is NaN, and -0 is 0. */
+export function includesPoint(
+  { steps, timestamps, values }: Points,
+  [step, timestamp, value]: Point,
+): boolean {
+  const double = toDouble(value);
+  const isNaNToo = Number.isNaN(double);
+  return values.some(
+    (each, index) =>
+      (each === double || (isNaNToo && Number.isNaN(each))) &&
+      steps[index] === step &&
+      timestamps[index] === timestamp,
+  );
+}

@@ -22,7 +22,7 @@ export const places: readonly PlaceDescriptor[] = [
   filestore,
 ];
 
-const NOT_YET = /^(postgres(ql)?|mysql|mariadb|mssql)[:+]/;
+const NOT_YET = /^mssql[:+]/;
 
 /** The place that a location names. Throws LOCATION when it names none. */
 export function placeAt(text: string): PlaceAt {

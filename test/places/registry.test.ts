@@ -25,6 +25,8 @@ describe('a location names', () => {
     ['databricks.tar', 'archive'],
     ['./not-there.txt', 'filestore'],
     ['sqlite:///mlflow.db', 'database'],
+    ['postgresql+psycopg2://u@h:5432/db', 'database'],
+    ['mysql://h/db', 'database'],
     ['SQLITE+pysqlite:////data/mlflow.db?workspace=team-a', 'database'],
     ['sqlite:///C:\\data\\mlflow.db', 'database'],
   ])('%s: %s', (text, kind) => {
@@ -39,9 +41,11 @@ describe('a location names', () => {
     ['sqlite://mlflow.db', '"sqlite://mlflow.db" names no file'],
     ['sqlite:///x.db?workspace=', '"sqlite:///x.db?workspace=": the workspace has no name'],
     [
-      'mysql+pymysql://u:p@h/db',
-      '"mysql+pymysql://***@h/db" is a kind of place that this version cannot read or write',
+      'mssql+pyodbc://u:p@h/db',
+      '"mssql+pyodbc://***@h/db" is a kind of place that this version cannot read or write',
     ],
+    ['postgresql://u:p@h', '"postgresql://***@h" names no database'],
+    ['mysql://h:port/db', '"mysql://h:port/db" names no database'],
     ['s3://bucket/x', '"s3://bucket/x": mlferry does not know places of this scheme'],
     ['file://host/x', '"file://host/x" is not a valid file URL'],
     ['http://', '"http://" is not a valid URL'],
@@ -67,6 +71,12 @@ describe('the identity of a place', () => {
     ['/not-there/../b.tar', '/b.tar'],
     ['sqlite:////not-there/../mlflow.db?workspace=default', 'sqlite:////mlflow.db'],
     ['sqlite+pysqlite:////mlflow.db?workspace=a b', 'sqlite:////mlflow.db?workspace=a%20b'],
+    [
+      'postgres+psycopg2://u:p%40@Host:5433/a%20b?workspace=team',
+      'postgresql://Host:5433/a b?workspace=team',
+    ],
+    ['mariadb+pymysql://u:p@h/db?charset=utf8mb4', 'mysql://h/db'],
+    ['postgresql:///db?host=/var/run/postgresql', 'postgresql:///var/run/postgresql/db'],
   ])('%s', (text, identity) => {
     expect(placeAt(text).identity()).toBe(identity);
   });

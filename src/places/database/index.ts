@@ -8,8 +8,11 @@ export const database = describePlace({
   words: {
     name: 'database of MLflow',
     inMany: 'in databases of MLflow',
-    short: ['a database of MLflow (mlflow.db)'],
-    forms: [['mlflow.db, sqlite:///mlflow.db', "MLflow's backend database (SQLite), to read from"]],
+    short: ['a database of MLflow (mlflow.db, postgresql://…)'],
+    forms: [
+      ['mlflow.db, sqlite:///mlflow.db', "MLflow's backend database, to read from"],
+      ['postgresql://host/name, mysql://…', 'the same on a database server'],
+    ],
     example: 'sqlite:///mlflow.db',
   },
   traits: DATABASE_TRAITS,

@@ -3,44 +3,105 @@ import { redact } from '../../util/redact.ts';
 import { isSqlite } from '../is-sqlite.ts';
 import { type LocationText, pathIdentity } from '../location-text.ts';
 
-/** A database of MLflow, and which of its workspaces (MLflow 3.10 and newer). */
-export interface DatabaseLocation {
+/** A SQLite file of MLflow. */
+export interface FileDatabase {
   readonly dialect: 'sqlite';
-  /** The file. */
   readonly path: string;
-  /** `undefined`: none is named, which means `default`. */
+  /** For people. */
+  readonly name: string;
+  /** The workspace (MLflow 3.10 and newer); `undefined`: none is named, which means `default`. */
   readonly workspace: string | undefined;
 }
 
-/** SQLAlchemy's URI: dialect, driver, what comes behind `//`. */
-const URI = /^([a-z]+)(?:\+\w+)?:(?:\/\/)?(.*)$/is;
+/** A database of MLflow on a PostgreSQL, MySQL or MariaDB server. */
+export interface ServerDatabase extends Pick<FileDatabase, 'name' | 'workspace'> {
+  readonly dialect: 'postgresql' | 'mysql';
+  readonly host: string;
+  readonly port: number | undefined;
+  readonly user: string | undefined;
+  readonly password: string | undefined;
+  readonly database: string;
+  readonly parameters: URLSearchParams;
+}
+
+/** MLflow's backend database. */
+export type DatabaseLocation = FileDatabase | ServerDatabase;
+
+const DIALECTS: Readonly<Record<string, DatabaseLocation['dialect']>> = {
+  sqlite: 'sqlite',
+  postgresql: 'postgresql',
+  postgres: 'postgresql',
+  mysql: 'mysql',
+  mariadb: 'mysql',
+};
 
 /**
  * The database that a location names: an SQLAlchemy URI as MLflow takes it in `--backend-store-uri`
- * (`sqlite:///relative`, `sqlite:////absolute`), or the path of a SQLite file, which is known by its content. Throws
- * LOCATION for a URI that names none.
+ * (`sqlite:///relative`, `sqlite:////absolute`, `postgresql+psycopg2://user@host/name`), whatever its driver, or the path of a
+ * SQLite file, which is known by its content. Throws LOCATION for a URI that names none.
  */
 export function databaseLocation({ text, path }: LocationText): DatabaseLocation | undefined {
   if (path !== undefined)
-    return isSqlite(path) ? { dialect: 'sqlite', path, workspace: undefined } : undefined;
-  const [, dialect = '', rest = ''] = URI.exec(text) ?? [];
-  if (dialect.toLowerCase() !== 'sqlite') return undefined;
+    return isSqlite(path) ? { dialect: 'sqlite', path, name: path, workspace: undefined } : undefined;
+  const [, scheme = '', rest = ''] = /^([a-z]+)(?:\+\w+)?:(.*)$/is.exec(text) ?? [];
+  const dialect = DIALECTS[scheme.toLowerCase()];
+  if (dialect === undefined) return undefined;
+  return dialect === 'sqlite' ? fileDatabase(text, rest) : serverDatabase(text, dialect, rest);
+}
+
+function fileDatabase(text: string, rest: string): FileDatabase {
   const [file = '', query = ''] = rest.split('?', 2);
-  const parameters = new URLSearchParams(query);
-  const workspace = parameters.get('workspace') ?? undefined;
-  if (workspace === '') throw new MlferryError('LOCATION', `"${redact(text)}": the workspace has no name`);
-  const own = file.replace(/^\//, '').replace(/^file:(?=.)/, '');
-  if (own === '' || own === ':memory:' || !/^sqlite(\+\w+)?:\/\/\//i.test(text)) {
+  const path = /^\/\/\/(?:file:(?=.))?(.+)$/s.exec(file)?.[1];
+  if (path === undefined || path === ':memory:') {
     throw new MlferryError('LOCATION', `"${redact(text)}" names no file`, {
       hint: 'sqlite:///mlflow.db is a file in this directory, sqlite:////data/mlflow.db one by its whole path.',
     });
   }
-  return { dialect: 'sqlite', path: own, workspace };
+  return { dialect: 'sqlite', path, name: path, workspace: workspaceIn(text, new URLSearchParams(query)) };
+}
+
+function serverDatabase(text: string, dialect: ServerDatabase['dialect'], rest: string): ServerDatabase {
+  const address = `${dialect}:${rest}`;
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  const database = decoded(url?.pathname.slice(1) ?? '');
+  if (url === undefined || database === undefined || !/^[^/]+$/.test(database)) {
+    throw new MlferryError('LOCATION', `"${redact(text)}" names no database`, {
+      hint: `It is of the form ${dialect}://user@host:port/name.`,
+    });
+  }
+  const workspace = workspaceIn(text, url.searchParams);
+  const host = url.searchParams.get('host') ?? (url.hostname || '127.0.0.1');
+  return {
+    dialect,
+    name: `${dialect}://${host}${url.port === '' ? '' : `:${url.port}`}/${database}${workspaceEnd(workspace)}`,
+    host: host.replace(/^\[(.*)\]$/, '$1'),
+    port: url.port === '' ? undefined : Number(url.port),
+    user: decoded(url.username) || undefined,
+    password: decoded(url.password) || undefined,
+    database,
+    parameters: url.searchParams,
+    workspace,
+  };
+}
+
+function workspaceIn(text: string, parameters: URLSearchParams): string | undefined {
+  const workspace = parameters.get('workspace') ?? undefined;
+  if (workspace === '') throw new MlferryError('LOCATION', `"${redact(text)}": the workspace has no name`);
+  return workspace;
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** One text for one database and workspace, without credentials. */
-export function databaseIdentity({ path, workspace }: DatabaseLocation): string {
-  return `sqlite:///${pathIdentity(path)}${workspaceEnd(workspace)}`;
+export function databaseIdentity(location: DatabaseLocation): string {
+  if (location.dialect !== 'sqlite') return location.name;
+  return `sqlite:///${pathIdentity(location.path)}${workspaceEnd(location.workspace)}`;
 }
 
 const workspaceEnd = (workspace: string | undefined) =>

@@ -19,7 +19,7 @@ export function makeDatabase(
 ): TestDatabase {
   const database = new DatabaseSync(path);
   database.exec('PRAGMA synchronous = OFF');
-  const schema = new URL(`../../fixtures/databases/${revision}.sql`, import.meta.url);
+  const schema = new URL(`../../fixtures/databases/${revision}.sqlite.sql`, import.meta.url);
   database.exec(`BEGIN; ${readFileSync(schema, 'utf8')}; COMMIT`);
   return {
     path,

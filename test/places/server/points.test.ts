@@ -1,14 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { fromServerJson } from '../../../src/model/json.ts';
 import { fromDouble } from '../../../src/model/metric-value.ts';
-import { listPoints, pointsOf } from '../../../src/model/points.ts';
+import { includesPoint, listPoints, pointsOf } from '../../../src/model/points.ts';
 import type { Point } from '../../../src/model/records.ts';
-import {
-  includesPoint,
-  isSamePoint,
-  parseMetric,
-  sortedByTime,
-} from '../../../src/places/server/read/points.ts';
+import { isSamePoint, parseMetric, sortedByTime } from '../../../src/places/server/read/points.ts';
 
 describe('parseMetric', () => {
   it.each<[string, Point]>([

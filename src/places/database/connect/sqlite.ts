@@ -13,6 +13,7 @@ const SQLITE: Dialect = {
   integer: (column) => `CASE WHEN ${column} ${SAFE} THEN ${column} ELSE CAST(${column} AS TEXT) END`,
   json: (column) => `CAST(${column} AS TEXT)`,
   bytes: (column) => column,
+  sortsBytes: true,
   columns:
     'SELECT tables.name AS "table", columns.name AS "column", columns.type AS "type"' +
     ' FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns' +

@@ -58,7 +58,7 @@ async function mustBeKnown(
   const missing = NEEDED.filter((table) => !tables.has(table));
   if (!tables.has('alembic_version') || missing.length === NEEDED.length) {
     throw new MlferryError('NOT_MLFLOW', `${location} is no database of MLflow's tracking`, {
-      hint: 'mlflow server keeps runs in what --backend-store-uri names; by default since 3.7 in mlflow.db.',
+      hint: 'MLflow keeps runs in the database that --backend-store-uri names, newer versions by default in mlflow.db.',
     });
   }
   const rows = await database.rows('SELECT "version_num" FROM "alembic_version"');

@@ -8,9 +8,10 @@ import { asMlferryError, MlferryError } from '../../../util/errors.ts';
 import { redact } from '../../../util/redact.ts';
 import { reportMissing } from '../../held-experiments.ts';
 import type { PlaceInfo, PlaceOptions, Reader } from '../../place.ts';
+import { createPointStore } from '../../point-store.ts';
 import { type RunSource, type SourceRun, selectingReader } from '../../selecting-reader.ts';
 import { withoutRepeats } from '../../without-repeats.ts';
-import { openSqlite } from '../connect/sqlite.ts';
+import { openDatabase } from '../connect/open-database.ts';
 import { readTables } from '../connect/tables.ts';
 import { type DatabaseLocation, databaseIdentity } from '../location.ts';
 import { DATABASE_TRAITS } from '../traits.ts';
@@ -24,22 +25,27 @@ import { type Store, unreadable } from './store.ts';
 import { noteUnheld } from './unheld.ts';
 import { chosenWorkspace } from './workspaces.ts';
 
+/** Points held in memory by one reader, where they have to be put aside. */
+const BUDGET_POINTS = 100_000;
+
 /**
  * Opens MLflow's database (1.12 to 3.17) for reading, in one snapshot. Nothing is written to it. Throws NOT_MLFLOW, UNSUPPORTED
  * for another schema, and as the engine's opener does.
  */
 export async function openDatabaseReader(place: DatabaseLocation, options: PlaceOptions): Promise<Reader> {
-  const location = place.path;
-  const database = await openSqlite(place.path, options.tempDir);
+  const location = place.name;
+  const database = await openDatabase(place, options);
   try {
     const tables = await readTables(database, location);
     const workspace = await chosenWorkspace({ database, tables }, place.workspace, location);
     const locate = artifactLocator({
-      base: dirname(resolve(place.path)),
+      base: place.dialect === 'sqlite' ? dirname(resolve(place.path)) : undefined,
       artifactsRoot: await artifactsRootOf(options),
       workspace,
     });
-    const store: Store = { database, tables, workspace, locate, ...notes(options) };
+    const budget = { free: BUDGET_POINTS };
+    const keepPoints = () => createPointStore(options.tempDir, budget);
+    const store: Store = { database, tables, workspace, locate, keepPoints, ...notes(options) };
     const info: PlaceInfo = {
       kind: 'database',
       location,

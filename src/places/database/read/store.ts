@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Failure, Loss } from '../../../model/findings.ts';
 import type { StringMap } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
+import type { PointStore } from '../../point-store.ts';
 import { type Database, type Parameter, placeholders } from '../connect/database.ts';
 import type { Tables } from '../connect/tables.ts';
 import { numericId, text } from './cells.ts';
@@ -14,6 +15,8 @@ export interface Store {
   /** The workspace that is read; `undefined` where the database has none (before MLflow 3.10). */
   readonly workspace: string | undefined;
   readonly locate: ArtifactLocator;
+  /** Where points are put aside that come in another order than they are wanted. */
+  keepPoints(): PointStore;
   /** Notes a loss, once. */
   note(loss: Loss): void;
   failure(failure: Failure): void;

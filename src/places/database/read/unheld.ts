@@ -44,6 +44,6 @@ export async function noteUnheld(store: Store, selection: Selection, namesWorksp
   if (namesWorkspace || store.workspace === undefined) return;
   const others = (await heldWorkspaces(store)).filter((workspace) => workspace !== store.workspace);
   if (others.length === 0) return;
-  const detail = `The database has other workspaces, which are left out: ${others.join(', ')}. sqlite:///FILE?workspace=NAME is one of them`;
+  const detail = `The database has other workspaces, which are left out: ${others.join(', ')}. …?workspace=NAME at the end of a location is one of them`;
   store.note({ code: 'KIND_NOT_HELD', count: others.length, detail });
 }

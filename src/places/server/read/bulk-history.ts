@@ -3,13 +3,13 @@ import type { Run } from '../../../model/records.ts';
 import { splitJsonList } from '../../../model/split-json.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { type ErrorCode, MlferryError } from '../../../util/errors.ts';
+import type { PointSequence, PointStore } from '../../point-store.ts';
 import { bytesOf } from '../connect/body.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
 import { serverAnswer } from '../connect/problems.ts';
 import { routes } from '../connect/routes.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { PAGE_POINTS, readHistory } from './history.ts';
-import type { PointSequence, PointStore } from './point-store.ts';
 import { parseMetric, sortedByTime } from './points.ts';
 
 /** Histories of one key, by run. */

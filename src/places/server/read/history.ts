@@ -7,11 +7,11 @@ import {
   slicePoints,
 } from '../../../model/points.ts';
 import { splitJsonList } from '../../../model/split-json.ts';
+import type { PointSequence } from '../../point-store.ts';
 import { bytesOf } from '../connect/body.ts';
 import { pageTokens } from '../connect/page-tokens.ts';
 import { routes } from '../connect/routes.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
-import type { PointSequence } from './point-store.ts';
 import { parseMetric, sortedByTime } from './points.ts';
 
 /** Points asked for in one request: what MLflow's own client sends, and the most that get-history-bulk answers. */

@@ -1,5 +1,4 @@
 import { compareInt64, type Int64, toInt64 } from '../../../model/int64.ts';
-import { toDouble } from '../../../model/metric-value.ts';
 import { buildPoints, type Points } from '../../../model/points.ts';
 import type { Point } from '../../../model/records.ts';
 import { MlferryError } from '../../../util/errors.ts';
@@ -69,19 +68,4 @@ function rank(value: number): number {
 /** Whether two points are the same logged value; -0 and 0 are. */
 export function isSamePoint(a: Point, b: Point): boolean {
   return a[0] === b[0] && a[1] === b[1] && a[2] === b[2];
-}
-
-/** Whether {@link isSamePoint} is true of one of the points. */
-export function includesPoint(
-  { steps, timestamps, values }: Points,
-  [step, timestamp, value]: Point,
-): boolean {
-  const double = toDouble(value);
-  const isNaNToo = Number.isNaN(double);
-  return values.some(
-    (each, index) =>
-      (each === double || (isNaNToo && Number.isNaN(each))) &&
-      steps[index] === step &&
-      timestamps[index] === timestamp,
-  );
 }

@@ -1,8 +1,13 @@
 import pLimit from 'p-limit';
 import type { Run } from '../../../model/records.ts';
+import {
+  createPointStore,
+  type PointBudget,
+  type PointSequence,
+  type PointStore,
+} from '../../point-store.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { createBulkHistory, type KeyHistories } from './bulk-history.ts';
-import { createPointStore, type PointBudget, type PointSequence, type PointStore } from './point-store.ts';
 
 /** Histories that were announced and are fetched together. */
 export interface Prefetch {

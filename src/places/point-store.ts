@@ -1,9 +1,8 @@
 import pLimit from 'p-limit';
-import { type Points, pointsOf, slicePoints } from '../../../model/points.ts';
-import { pointsToJson, scanPoints } from '../../../model/points-json.ts';
-import { MAX_POINTS, metrics, type Point } from '../../../model/records.ts';
-import { createByteSpool } from '../../../util/byte-spool.ts';
-import { includesPoint } from './points.ts';
+import { includesPoint, type Points, pointsOf, slicePoints } from '../model/points.ts';
+import { pointsToJson, scanPoints } from '../model/points-json.ts';
+import { MAX_POINTS, metrics, type Point } from '../model/records.ts';
+import { createByteSpool } from '../util/byte-spool.ts';
 
 /** Points that may be held in memory; shared by the stores of one reader. About 40 bytes each. */
 export interface PointBudget {
@@ -29,8 +28,8 @@ export interface PointSequence {
 
 /** Histories of a group of runs: in memory as far as the budget goes, the rest in a temporary file. */
 export interface PointStore {
-  /** An empty sequence for the history whose latest point is `latest`. */
-  sequence(latest: Point): PointSequence;
+  /** An empty sequence, for the history whose latest point is `latest` where that is told. */
+  sequence(latest?: Point): PointSequence;
   /** Gives memory and file back. */
   close(): Promise<void>;
 }
@@ -70,7 +69,7 @@ export function createPointStore(tempDir: string, budget: PointBudget): PointSto
     );
   }
 
-  function sequence(latest: Point): PointSequence {
+  function sequence(latest?: Point): PointSequence {
     let pieces: Piece[] = [];
     let count = 0;
     let hasLatest = false;
@@ -86,7 +85,7 @@ export function createPointStore(tempDir: string, budget: PointBudget): PointSto
         return hasLatest;
       },
       append: async (points) => {
-        hasLatest ||= includesPoint(points, latest);
+        hasLatest ||= latest !== undefined && includesPoint(points, latest);
         for (let from = 0; from < points.length; from += MAX_POINTS) {
           const part = slicePoints(points, from, from + MAX_POINTS);
           const inMemory = budget.free >= part.length;

@@ -1,0 +1,86 @@
+import { connectionError } from './connection-errors.ts';
+import { type Database, type Dialect, FIRST, inPieces, type Parameter } from './database.ts';
+import type { DatabaseAddress } from './database-address.ts';
+import { loadDriver } from './load-driver.ts';
+import { createRowSpool } from './row-spool.ts';
+
+/** MySQL's and MariaDB's SQL, with names in double quotes as the session is told. */
+const MYSQL: Dialect = {
+  name: 'mysql',
+  integer: (column) => column,
+  json: (column) => `CAST(${column} AS CHAR)`,
+  bytes: (column) => `CAST(${column} AS BINARY)`,
+  sortsBytes: false,
+  columns:
+    'SELECT table_name AS "table", column_name AS "column", data_type AS "type" FROM information_schema.columns' +
+    ' WHERE table_schema = DATABASE()',
+};
+
+const SESSION = [
+  "SET SESSION sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')",
+  'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ',
+  'SET SESSION wait_timeout = 28800, net_write_timeout = 3600',
+  'START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY',
+];
+
+/** More rows than there can be: MySQL has no OFFSET without a LIMIT. */
+const ALL = '18446744073709551615';
+
+/**
+ * Opens a MySQL or MariaDB database in one read-only snapshot. Throws as {@link openPostgresql} does. A connection gives one
+ * result at a time, so that long ones are put aside in `tempDir`: others need not wait for their readers.
+ */
+export async function openMysql(address: DatabaseAddress, tempDir: string): Promise<Database> {
+  const { createConnection } = await loadDriver('mysql2', () => import('mysql2'));
+  const guarded = async <T>(act: Promise<T>): Promise<T> => {
+    try {
+      return await act;
+    } catch (error) {
+      throw connectionError(error, address);
+    }
+  };
+  const { host, port, user, password, database, tls } = address;
+  const session = createConnection({
+    ...{ host, port, database, supportBigNumbers: true, jsonStrings: true, enableKeepAlive: true },
+    ...(user === undefined ? {} : { user }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls === undefined ? {} : { ssl: tls }),
+  });
+  // What is lost while nothing is asked is told by the next query.
+  session.on('error', () => undefined);
+  const connection = session.promise();
+  try {
+    await guarded(connection.connect());
+    for (const sql of SESSION) await guarded(connection.query(sql));
+  } catch (error) {
+    session.destroy();
+    throw error;
+  }
+  const lists = async (sql: string, parameters: readonly Parameter[]): Promise<unknown[][]> => {
+    const [rows] = await guarded(connection.execute({ sql, rowsAsArray: true }, [...parameters]));
+    return Array.isArray(rows) ? rows.filter((row) => Array.isArray(row)) : [];
+  };
+  return {
+    dialect: MYSQL,
+    rows: async (sql, parameters = []) => {
+      const [rows] = await guarded(connection.execute(sql, [...parameters]));
+      return Array.isArray(rows) ? rows.map((row) => ({ ...row })) : [];
+    },
+    async *stream(sql, parameters = []) {
+      const first = await lists(`${sql} LIMIT ${FIRST}`, parameters);
+      yield* inPieces(first);
+      if (first.length < FIRST) return;
+      const spool = createRowSpool(tempDir);
+      try {
+        const rest = session
+          .execute({ sql: `${sql} LIMIT ${ALL} OFFSET ${FIRST}`, rowsAsArray: true }, [...parameters])
+          .stream();
+        await guarded(spool.fill(rest));
+        yield* spool.pieces();
+      } finally {
+        await spool.remove();
+      }
+    },
+    close: () => connection.end(),
+  };
+}

@@ -1,0 +1,97 @@
+import type { Client } from 'pg';
+import { toInt64 } from '../../../model/int64.ts';
+import { connectionError } from './connection-errors.ts';
+import { type Database, type Dialect, FIRST, inPieces, type Parameter, PIECE } from './database.ts';
+import type { DatabaseAddress } from './database-address.ts';
+import { loadDriver } from './load-driver.ts';
+
+/** PostgreSQL's SQL. */
+const POSTGRESQL: Dialect = {
+  name: 'postgresql',
+  integer: (column) => column,
+  json: (column) => `CAST(${column} AS TEXT)`,
+  bytes: (column) => `${column} COLLATE "C"`,
+  sortsBytes: true,
+  columns:
+    'SELECT table_name AS "table", column_name AS "column", data_type AS "type" FROM information_schema.columns' +
+    ' WHERE table_schema = current_schema()',
+};
+
+/** OIDs of `bigint`, and of arrays of nothing else here. */
+const INT8 = 20;
+
+/**
+ * Opens a PostgreSQL database in one read-only snapshot (REPEATABLE READ). Throws UNAVAILABLE, DENIED, NOT_FOUND, and UNSUPPORTED
+ * without the driver.
+ */
+export async function openPostgresql(address: DatabaseAddress): Promise<Database> {
+  const { default: pg } = await loadDriver('pg', () => import('pg'));
+  const { host, port, user, password, database, tls } = address;
+  const client = new pg.Client({
+    ...{ host, port, user, password, database, application_name: 'mlferry', keepAlive: true },
+    ...(tls === undefined ? {} : { ssl: tls }),
+    types: {
+      getTypeParser: (oid: number, format) => (oid === INT8 ? toInt64 : pg.types.getTypeParser(oid, format)),
+    },
+  });
+  // What is lost while nothing is asked is told by the next query.
+  client.on('error', () => undefined);
+  const guarded = async <T>(act: Promise<T>): Promise<T> => {
+    try {
+      return await act;
+    } catch (error) {
+      throw connectionError(error, address);
+    }
+  };
+  try {
+    await guarded(client.connect());
+    // Servers before 12 tell doubles short of their last digits unless they are asked.
+    await guarded(client.query('SET extra_float_digits = 3; SET statement_timeout = 0'));
+    await guarded(client.query('SET idle_in_transaction_session_timeout = 0'));
+    await guarded(client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'));
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    throw error;
+  }
+  let cursors = 0;
+  const lists = async (text: string, values: readonly Parameter[]) =>
+    (await guarded(client.query<unknown[]>({ text, values: [...values], rowMode: 'array' }))).rows;
+  return {
+    dialect: POSTGRESQL,
+    rows: async (sql, parameters = []) =>
+      (await guarded(client.query<Record<string, unknown>>(numbered(sql), [...parameters]))).rows,
+    async *stream(sql, parameters = []) {
+      const text = numbered(sql);
+      const first = await lists(`${text} LIMIT ${FIRST}`, parameters);
+      yield* inPieces(first);
+      if (first.length < FIRST) return;
+      cursors += 1;
+      const name = `mlferry_${cursors}`;
+      await lists(`DECLARE ${name} NO SCROLL CURSOR FOR ${text} OFFSET ${FIRST}`, parameters);
+      try {
+        for (;;) {
+          const rows = await lists(`FETCH ${PIECE} FROM ${name}`, []);
+          if (rows.length > 0) yield rows;
+          if (rows.length < PIECE) return;
+        }
+      } finally {
+        await closeCursor(client, name);
+      }
+    },
+    close: () => client.end(),
+  };
+}
+
+/** After an error of the connection there is no cursor any more, and the error is told already. */
+async function closeCursor(client: Client, name: string): Promise<void> {
+  await client.query(`CLOSE ${name}`).catch(() => undefined);
+}
+
+/** `?` as PostgreSQL numbers them. */
+function numbered(sql: string): string {
+  let number = 0;
+  return sql.replace(/\?/g, () => {
+    number += 1;
+    return `$${number}`;
+  });
+}
