@@ -31,6 +31,7 @@ export type { CsvLayout } from './manage/csv-layout-names.ts';
 export { deleteExperiments, type ExperimentOptions } from './manage/delete-experiments.ts';
 export { type DeleteRunsOptions, deleteRuns } from './manage/delete-runs.ts';
 export { iterateRuns } from './manage/iterate-runs.ts';
+export { type ListedModel, listModels } from './manage/list-models.ts';
 export { type ListOptions, listExperiments, listRuns } from './manage/list-runs.ts';
 export type { ChoiceOptions, ManageOptions, ManageReport, PlanSummary } from './manage/manage-job.ts';
 export { renameExperiment } from './manage/rename-experiment.ts';

@@ -11,6 +11,7 @@ import { addImportCommand } from './import.ts';
 import { addInspectCommand } from './inspect.ts';
 import type { Io } from './io.ts';
 import { addJobsCommand } from './jobs.ts';
+import { addModelsCommand } from './models.ts';
 import { addPlaceCommand } from './place.ts';
 import { usePlaceNames } from './place-names.ts';
 import { addRestoreCommand } from './restore.ts';
@@ -60,6 +61,7 @@ export function createProgram(io: Io): Command {
   addVerifyCommand(program, io);
   addRunsCommand(program, io);
   addExperimentsCommand(program, io);
+  addModelsCommand(program, io);
   addJobsCommand(program, io);
   addDemoCommand(program, io, (args) => createProgram(io).parseAsync([...args], { from: 'user' }));
   addSchemaCommand(program, io);

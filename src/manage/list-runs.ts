@@ -19,7 +19,7 @@ export function listRuns(
   take: (run: ListedRun) => Promise<void>,
 ): Promise<readonly Failure[]> {
   const selection = selectionAt(location, options.selection);
-  return read(location, options, async (reader, tempDir, ledger) => {
+  return readPlace(location, options, async (reader, tempDir, ledger) => {
     const runs = listed(chosenRuns(reader, selection, options));
     const { order } = searchOf(selection);
     const isSorted = (selection.order_by ?? []).length > 0;
@@ -44,12 +44,13 @@ export function listExperiments(
   take: (experiment: Experiment) => Promise<void>,
 ): Promise<readonly Failure[]> {
   const selection = selectionAt(location, options.selection);
-  return read(location, options, async (reader) => {
+  return readPlace(location, options, async (reader) => {
     for await (const experiment of reader.experiments(selection)) await take(experiment);
   });
 }
 
-function read(
+/** Opens a place to read it only; returns what could not be read. */
+export function readPlace(
   location: string,
   options: ListOptions,
   task: (reader: Reader, tempDir: string, ledger: Ledger) => Promise<void>,

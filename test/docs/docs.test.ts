@@ -137,7 +137,7 @@ function parser() {
       const group = command.parent?.name();
       const others = ['schema', 'demo', 'completion', 'complete'];
       if (others.includes(command.name()) || group === 'jobs' || group === 'place') return;
-      if (group === 'runs' || group === 'experiments') {
+      if (group === 'runs' || group === 'experiments' || group === 'models') {
         // What follows the place is a run, a name or a tag.
         placeAt(String(command.processedArgs[0]));
         if (Object.hasOwn(command.opts(), 'run')) choiceOf(command.opts());

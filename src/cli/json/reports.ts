@@ -5,7 +5,7 @@ import { changeReport } from './change-report.ts';
 import { copyReport } from './copy-report.ts';
 import { explanation } from './explanation.ts';
 import { jobSummary } from './job-summary.ts';
-import { experimentList, placeList, runList } from './lists.ts';
+import { experimentList, modelList, placeList, runList } from './lists.ts';
 import { exitStatus, stopped } from './parts.ts';
 import { summary } from './summary.ts';
 import { verifyReport } from './verify-report.ts';
@@ -30,6 +30,7 @@ export const REPORTS: Readonly<Record<string, JsonReport>> = {
   },
   run_list: { schema: runList, commands: ['runs list'] },
   experiment_list: { schema: experimentList, commands: ['experiments list'] },
+  model_list: { schema: modelList, commands: ['models list', 'models show'] },
   job: { schema: jobSummary, commands: ['jobs show', 'jobs forget'] },
   job_list: { schema: z.array(jobSummary), commands: ['jobs list', 'jobs prune'] },
   place_list: { schema: placeList, commands: ['place list'] },

@@ -1,0 +1,125 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mlferry as run } from './mlferry.ts';
+
+let directory = '';
+let store = '';
+let archive = '';
+
+const mlferry = (args: readonly string[]) => run(args, join(directory, 'state'));
+
+/** Files of a registered model as MLflow writes them. */
+async function register(name: string, tags: Readonly<Record<string, string>>, versions: readonly string[][]) {
+  const home = join(store, 'models', name);
+  const write = async (path: string, text: string) => {
+    await mkdir(join(home, path, '..'), { recursive: true });
+    await writeFile(join(home, path), text);
+  };
+  await write(
+    'meta.yaml',
+    `creation_timestamp: 1700000000000\ndescription: ${name} of all\nlast_updated_timestamp: 1700000001000\nname: ${name}\n`,
+  );
+  for (const [key, value] of Object.entries(tags)) await write(`tags/${key}`, value);
+  for (const [version = '', stage = '', ...aliases] of versions) {
+    await write(
+      `version-${version}/meta.yaml`,
+      `creation_timestamp: 1700000002000\ncurrent_stage: ${stage}\ndescription: null\nlast_updated_timestamp: 1700000003000\nname: ${name}\nrun_id: null\nrun_link: null\nsource: s3://bucket/${version}\nstatus: READY\nstatus_message: null\nstorage_location: s3://bucket/${version}\nuser_id: null\nversion: ${version}\n`,
+    );
+    await write(`version-${version}/tags/number`, version);
+    for (const alias of aliases) await write(`aliases/${alias}`, version);
+  }
+}
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'mlferry-models-'));
+  store = join(directory, 'mlruns');
+  archive = join(directory, 'all.tar');
+  await mkdir(join(store, '0'), { recursive: true });
+  await writeFile(
+    join(store, '0/meta.yaml'),
+    "artifact_location: file:///nowhere\ncreation_time: 1\nexperiment_id: '0'\nlast_update_time: 1\nlifecycle_stage: active\nname: Default\n",
+  );
+  await register('churn', { team: 'a' }, [
+    ['1', 'None'],
+    ['2', 'Archived', 'old'],
+    ['11', 'Production', 'champion', 'best'],
+  ]);
+  await register('greeting', { 'mlflow.prompt.is_prompt': 'true' }, [['1', 'None']]);
+  await register('empty', {}, []);
+  const { status, err: stderr } = await mlferry([
+    'backup',
+    store,
+    archive,
+    '--accept-loss',
+    'ARTIFACTS_UNREACHABLE',
+    '-q',
+  ]);
+  expect([status, stderr]).toEqual([0, expect.any(String)]);
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+describe('mlferry models', () => {
+  it.each(['directory', 'archive'])('list shows the registered models of: %s', async (kind) => {
+    const place = kind === 'archive' ? archive : store;
+    const { status, out: stdout } = await mlferry(['models', 'list', place]);
+    expect(status).toBe(0);
+    const rows = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.trim().split(/ {2,}/));
+    expect(rows).toEqual([
+      ['name', 'is', 'versions', 'latest', 'aliases', 'stages', 'last updated', 'description'],
+      [
+        'churn',
+        'model',
+        '3',
+        '11',
+        'old=2 best=11 champion=11',
+        'Archived=2 Production=11',
+        '2023-11-14T22:13:21Z',
+        'churn of all',
+      ],
+      ['empty', 'model', '0', '2023-11-14T22:13:21Z', 'empty of all'],
+      ['greeting', 'prompt', '1', '1', '2023-11-14T22:13:21Z', 'greeting of all'],
+    ]);
+  });
+
+  it.each([
+    [
+      ['--registered-model', 'ch*'],
+      ['churn/1', 'churn/2', 'churn/11'],
+    ],
+    [['--registered-model', 'churn@old'], ['churn/2']],
+    [
+      ['--model-version-filter', "stage = 'Production' OR alias = 'old'"],
+      ['churn/2', 'churn/11'],
+    ],
+    [['--registered-model-filter', 'tags.team IS NULL'], ['greeting/1']],
+  ])('list %j', async (args, expected) => {
+    const { out: stdout } = await mlferry(['models', 'list', store, '--ndjson', ...args]);
+    const models = stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]));
+    const versions = models.flatMap(({ versions: all }) => all);
+    expect(versions.map(({ name, version }) => `${name}/${version}`)).toEqual(expected);
+  });
+
+  it('show tells all of one', async () => {
+    const { status, out: stdout } = await mlferry(['models', 'show', archive, 'churn/latest']);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/registered model +churn\n/);
+    expect(stdout).toMatch(/version +11\naliases +best, champion\nstage +Production\n/);
+    expect(stdout).toMatch(/tag number +11\n/);
+    expect(stdout).not.toContain('Archived');
+    const { out: json } = await mlferry(['models', 'show', store, 'greeting', '--json']);
+    expect(JSON.parse(json)).toMatchObject([
+      { name: 'greeting', is_prompt: true, versions: [{ version: '1' }] },
+    ]);
+  });
+
+  it('show of what there is not tells the nearest', async () => {
+    const { status, err: stderr } = await mlferry(['models', 'show', store, 'chur']);
+    expect(status).toBe(3);
+    expect(stderr).toContain('did you mean "churn"?');
+  });
+});
