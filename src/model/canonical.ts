@@ -105,12 +105,16 @@ export const DELETED_TIME_TAG = 'mlferry.deleted_time';
 /** When the source of a copy was created, in ms since the epoch as decimal text, where the place sets that time itself. */
 export const CREATION_TIME_TAG = 'mlferry.creation_time';
 
+/** On a copied model version whose files a logged model of its own holds: the source that it had, in the target’s ids. */
+export const VERSION_SOURCE_TAG = 'mlferry.version_source';
+
 const BOOKKEEPING: ReadonlySet<string> = new Set([
   ORIGIN_TAG,
   DIGEST_TAG,
   FILES_TAG,
   DELETED_TIME_TAG,
   CREATION_TIME_TAG,
+  VERSION_SOURCE_TAG,
 ]);
 
 /** The tags without mlferry's own marks of an earlier copy or deletion. */

@@ -2,6 +2,7 @@ import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { loadModels, logOlderModels } from '../servers/mlflow-client.ts';
 import { startServer } from '../servers/start-server.ts';
 import { copyReport, runMlferry } from './run-mlferry.ts';
@@ -18,15 +19,15 @@ async function mustBeSame(from: string, to: string, ...options: string[]) {
   expect(status).toBe(0);
 }
 
-/** `MLFERRY_TEST_LONG=1`: an older one too. */
-const versions =
-  process.env.MLFERRY_TEST_LONG === '1' ? (['2.22.5', '2.9.2'] as const) : (['2.22.5'] as const);
+/** `MLFERRY_TEST_LONG=1`: an older one too, and a model with a file of 300 MB. */
+const long = process.env.MLFERRY_TEST_LONG === '1';
+const versions = long ? (['2.22.5', '2.9.2'] as const) : (['2.22.5'] as const);
 
 describe.each(versions)('models of MLflow %s', (version) => {
   it('load and predict on the newest server, without the source', async () => {
     await using source = await startServer({ version });
     await using target = await startServer();
-    await logOlderModels(source);
+    await logOlderModels(source, long ? 300_000_000 : 3000);
     const seen = await loadModels(source);
     expect(Object.keys(seen).sort()).toEqual([
       'models:/champions/1',
@@ -71,5 +72,47 @@ describe.each(versions)('models of MLflow %s', (version) => {
       sent: { artifacts: 1 },
     });
     await mustBeSame(archive, target.url, ...changed);
+
+    await rename(`${artifacts}-away`, artifacts);
+    await deleteRun(source.url, 'train');
+    await using other = await startServer();
+    expect(await copyReport(['copy', source.url, other.url])).toMatchObject({ exit_status: 0, failures: [] });
+    await mustBeSame(source.url, other.url);
+    expect(await copyReport(['copy', source.url, other.url])).toMatchObject({
+      sent: { artifacts: 0 },
+      objects: { model_versions: { unchanged: 3 } },
+    });
+    const versions = Object.entries(await loadModels(other)).filter(([uri]) =>
+      uri.startsWith('models:/champions'),
+    );
+    expect(versions.map(([uri, { predictions }]) => [uri, predictions])).toEqual(
+      versions.map(([uri]) => [uri, seen[uri]?.predictions]),
+    );
+    expect(versions.length).toBe(5);
   });
 });
+
+async function deleteRun(url: string, run_name: string): Promise<void> {
+  const post = async (path: string, body: object): Promise<unknown> => {
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`${url}/api/2.0/mlflow/${path}`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(body),
+    });
+    return answer.json();
+  };
+  const experiments = await post('experiments/search', { max_results: 10 });
+  const { experiments: all } = z
+    .object({ experiments: z.array(z.object({ experiment_id: z.string() })) })
+    .parse(experiments);
+  const filter = `attributes.run_name = '${run_name}'`;
+  const found = await post('runs/search', {
+    experiment_ids: all.map(({ experiment_id }) => experiment_id),
+    filter,
+  });
+  const { runs } = z
+    .object({ runs: z.array(z.object({ info: z.object({ run_id: z.string() }) })) })
+    .parse(found);
+  for (const { info } of runs) await post('runs/delete', { run_id: info.run_id });
+}

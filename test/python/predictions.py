@@ -47,7 +47,8 @@ def directories(run_id, path=None):
 uris = [f"runs:/{run.info.run_id}/{path}" for run in runs for path in directories(run.info.run_id)]
 for model in models:
     if str(model.status) == "READY" and "mlflow.model.isExternal" not in model.tags:
-        uris += [f"models:/{model.model_id}", f"runs:/{model.source_run_id}/{model.name}"]
+        uris.append(f"models:/{model.model_id}")
+        uris += [f"runs:/{model.source_run_id}/{model.name}"] if model.source_run_id else []
 for version in client.search_model_versions():
     # Those between are like them.
     if int(version.version) not in range(5, 12):

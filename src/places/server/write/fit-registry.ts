@@ -1,9 +1,10 @@
 import { isUri } from '../../../kinds/model-links.ts';
 import { hasSameSource } from '../../../kinds/model-registry.ts';
-import { withoutBookkeeping } from '../../../model/canonical.ts';
+import { VERSION_SOURCE_TAG, withoutBookkeeping } from '../../../model/canonical.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
 import { REGISTERED_DIRECTORY } from '../../../model/own-files.ts';
 import type { ModelVersion, RegisteredModel } from '../../../model/registered-model.ts';
+import { ownValue } from '../../../model/string-map.ts';
 
 /** What stands on a version that only keeps a number free: the next one shall have the right number. */
 export const GAP_TAG = 'mlferry.gap';
@@ -39,7 +40,9 @@ export function representVersion(
   present: ModelVersion,
 ): { readonly record: ModelVersion; readonly losses: readonly RunLoss[] } {
   const { version, losses } = fitVersion(wanted);
-  const same = hasSameSource(wanted, present) || present.source.includes(`/${REGISTERED_DIRECTORY}/`);
+  const isHeld = ownValue(present.tags, VERSION_SOURCE_TAG) === wanted.source;
+  const same =
+    isHeld || hasSameSource(wanted, present) || present.source.includes(`/${REGISTERED_DIRECTORY}/`);
   return {
     record: {
       ...version,
@@ -48,7 +51,7 @@ export function representVersion(
       ...(wanted.run_id === undefined && wanted.model_id !== undefined && present.run_id !== undefined
         ? { run_id: present.run_id }
         : {}),
-      ...(version.model_id === undefined && present.model_id !== undefined
+      ...((version.model_id === undefined || isHeld) && present.model_id !== undefined
         ? { model_id: present.model_id }
         : {}),
     },

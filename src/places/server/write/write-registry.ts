@@ -4,10 +4,13 @@ import {
   DIGEST_TAG,
   ORIGIN_TAG,
   originId,
+  VERSION_SOURCE_TAG,
   withoutBookkeeping,
 } from '../../../model/canonical.ts';
 import type { FoundObject } from '../../../model/findings.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
+import type { LoggedModel } from '../../../model/logged-model.ts';
+import { PROMPT_TAG } from '../../../model/mlflow/tags.ts';
 import { REGISTERED_DIRECTORY } from '../../../model/own-files.ts';
 import type { Run } from '../../../model/records.ts';
 import {
@@ -21,12 +24,15 @@ import { MlferryError } from '../../../util/errors.ts';
 import { hasFiles } from '../../has-files.ts';
 import type { ObjectReader, ObjectTarget, ObjectWriter } from '../../place.ts';
 import { versionOwner } from '../connect/owner.ts';
+import { knowsModels } from '../read/logged-models.ts';
 import { fitVersion, representVersion } from './fit-registry.ts';
+import { versionFilesHolder } from './hold-version-files.ts';
 import { createVersion, taken } from './number-versions.ts';
 import { type NameState, registryState } from './registry-state.ts';
 import { artifactLosses } from './run-losses.ts';
 import { sendArtifacts } from './send-artifacts.ts';
 import type { TargetContext } from './target-context.ts';
+import type { TargetExperiments } from './target-experiments.ts';
 import { createModel, updateModel } from './write-registered-model.ts';
 
 /** Writes registered models and their versions to a server. */
@@ -38,9 +44,10 @@ export interface RegistryWriter {
 }
 
 /** See {@link RegistryWriter}. */
-export function registryWriter(context: TargetContext): RegistryWriter {
+export function registryWriter(context: TargetContext, experiments: TargetExperiments): RegistryWriter {
   const { routes, findings } = context;
   const stateOf = registryState(context);
+  const holdFiles = knowsModels(context.client) ? versionFilesHolder(context, experiments) : undefined;
   let created = 0;
 
   return {
@@ -70,8 +77,15 @@ export function registryWriter(context: TargetContext): RegistryWriter {
         return { id, outcome: 'unchanged', artifacts: 0, bytes: 0 };
       const losses: RunLoss[] = [];
       const sent = { points: 0, artifacts: 0, bytes: 0 };
-      const located = await placeSource(context, source, whole, present, losses, sent);
-      const { version: wanted, losses: unfit } = fitVersion(located);
+      const hold = holdFiles !== undefined && (await needsHolder(context, whole)) ? holdFiles : undefined;
+      const located =
+        hold === undefined
+          ? await placeSource(context, source, whole, present, losses, sent)
+          : held(whole, await hold(source, whole, target, losses, sent));
+      const { version: fitted, losses: unfit } = fitVersion(located);
+      // By this tag the version is known to be right although its source is another.
+      const marks = hold === undefined ? {} : { [VERSION_SOURCE_TAG]: whole.source };
+      const wanted = { ...fitted, tags: { ...fitted.tags, ...marks } };
       losses.push(...unfit);
       const there = present ?? (await createVersion(context, state, wanted, target));
       if (present === undefined) created += 1;
@@ -150,8 +164,36 @@ async function placeSource(
     : wanted;
 }
 
+/** A version whose source is a logged model made for its files. */
+function held(version: ModelVersion, { model_id }: LoggedModel): ModelVersion {
+  return { ...version, source: `models:/${model_id}`, model_id };
+}
+
+/** Whether a version names files that are nowhere on the target, at a source that newest servers take only where they are. */
+async function needsHolder({ routes }: TargetContext, version: ModelVersion): Promise<boolean> {
+  const { source, model_id, tags } = version;
+  if (!routes.changes || ownValue(tags, PROMPT_TAG) === 'true') return false;
+  if (!/^(runs:|mlflow-artifacts:|models:\/+m-|file:|\/)/.test(source)) return false;
+  const [, id = model_id] = /^models:\/+(m-[\w-]+)/.exec(source) ?? [];
+  if (id !== undefined && (await isThere(routes.getModel(id)))) return false;
+  return (await runOf({ routes }, version)) === undefined;
+}
+
+async function isThere(answer: Promise<unknown>): Promise<boolean> {
+  try {
+    await answer;
+    return true;
+  } catch (error) {
+    if (error instanceof MlferryError && error.code === 'NOT_FOUND') return false;
+    throw error;
+  }
+}
+
 /** The run of a version, where it is on the target. */
-async function runOf({ routes }: TargetContext, { run_id }: ModelVersion): Promise<Run | undefined> {
+async function runOf(
+  { routes }: Pick<TargetContext, 'routes'>,
+  { run_id }: ModelVersion,
+): Promise<Run | undefined> {
   if (run_id === undefined || !routes.changes) return undefined;
   try {
     return await routes.getRun(run_id);

@@ -40,7 +40,7 @@ export async function openServerWriter(place: ServerLocation, options: WriterOpt
     sourceIsAlive: options.sourceTraits.ownFingerprint,
   });
   const models = isAtLeast(client.server, '3.0') ? loggedModelWriter(context, experiments) : undefined;
-  const registry = registryWriter(context);
+  const registry = registryWriter(context, experiments);
   const evaluation = (await knowsEvaluation(client)) ? evaluationWriters(context) : undefined;
   const olderTraces =
     isAtLeast(client.server, '2.14') && !hasNewerTraces(client)
