@@ -1,5 +1,5 @@
 import { globSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,13 +13,18 @@ import { copyReport, runMlferry } from './run-mlferry.ts';
 let directory: string;
 let source: TestServer;
 let seen: Awaited<ReturnType<typeof viewRegistry>>;
+/** What models predict by every URI that names them. */
+let loaded: Awaited<ReturnType<typeof loadModels>>;
+/** `MLFERRY_TEST_LONG=1`: a model with a file of 300 MB, by way of a stream too, one version more. */
+const long = process.env.MLFERRY_TEST_LONG === '1';
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'mlferry-registry-'));
   source = await startServer();
-  await logModels(source);
+  await logModels(source, long ? 300_000_000 : 3000);
   await registerModels(source);
   seen = await viewRegistry(source);
-}, 300_000);
+  loaded = await loadModels(source);
+});
 afterAll(async () => {
   await source?.stop();
   await rm(directory, { recursive: true, force: true });
@@ -28,8 +33,8 @@ afterAll(async () => {
 const numbersOf = (view: typeof seen, name: string) =>
   view.versions.filter((version) => version.name === name).map(({ version }) => version);
 
-async function mustBeSame(from: string, to: string) {
-  const { stdout } = await runMlferry(['verify', from, to, '--json']);
+async function mustBeSame(from: string, to: string, ...options: string[]) {
+  const { stdout } = await runMlferry(['verify', from, to, '--json', ...options]);
   expect(JSON.parse(stdout)).toMatchObject({
     items: [],
     objects: { registered_models: { same: 4 }, model_versions: { same: 13 } },
@@ -52,36 +57,51 @@ describe('the model registry', () => {
     ]);
   });
 
-  it.each(['server', 'archive', 'mlruns'] as const)('goes to a server by way of: %s', async (way) => {
-    await using target = await startServer();
-    const between =
-      way === 'server' ? source.url : join(directory, { archive: 'all.tar', mlruns: 'mlruns' }[way]);
-    if (way !== 'server') {
-      expect(await copyReport(['copy', source.url, between])).toMatchObject({ exit_status: 0, losses: [] });
-      await mustBeSame(source.url, between);
-    }
-    const report = await copyReport(['copy', between, target.url]);
-    expect(report).toMatchObject({ exit_status: 0, failures: [], loss_counts: { MODEL_TIMES: 22 } });
-    await mustBeSame(between, target.url);
-    expect(await viewRegistry(target)).toEqual(seen);
-    const again = await copyReport(['copy', between, target.url]);
-    expect(again).toMatchObject({
-      losses: [],
-      objects: {
-        registered_models: { created: 0, updated: 0, unchanged: 4 },
-        model_versions: { created: 0, updated: 0, unchanged: 13 },
-      },
-    });
-    expect(await viewRegistry(target)).toEqual(seen);
-    if (way !== 'mlruns') return;
-    // A copy of a copy is brought up to date under its own marks.
-    await writeFile(join(between, 'models/second/tags/later'), 'x');
-    for (const updated of [1, 0]) {
-      const grown = await copyReport(['copy', between, target.url]);
-      expect(grown.objects).toMatchObject({ registered_models: { updated, unchanged: 4 - updated } });
-      await mustBeSame(between, target.url);
-    }
-  });
+  it.each(['server', 'archive', 'mlruns', ...(long ? (['stream'] as const) : [])] as const)(
+    'goes to a server by way of: %s; its models load there without the source',
+    async (way) => {
+      await using target = await startServer();
+      const between =
+        way === 'server'
+          ? source.url
+          : join(directory, { archive: 'all.tar', mlruns: 'mlruns', stream: 'all.ndjson' }[way]);
+      const bodies = way === 'stream' ? ['--artifacts-dir', join(directory, 'bodies')] : [];
+      if (way !== 'server') {
+        expect(await copyReport(['copy', source.url, between, ...bodies])).toMatchObject({
+          exit_status: 0,
+          losses: [],
+        });
+        await mustBeSame(source.url, between, ...bodies);
+      }
+      const report = await copyReport(['copy', between, target.url, ...bodies]);
+      expect(report).toMatchObject({ exit_status: 0, failures: [], loss_counts: { MODEL_TIMES: 22 } });
+      await mustBeSame(between, target.url, ...bodies);
+      expect(await viewRegistry(target)).toEqual(seen);
+      const again = await copyReport(['copy', between, target.url, ...bodies]);
+      expect(again).toMatchObject({
+        losses: [],
+        objects: {
+          registered_models: { created: 0, updated: 0, unchanged: 4 },
+          model_versions: { created: 0, updated: 0, unchanged: 13 },
+        },
+      });
+      const artifacts = join(source.directory, 'artifacts');
+      await rename(artifacts, `${artifacts}-away`);
+      try {
+        expect(await loadModels(target)).toEqual(loaded);
+      } finally {
+        await rename(`${artifacts}-away`, artifacts);
+      }
+      if (way !== 'mlruns') return;
+      // A copy of a copy is brought up to date under its own marks.
+      await writeFile(join(between, 'models/second/tags/later'), 'x');
+      for (const updated of [1, 0]) {
+        const grown = await copyReport(['copy', between, target.url]);
+        expect(grown.objects).toMatchObject({ registered_models: { updated, unchanged: 4 - updated } });
+        await mustBeSame(between, target.url);
+      }
+    },
+  );
 
   it('keeps all numbers and doubles nothing when copies are killed again and again', async () => {
     await using target = await startServer();
@@ -173,7 +193,6 @@ describe('the model registry', () => {
 describe('on a server of MLflow 2', () => {
   it('models are directories of their runs: they load and predict; each change is named; a second pass sends nothing', async () => {
     await using target = await startServer({ version: '2.22.5' });
-    const before = await loadModels(source);
     const report = await copyReport(['copy', source.url, target.url]);
     expect(report).toMatchObject({
       exit_status: 3,
@@ -193,7 +212,7 @@ describe('on a server of MLflow 2', () => {
       runs: { created: 0, updated: 0, unchanged: 3 },
       objects: { logged_models: { unchanged: 3 }, model_versions: { unchanged: 13 } },
     });
-    const here = Object.entries(before).filter(([uri]) => !uri.startsWith('models:/<'));
+    const here = Object.entries(loaded).filter(([uri]) => !uri.startsWith('models:/<'));
     expect(here.length).toBe(9);
     const after = await loadModels(target);
     expect(after).toEqual(
@@ -221,14 +240,43 @@ describe('on a server of MLflow 2', () => {
       await writeFile(fileOf(path), content, 'latin1');
     }
   });
+
+  it('kills on the way double and lose nothing', async () => {
+    await using target = await startServer({ version: '2.22.5' });
+    const proxy = await startFaultProxy(target.url);
+    const archive = join(directory, 'to-mlflow-2.tar');
+    await copyReport(['copy', source.url, archive]);
+    const environment = { HOME: directory, XDG_STATE_HOME: join(directory, 'state-2') };
+    const accept = ['--accept-loss', 'KIND_NOT_HELD'];
+    try {
+      for (const point of [
+        { route: 'mlflow-artifacts', number: 2, moment: 'after' },
+        { route: 'mlflow-artifacts', number: 9, moment: 'before' },
+        { route: 'log-batch', number: 1, moment: 'after' },
+      ] as const) {
+        const args = ['copy', archive, proxy.url, ...accept];
+        expect((await runKilled(args, [proxy], point, environment)).at).toContain(point.route);
+      }
+      const last = await runKilled(['copy', archive, proxy.url, ...accept], [proxy], undefined, environment);
+      expect(last.status).toBe(0);
+    } finally {
+      await proxy.close();
+    }
+    const { stdout } = await runMlferry(['verify', archive, target.url, '--json', ...accept]);
+    expect(JSON.parse(stdout)).toMatchObject({ items: [], runs: { same: 3 }, exit_status: 0 });
+  });
 });
 
-it('a registry of MLflow 3.1 goes to the newest server', async () => {
-  await using older = await startServer({ version: '3.1.4' });
-  await using target = await startServer();
-  await logModels(older);
-  await registerModels(older);
-  const before = await viewRegistry(older);
-  expect(await copyReport(['copy', older.url, target.url])).toMatchObject({ exit_status: 0, failures: [] });
-  expect(await viewRegistry({ url: target.url, version: '3.1.4' })).toEqual(before);
-});
+it.each(long ? (['3.1.4', '3.6.0'] as const) : (['3.1.4'] as const))(
+  'a registry of MLflow %s goes to the newest server, and its models load there',
+  async (version) => {
+    await using older = await startServer({ version });
+    await using target = await startServer();
+    await logModels(older);
+    await registerModels(older);
+    const before = await viewRegistry(older);
+    expect(await copyReport(['copy', older.url, target.url])).toMatchObject({ exit_status: 0, failures: [] });
+    expect(await viewRegistry({ url: target.url, version })).toEqual(before);
+    expect(await loadModels(target)).toEqual(await loadModels(older));
+  },
+);

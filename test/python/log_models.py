@@ -1,4 +1,4 @@
-"""Logs models of several flavors and states with MLflow's own client (3.0 and newer): `log_models.py URL`."""
+"""Logs models of several flavors and states with MLflow's own client (3.0 and newer): `log_models.py URL SIZE`."""
 
 import os
 import sys
@@ -51,7 +51,7 @@ with mlflow.start_run(run_name="train") as run:
     with tempfile.TemporaryDirectory() as directory:
         weights = os.path.join(directory, "weights.bin")
         with open(weights, "wb") as file:
-            file.write(b"\0\xff\r\n" * 750)
+            file.write(b"\0\xff\r\n" * (int(sys.argv[2]) // 4))
         pyfunc = mlflow.pyfunc.log_model(
             name="tripled", python_model=Tripled(), artifacts={"weights": weights}, step=7
         )

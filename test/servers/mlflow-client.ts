@@ -41,9 +41,9 @@ export async function takeSnapshot(place: MlflowPlace): Promise<Snapshot> {
   return snapshotSchema.parse(await runScript(place, 'snapshot.py', []));
 }
 
-/** Logs models of several flavors and states at a place of MLflow 3. */
-export async function logModels(place: MlflowPlace): Promise<void> {
-  await runScript(place, 'log_models.py', []);
+/** Logs models of several flavors and states at a place of MLflow 3; `size`: bytes of a file of one of them. */
+export async function logModels(place: MlflowPlace, size = 3000): Promise<void> {
+  await runScript(place, 'log_models.py', [String(size)]);
 }
 
 const modelView = z.object({
