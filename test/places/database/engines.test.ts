@@ -384,12 +384,18 @@ describe.each(ENGINES)('$name', ({ name, isThere, make }) => {
 
   it('is read on the command line, with credentials of the environment', async ({ skip }) => {
     const { uri } = own(skip);
-    const environment = { MLFERRY_FROM_USERNAME: /\/\/(\w+)@/.exec(uri)?.[1] ?? '' };
+    const environment = {
+      MLFERRY_FROM_USERNAME: /\/\/(\w+)@/.exec(uri)?.[1] ?? '',
+      // PostgreSQL trusts any; MariaDB wants none.
+      ...(name === 'PostgreSQL' ? { MLFERRY_FROM_PASSWORD_COMMAND: 'echo a-secret-of-mine' } : {}),
+    };
     const { status, stdout, stderr } = await runMlferry(['inspect', uri.replace(/\w+@/, ''), '--json'], {
       environment,
     });
     expect(stderr).toBe('');
     expect(JSON.parse(stdout)).toMatchObject({ total: { runs: 2, points: LENGTH + 17 } });
     expect(status).toBe(0);
+    const archive = ['backup', uri, join(directory, `${name}.tar`), '--artifacts-root', directory, '-q'];
+    expect(await runMlferry(archive)).toEqual({ status: 0, stdout: '', stderr: '' });
   });
 });

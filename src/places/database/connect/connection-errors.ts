@@ -1,4 +1,5 @@
 import { type ErrorCode, MlferryError, systemCode } from '../../../util/errors.ts';
+import { secretRemover } from '../../../util/redact.ts';
 import type { DatabaseAddress } from './database-address.ts';
 
 /**
@@ -15,13 +16,13 @@ const MEANINGS: ReadonlyArray<readonly [RegExp, ErrorCode]> = [
 ];
 
 /** An error of a connection as mlferry's, with the place's name: without its password. */
-export function connectionError(error: unknown, { name }: DatabaseAddress): unknown {
+export function connectionError(error: unknown, { name, password = '' }: DatabaseAddress): unknown {
   if (error instanceof MlferryError || !(error instanceof Error)) return error;
   const code = systemCode(error);
   const lost = /connection|socket|closed|terminated/i.test(error.message);
   const known = MEANINGS.find(([pattern]) => code !== undefined && pattern.test(code))?.[1];
   const meaning = known ?? (code === undefined && lost ? 'UNAVAILABLE' : 'SERVER_ERROR');
-  const reason = error.message === '' ? (code ?? 'unknown reason') : error.message;
+  const reason = secretRemover([password])(error.message) || (code ?? 'unknown reason');
   return new MlferryError(meaning, `${name}: ${reason}`, { cause: error, ...hintOf(meaning, reason) });
 }
 

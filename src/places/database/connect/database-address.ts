@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { MlferryError } from '../../../util/errors.ts';
 import type { PlaceOptions } from '../../place.ts';
+import { secretOfCommand } from '../../secret-command.ts';
 import type { ServerDatabase } from '../location.ts';
 
 /** TLS as drivers take it: PEM texts. */
@@ -27,8 +28,8 @@ export interface DatabaseAddress {
 const PORTS = { postgresql: 5432, mysql: 3306 } as const;
 
 /**
- * The address that a location names. User and password come from `MLFERRY_FROM_USERNAME` and `_PASSWORD` (`MLFERRY_TO_…` of a
- * target), else from the URI, else from what the engine's own clients read (`PGUSER`, `PGPASSWORD`; `MYSQL_PWD`). TLS is asked for as
+ * The address that a location names. User and password come from `MLFERRY_FROM_USERNAME` and `_PASSWORD` or the command in
+ * `_PASSWORD_COMMAND` (`MLFERRY_TO_…` of a target), else from the URI, else from what the engine's own clients read (`PGUSER`, `PGPASSWORD`; `MYSQL_PWD`). TLS is asked for as
  * in their URIs (`sslmode`, `ssl_ca`) or by `--from-ca` and `--from-insecure`. Throws CREDENTIALS for a file of TLS that cannot be
  * read.
  */
@@ -48,6 +49,7 @@ export async function databaseAddress(
     user: first(environment[`${prefix}_USERNAME`], place.user, isPostgresql ? environment.PGUSER : undefined),
     password: first(
       environment[`${prefix}_PASSWORD`],
+      await secretOfCommand(environment, `${prefix}_PASSWORD_COMMAND`),
       place.password,
       environment[isPostgresql ? 'PGPASSWORD' : 'MYSQL_PWD'],
     ),

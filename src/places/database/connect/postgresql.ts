@@ -1,4 +1,4 @@
-import type { Client } from 'pg';
+import pLimit from 'p-limit';
 import { toInt64 } from '../../../model/int64.ts';
 import { connectionError } from './connection-errors.ts';
 import { type Database, type Dialect, FIRST, inPieces, type Parameter, PIECE } from './database.ts';
@@ -54,12 +54,17 @@ export async function openPostgresql(address: DatabaseAddress): Promise<Database
     throw error;
   }
   let cursors = 0;
-  const lists = async (text: string, values: readonly Parameter[]) =>
-    (await guarded(client.query<unknown[]>({ text, values: [...values], rowMode: 'array' }))).rows;
+  // A connection answers one question at a time; the driver leaves the waiting to others.
+  const alone = pLimit(1);
+  const lists = async (text: string, values: readonly Parameter[]) => {
+    const query = { text, values: [...values], rowMode: 'array' } as const;
+    return (await alone(() => guarded(client.query<unknown[]>(query)))).rows;
+  };
   return {
     dialect: POSTGRESQL,
     rows: async (sql, parameters = []) =>
-      (await guarded(client.query<Record<string, unknown>>(numbered(sql), [...parameters]))).rows,
+      (await alone(() => guarded(client.query<Record<string, unknown>>(numbered(sql), [...parameters]))))
+        .rows,
     async *stream(sql, parameters = []) {
       const text = numbered(sql);
       const first = await lists(`${text} LIMIT ${FIRST}`, parameters);
@@ -75,16 +80,12 @@ export async function openPostgresql(address: DatabaseAddress): Promise<Database
           if (rows.length < PIECE) return;
         }
       } finally {
-        await closeCursor(client, name);
+        // After an error of the connection there is no cursor any more, and the error is told already.
+        await lists(`CLOSE ${name}`, []).catch(() => undefined);
       }
     },
     close: () => client.end(),
   };
-}
-
-/** After an error of the connection there is no cursor any more, and the error is told already. */
-async function closeCursor(client: Client, name: string): Promise<void> {
-  await client.query(`CLOSE ${name}`).catch(() => undefined);
 }
 
 /** `?` as PostgreSQL numbers them. */

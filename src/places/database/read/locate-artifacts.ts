@@ -36,25 +36,34 @@ export function artifactLocator({
   const beside = base === undefined ? [] : BESIDE.map((name) => join(base, name));
   const roots = [...(artifactsRoot === undefined ? [] : [artifactsRoot]), ...beside];
 
+  /** Directories of experiments, which many runs share: where one is not there, none of its runs is looked for in it. */
+  const known = new Map<string, Promise<boolean>>();
+  const isShared = (directory: string) => {
+    const found = known.get(directory) ?? isDirectory(directory);
+    known.set(directory, found);
+    return found;
+  };
+
   const candidates = (place: Recorded, relative: string | undefined): string[] => {
     const { path, below } = place;
     const own = path ?? (base !== undefined && relative !== undefined ? resolve(base, relative) : undefined);
     const parts = below === undefined || below.split('/').includes('..') ? [] : [below];
     if (workspace !== undefined && place.isProxied)
       parts.push(...parts.map((part) => `workspaces/${workspace}/${part}`));
-    return [
+    const all = [
       ...(own === undefined ? [] : [own]),
       ...roots.flatMap((root) => parts.map((part) => join(root, part))),
     ];
+    return [...new Set(all)];
   };
 
   /** Whether a root of which no file is found is known to be here: then there are no files. */
   const isHere = async (place: Recorded, relative: string | undefined) => {
     if (artifactsRoot !== undefined) return true;
-    if (place.isProxied) return (await Promise.all(beside.map(isDirectory))).includes(true);
+    if (place.isProxied) return (await Promise.all(beside.map(isShared))).includes(true);
     if (relative !== undefined) return base !== undefined;
     if (place.path === undefined) return false;
-    if (await isDirectory(place.root)) return true;
+    if (await isShared(place.root)) return true;
     return base !== undefined && (await real(dirname(place.root))) === (await real(base));
   };
 
@@ -62,7 +71,8 @@ export function artifactLocator({
     const place = recorded(uri, id);
     const relative = relativePath(uri);
     for (const path of candidates(place, relative)) {
-      if (!isOwnRoot(path, id) || !(await isDirectory(path))) continue;
+      if (!isOwnRoot(path, id)) continue;
+      if (!(await isShared(dirname(dirname(path)))) || !(await isDirectory(path))) continue;
       return (await leadsAway(path, id, roots)) ? { away: path } : { path };
     }
     if (await isHere(place, relative)) return {};

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MlferryError, systemCode } from '../../../util/errors.ts';
 import type { PlaceOptions } from '../../place.ts';
+import { secretOfCommand } from '../../secret-command.ts';
 import { iniSection } from './ini-section.ts';
-import { secretOfCommand } from './secret-command.ts';
 
 type Environment = PlaceOptions['environment'];
 
