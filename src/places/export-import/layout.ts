@@ -97,7 +97,13 @@ function entriesOf(directory: string) {
 }
 
 function hasMark(path: string): boolean {
-  const file = openSync(path, 'r');
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch {
+    // By its name it is one; that it cannot be read is told when it is read.
+    return true;
+  }
   try {
     const size = Math.min(LOOKED_AT, statSync(path).size);
     const bytes = Buffer.alloc(size);

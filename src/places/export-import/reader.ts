@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { fileListOf } from '../../model/file-list.ts';
 import type { Experiment } from '../../model/records.ts';
 import { selectsExperiment, selectsRun, wantsWholeExperiments } from '../../model/selection.ts';
 import { MlferryError } from '../../util/errors.ts';
@@ -9,7 +10,7 @@ import type { PlaceInfo, PlaceOptions, Reader } from '../place.ts';
 import { type RunSource, type SourceRun, selectingReader } from '../selecting-reader.ts';
 import { createSeriesCache } from '../series-cache.ts';
 import { readCatalogue } from './catalogue.ts';
-import { readContents } from './contents.ts';
+import { readContents, runsInList } from './contents.ts';
 import { evaluationDatasets } from './evaluation-datasets.ts';
 import { filesBeside } from './files-beside.ts';
 import type { ExportLocation } from './location.ts';
@@ -43,16 +44,26 @@ export async function openExportReader(place: ExportLocation, options: PlaceOpti
     fingerprint: fingerprintOf(contents.tracking_uri ?? root),
   };
   const cache = createSeriesCache();
+  /** Runs that an experiment says could not be exported, by experiment: some of their files may be there. */
+  const failed = new Map(
+    experiments.map(({ experiment, file }) => [
+      experiment.experiment_id,
+      new Set(file === undefined ? [] : runsInList(file).failed),
+    ]),
+  );
   const runsOf = new Map(experiments.map(({ experiment, runs }) => [experiment.experiment_id, runs]));
 
   const runReader = (loaded: LoadedRun, path: string, { name, experiment_id }: Experiment): SourceRun => {
-    const run = { ...loaded.run, experiment_id };
+    const isWhole = failed.get(experiment_id)?.has(loaded.run.run_id) !== true;
+    const run = { ...loaded.run, experiment_id, ...(isWhole ? {} : { incomplete: true as const }) };
     const owner = { experiment_name: name, run_id: run.run_id };
+    const files = filesBeside(path, (loss) => notes.loss({ ...loss, ...owner }));
     return {
       run,
       report: () => noteRun(loaded, owner, notes),
       metrics: loaded.metrics,
-      ...filesBeside(path, (loss) => notes.loss({ ...loss, ...owner })),
+      ...files,
+      fileList: () => fileListOf(files.artifacts()),
     };
   };
 

@@ -106,6 +106,15 @@ describe('what the export itself says is missing', () => {
     });
   });
 
+  it('a run that could not be exported whole, of which something is there', async () => {
+    await change('experiments/1/experiment.json', (text) =>
+      text.replace('"failed_runs": []', `"failed_runs": ["${SMALL}"]`),
+    );
+    const { runs } = await read();
+    const marked = runs.filter(({ run }) => run.incomplete).map(({ run }) => run.run_id);
+    expect(marked).toEqual([SMALL]);
+  });
+
   it('an export that was broken off before its lists were written', async () => {
     for (const list of ['manifest.json', 'experiments/experiments.json', 'models/models.json'])
       await rm(join(root, list));
