@@ -20,6 +20,7 @@ const ORDER: ReadonlyArray<readonly string[]> = [
   ['places'],
   ['job'],
   ['copy', 'inspect', 'verify', 'manage'],
+  ['move'],
   ['cli'],
   ['index.ts'],
 ];

@@ -13,6 +13,7 @@ const WORDS: Readonly<Record<Action, { verb: string; done: string; objects: stri
   'delete-runs': { verb: 'Delete', done: 'Deleted', objects: 'run' },
   'restore-runs': { verb: 'Restore', done: 'Restored', objects: 'run' },
   'tag-runs': { verb: 'Change the tags of', done: 'Changed the tags of', objects: 'run' },
+  'move-runs': { verb: 'Move', done: 'Moved', objects: 'run' },
   'rename-run': { verb: 'Rename', done: 'Renamed', objects: 'run' },
   'delete-experiments': { verb: 'Delete', done: 'Deleted', objects: 'experiment' },
   'restore-experiments': { verb: 'Restore', done: 'Restored', objects: 'experiment' },
@@ -41,7 +42,7 @@ export function formatPlan(plan: PlanSummary): string {
   ]);
   const more = plan.experiments.length - shown.length;
   return [
-    `${verb} ${counted(plan.total, objects)} at ${redact(plan.place.location)}\n`,
+    `${verb} ${counted(plan.total, objects)}${targetText(plan)} at ${redact(plan.place.location)}\n`,
     formatTable(rows),
     more > 0 ? `  … and in ${formatCount(more)} more experiments\n` : '',
     plan.descendants > 0
@@ -50,6 +51,14 @@ export function formatPlan(plan: PlanSummary): string {
     formatLeftOut(plan),
     ...plan.notes.map((note) => `note: ${printable(note)}\n`),
   ].join('');
+}
+
+function targetText({ target }: PlanSummary): string {
+  if (target === undefined) return '';
+  const { name, experiment_id } = target;
+  return experiment_id === undefined
+    ? ` to the new experiment "${printable(name)}"`
+    : ` to experiment "${printable(name)}" (${experiment_id})`;
 }
 
 /** Which runs the time of deletion leaves out, and why. */

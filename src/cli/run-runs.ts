@@ -4,9 +4,11 @@ import { renameRun } from '../manage/rename-run.ts';
 import { restoreRuns } from '../manage/restore-runs.ts';
 import { tagRuns } from '../manage/tag-runs.ts';
 import { undo } from '../manage/undo.ts';
+import { moveRuns } from '../move/move-runs.ts';
 import type { Io } from './io.ts';
 import { deliberateChoice, tagsOf } from './manage-values.ts';
 import { runChange } from './run-change.ts';
+import { stateDirFor } from './state-dir.ts';
 
 /** What the commands of `mlferry runs` do that change runs. */
 
@@ -27,6 +29,17 @@ export function runsRestore(place: string, values: unknown, io: Io): Promise<voi
     return runChange(place, values, 'undo', io, (options) => undo(place, fromUndo, options));
   return runChange(place, values, 'restore-runs', io, (options) =>
     restoreRuns(place, { ...options, ...deliberateChoice(values), cascade }),
+  );
+}
+
+const moveOptions = z.object({ to: z.string(), create: z.boolean(), cascade: z.boolean() });
+
+/** `move`. */
+export async function runsMove(place: string, values: unknown, io: Io): Promise<void> {
+  const move = moveOptions.parse(values);
+  const stateDir = await stateDirFor(undefined, io);
+  return runChange(place, values, 'move-runs', io, (options) =>
+    moveRuns(place, { ...options, ...deliberateChoice(values), ...move, stateDir }),
   );
 }
 

@@ -13,7 +13,7 @@ const actions = () => import('./run-runs.ts');
 export function addRunsCommand(program: Command, io: Io): void {
   const runs = program
     .command('runs')
-    .description('list, download, delete, restore, tag and rename the runs of a place')
+    .description('list, download, delete, restore, move, tag and rename the runs of a place')
     .addHelpText(
       'after',
       `
@@ -26,6 +26,7 @@ Examples
   addRunsCsvCommand(runs, io);
   addDelete(runs, io);
   addRestore(runs, io);
+  addMove(runs, io);
   addTag(runs, io);
   addUntag(runs, io);
   addRename(runs, io);
@@ -61,6 +62,24 @@ function addRestore(runs: Command, io: Io): void {
     )
     .option('--cascade', 'restore the deleted runs below the chosen ones, too', false)
     .option('--from-undo <file>', 'put back the state that this undo file holds');
+  addChangeOptions(command);
+}
+
+function addMove(runs: Command, io: Io): void {
+  const command = changeCommand(
+    runs,
+    'move',
+    'move runs to another experiment, with the runs below them; a server gives them new ids',
+    [
+      'mlferry runs move ./mlruns --to churn-2024 -e churn --since 2024-01-01 --create',
+      'mlferry runs move http://localhost:5000 --to churn -e Default -f "tags.team = \'churn\'" --dry-run',
+      'mlferry runs restore ./mlruns --from-undo undo.ndjson --yes',
+    ],
+  )
+    .requiredOption('--to <experiment>', 'the experiment that they go to, by its name or id')
+    .option('--create', 'make that experiment if there is none', false)
+    .action(async (place: string, values: unknown) => (await actions()).runsMove(place, values, io));
+  addChoiceOptions(command, 'active').option('--no-cascade', 'leave the runs below the chosen ones');
   addChangeOptions(command);
 }
 

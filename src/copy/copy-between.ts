@@ -66,6 +66,7 @@ async function copyInJob(
       concurrency: shared.concurrency,
       rename: options.rename ?? [],
       into: options.into,
+      held: options.held,
       parts,
       dryRun,
       signal: shared.signal,

@@ -2,7 +2,7 @@ import { exitStatus } from '../job/ledger.ts';
 import { noteUnknownWords } from '../job/unknown-words.ts';
 import type { Ids } from '../kinds/id-map.ts';
 import { MODEL } from '../kinds/model-links.ts';
-import { runReferences } from '../kinds/remap.ts';
+import { type RunIds, runReferences } from '../kinds/remap.ts';
 import type { Reader, Writer } from '../places/place.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
@@ -74,9 +74,9 @@ function isNothing({ counts, objects, options }: Pass): boolean {
 }
 
 async function copyRuns(pass: Pass): Promise<void> {
-  const { writer, ids } = pass;
+  const { writer } = pass;
   const { concurrency } = pass.options;
-  const runIds = ids.of('run');
+  const runIds = knownRuns(pass);
   /** A dataset source that names a run not copied yet cannot be mended later: such runs go last. */
   const postponed: Work[] = [];
   await mapConcurrent(staleRuns(pass), concurrency, async (work) => {
@@ -90,12 +90,22 @@ async function copyRuns(pass: Pass): Promise<void> {
   await mapConcurrent(postponed, concurrency, (work) => copyRun(pass, work, known));
 }
 
+/** The runs that may be referred to: those that are copied by now, and those that the target has by themselves. */
+function knownRuns({ ids, options }: Pass): RunIds {
+  const runIds = ids.of('run');
+  const held = new Set(options.held);
+  return {
+    has: (id) => runIds.has(id) || held.has(id),
+    get: (id) => runIds.get(id) ?? (held.has(id) ? id : undefined),
+  };
+}
+
 /** The second pass: references to runs that were copied later, then what is deleted at the source. */
 async function secondPass(pass: Pass): Promise<void> {
   const { writer, open, ids, failed, deletedRuns, deletedExperiments } = pass;
   if (writer.traits.keepsIds) return;
   await pass.options.journal?.step('second_pass');
-  const { runs, losses } = await secondPassOf(open, ids.of('run'), ids.of(MODEL), writer, failed);
+  const { runs, losses } = await secondPassOf(open, knownRuns(pass), ids.of(MODEL), writer, failed);
   for (const loss of losses) pass.options.ledger.loss(loss);
   await writer.secondPass({ runs, deleted_runs: deletedRuns, deleted_experiments: [...deletedExperiments] });
 }

@@ -23,6 +23,8 @@ export interface CopyOptions {
   readonly rename: readonly RenameRule[];
   /** One experiment of the target for all runs. */
   readonly into?: string | undefined;
+  /** Runs that the target has under the ids of the source. */
+  readonly held?: readonly string[] | undefined;
   readonly parts: Parts;
   readonly dryRun: boolean;
   readonly signal: AbortSignal;

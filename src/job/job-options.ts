@@ -31,6 +31,8 @@ export interface CopyRules extends PartOptions {
   readonly into?: string | undefined;
   /** Of registered models and prompts. */
   readonly renameModels?: readonly RenameRule[] | undefined;
+  /** Runs that the target has under their own ids, because it is the source itself: references to them stay as they are. */
+  readonly held?: readonly string[] | undefined;
   /** Losses that leave the result complete, although something stays behind: exit status 0 and not 3. */
   readonly acceptLoss?: readonly LossCode[] | undefined;
 }

@@ -59,7 +59,7 @@ function remapText(text: string, source: SourceIds, own: OwnIds, ids: RunIds, ev
 }
 
 /** Replaces the artifact root where it stands as a whole path prefix. */
-function replaceRoot(text: string, from: string, to: string): string {
+export function replaceRoot(text: string, from: string, to: string): string {
   return text.split(from).reduce((done, rest) => done + (/^[\w.-]/.test(rest) ? from : to) + rest);
 }
 

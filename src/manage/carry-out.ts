@@ -1,4 +1,5 @@
 import type { Manager } from '../places/place.ts';
+import type { RunKey } from '../places/run-mover.ts';
 import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
@@ -24,7 +25,8 @@ export async function carryOut(plan: Plan, job: CarryOut, outcome: Outcome): Pro
     });
 
   for (const change of plan.experiments.filter((change) => !isDeletion(change))) await experimentStep(change);
-  const rest = plan.bulk === undefined ? plan.runs : await carryOutInBulk(plan, plan.bulk, job, outcome);
+  const ready = (await plan.prepare?.(job, outcome)) ?? plan.runs;
+  const rest = plan.bulk === undefined ? ready : await carryOutInBulk(plan, plan.bulk, job, outcome);
   await changeRuns(rest, plan, job, outcome, done);
   for (const change of plan.experiments.filter(isDeletion)) await experimentStep(change);
 
@@ -63,7 +65,8 @@ async function changeRuns(
   }
 }
 
-function holdAncestorsBack(
+/** Adds all runs above one to those that stay as they are. */
+export function holdAncestorsBack(
   run_id: string,
   parents: ReadonlyMap<string, string>,
   heldBack: Set<string>,
@@ -72,12 +75,26 @@ function holdAncestorsBack(
     heldBack.add(id);
 }
 
-async function changeRun(manager: Manager, { after, ...run }: RunChange): Promise<void> {
+async function changeRun(manager: Manager, change: RunChange): Promise<void> {
+  const { after } = change;
+  if (after.experiment_id !== undefined) {
+    if (manager.mover === undefined)
+      throw new MlferryError('UNSUPPORTED', 'This place cannot move a run', {
+        hint: 'mlferry runs move copies it there and deletes the original.',
+      });
+    await manager.mover.move(change, after.experiment_id);
+  }
+  const run = placeOf(change);
   if (after.lifecycle_stage === 'active') await manager.restoreRun(run);
   if (after.tags !== undefined) await manager.setTags(run, after.tags);
   if (after.run_name !== undefined) await manager.renameRun(run, after.run_name);
   if (after.lifecycle_stage === 'deleted')
     await manager.deleteRun(run, Number(after.deleted_time ?? Date.now()));
+}
+
+/** Where a run is after its change. */
+function placeOf({ run_id, experiment_id, after }: RunChange): RunKey {
+  return { run_id, experiment_id: after.experiment_id ?? experiment_id };
 }
 
 async function changeExperiment(manager: Manager, { experiment_id, after }: ExperimentChange): Promise<void> {
@@ -110,7 +127,7 @@ async function orListed(
 
 /** A place's yes is no proof: every run is read again. */
 async function readBackRuns(done: readonly RunChange[], job: CarryOut, outcome: Outcome): Promise<void> {
-  const now = await readRuns(job.manager.reader, done);
+  const now = await readRuns(job.manager.reader, done.map(placeOf));
   for (const { run_id, run_name, after } of done) {
     const run = now.get(run_id);
     if (run !== undefined && isInState(run, after)) continue;

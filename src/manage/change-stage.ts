@@ -69,7 +69,7 @@ function stageSelection(to: 'active' | 'deleted', given: Partial<Selection> = {}
 }
 
 /** Descendants may be in experiments that were not selected. */
-async function addNames(
+export async function addNames(
   manager: Manager,
   added: readonly Descendant[],
   names: Map<string, string>,

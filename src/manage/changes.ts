@@ -3,10 +3,13 @@ import { int64 } from '../model/int64.ts';
 import { lifecycleStage, type Run } from '../model/records.ts';
 import { mapOf, ownValue } from '../model/string-map.ts';
 import type { LeftOutRun } from './chosen-runs.ts';
+import type { CarryOut, Outcome } from './outcome.ts';
 
 /** What a command may change of a run; absent = left as it is. A tag `null` = not there. */
 export const runState = z.strictObject({
   lifecycle_stage: lifecycleStage.optional(),
+  /** Of a place where a run can move and keep its id. */
+  experiment_id: z.string().min(1).optional(),
   /** ms since the epoch, where the place knew it. */
   deleted_time: int64.optional(),
   run_name: z.string().optional(),
@@ -31,6 +34,8 @@ export interface RunChange {
   readonly run_name: string;
   /** Distance from the selected run above it: deeper ones are changed first, so that an interrupted command finds them again. */
   readonly level: number;
+  /** Name of the experiment of this place that gets a copy of it first: undoing deletes that copy. */
+  readonly copied_to?: string;
   readonly before: RunState;
   readonly after: RunState;
 }
@@ -60,8 +65,18 @@ export interface Plan {
   readonly parents: ReadonlyMap<string, string>;
   /** Sentences for people. */
   readonly notes: readonly string[];
+  /** Where the runs go, of a move. */
+  readonly target?: MoveTarget;
+  /** What has to be done before runs are changed; gives the changes that may follow it. */
+  readonly prepare?: (job: CarryOut, outcome: Outcome) => Promise<readonly RunChange[]>;
   /** The place can do exactly this by itself, in these experiments. */
   readonly bulk?: { readonly experiments: readonly string[]; readonly time: number };
+}
+
+/** The experiment that runs move to; `experiment_id` is absent while it is not made yet. */
+export interface MoveTarget {
+  readonly name: string;
+  readonly experiment_id?: string;
 }
 
 /** A plan with nothing in it, to be spread into others. */
@@ -77,8 +92,12 @@ export const NO_PLAN: Plan = {
 };
 
 /** Whether a run is in this state. */
-export function isInState(run: Run, { lifecycle_stage, run_name, tags = {} }: RunState): boolean {
+export function isInState(
+  run: Run,
+  { lifecycle_stage, experiment_id, run_name, tags = {} }: RunState,
+): boolean {
   return (
+    (experiment_id === undefined || run.experiment_id === experiment_id) &&
     (lifecycle_stage === undefined || run.lifecycle_stage === lifecycle_stage) &&
     (run_name === undefined || run.run_name === run_name) &&
     hasTags(run.tags, tags)

@@ -7,7 +7,7 @@ import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError, type ErrorCode, errorCodes, type MlferryError } from '../util/errors.ts';
 import { redact } from '../util/redact.ts';
 import { carryOut } from './carry-out.ts';
-import type { Plan } from './changes.ts';
+import type { MoveTarget, Plan } from './changes.ts';
 import type { LeftOutRun, Times } from './chosen-runs.ts';
 import { writeUndoFile } from './undo-file.ts';
 
@@ -17,6 +17,7 @@ export type Action =
   | 'restore-runs'
   | 'tag-runs'
   | 'rename-run'
+  | 'move-runs'
   | 'delete-experiments'
   | 'restore-experiments'
   | 'tag-experiments'
@@ -57,6 +58,8 @@ export interface PlanSummary {
     readonly first: readonly string[];
   }>;
   readonly notes: readonly string[];
+  /** Where the runs go, of a move. */
+  readonly target?: MoveTarget;
 }
 
 /** The result of a managing command: what `--json` prints. */
@@ -158,7 +161,7 @@ function errorOf({ code, message, hint }: MlferryError): NonNullable<ManageRepor
 }
 
 function summaryOf(action: Action, place: PlaceInfo, plan: Plan): PlanSummary {
-  const { runs, experiments, names, descendants, left_out, notes } = plan;
+  const { runs, experiments, names, descendants, left_out, notes, target } = plan;
   const byExperiment = Map.groupBy(runs, ({ experiment_id }) => experiment_id);
   return {
     action,
@@ -177,5 +180,6 @@ function summaryOf(action: Action, place: PlaceInfo, plan: Plan): PlanSummary {
       })),
     ],
     notes,
+    ...(target === undefined ? {} : { target }),
   };
 }

@@ -1,6 +1,7 @@
 import type { Run } from '../model/records.ts';
 import type { Selection } from '../model/selection.ts';
-import type { Reader, RunKey } from '../places/place.ts';
+import type { Reader } from '../places/place.ts';
+import type { RunKey } from '../places/run-mover.ts';
 
 /** From so many runs of an experiment on, all its runs are listed instead of asking for each. */
 const MANY = 100;

@@ -9,8 +9,8 @@ import { syncDirectory } from '../util/sync-directory.ts';
 import { TOOL_VERSION } from '../util/tool-version.ts';
 import { experimentState, type Plan, runState } from './changes.ts';
 
-/** Version of the undo file's lines; a reader refuses a newer one. */
-const UNDO_VERSION = 1;
+/** Version of the undo file's lines; a reader refuses a newer one. 2: of moved runs. */
+const UNDO_VERSION = 2;
 
 const undoHeader = z.strictObject({
   kind: z.literal('undo'),
@@ -28,6 +28,8 @@ const undoRun = z.strictObject({
   run_id: z.string().min(1),
   experiment_id: z.string().min(1),
   run_name: z.string(),
+  /** Name of the experiment that may have a copy of it, to be deleted. */
+  copied_to: z.string().optional(),
   before: runState,
 });
 
@@ -72,11 +74,12 @@ export async function writeUndoFile(
       name,
       before,
     })),
-    ...plan.runs.map(({ run_id, experiment_id, run_name, before }) => ({
+    ...plan.runs.map(({ run_id, experiment_id, run_name, copied_to, before }) => ({
       kind: 'run',
       run_id,
       experiment_id,
       run_name,
+      copied_to,
       before,
     })),
   ].map((line) => `${JSON.stringify(line)}\n`);

@@ -17,6 +17,7 @@ import { snapshotTags, withoutSnapshot } from './deleted-runs.ts';
 import { type ManageOptions, type ManageReport, manage, orListed } from './manage-job.ts';
 import { readRuns } from './read-runs.ts';
 import { readUndoFile, type Undo } from './undo-file.ts';
+import { copiesToDelete, whereNow } from './undo-moves.ts';
 
 /**
  * Puts the runs and experiments of an undo file back into the state they had before the command that wrote it. What is in
@@ -59,23 +60,36 @@ async function planRuns(
   manager: Manager,
   { runs: entries }: Undo,
   notFound: NotFound,
-): Promise<Pick<Plan, 'runs' | 'names' | 'unchanged'>> {
-  const now = await readRuns(manager.reader, entries);
+): Promise<Pick<Plan, 'runs' | 'names' | 'parents' | 'unchanged'>> {
+  const now = await readRuns(manager.reader, await whereNow(manager, entries));
+  const copies = await copiesToDelete(manager, entries);
   const runs: RunChange[] = [];
+  const parents = new Map<string, string>();
   let unchanged = 0;
   for (const { run_id, before: after } of entries) {
     const run = now.get(run_id);
-    if (run === undefined) await notFound(`run ${run_id}`);
-    else if (isInState(run, after)) unchanged += 1;
-    else {
-      const { experiment_id, run_name } = run;
-      runs.push({ run_id, experiment_id, run_name, level: 0, before: stateOf(run, after), after });
+    const copy = copies.get(run_id);
+    if (run === undefined) {
+      await notFound(`run ${run_id}`);
+      continue;
     }
+    const { experiment_id, run_name } = run;
+    if (isInState(run, after)) unchanged += 1;
+    // A copy is deleted when its original is there again, and stays when that failed.
+    else runs.push({ run_id, experiment_id, run_name, level: 1, before: stateOf(run, after), after });
+    if (copy === undefined) continue;
+    runs.push(copy);
+    parents.set(run_id, copy.run_id);
   }
   const ids = new Set(runs.map(({ experiment_id }) => experiment_id));
   const selection = { experiments: [...ids], view: 'all' } as const;
   const found = ids.size === 0 ? [] : await chosenExperiments(manager, selection);
-  return { runs, unchanged, names: new Map(found.map(({ experiment_id, name }) => [experiment_id, name])) };
+  return {
+    runs,
+    unchanged,
+    parents,
+    names: new Map(found.map(({ experiment_id, name }) => [experiment_id, name])),
+  };
 }
 
 async function planExperiments(manager: Manager, { experiments: entries }: Undo, notFound: NotFound) {
@@ -127,10 +141,11 @@ function isExperimentInState(
 }
 
 /** The present state of what is going to be changed. */
-function stateOf(run: Run, { lifecycle_stage, run_name, tags }: RunState): RunState {
+function stateOf(run: Run, { lifecycle_stage, experiment_id, run_name, tags }: RunState): RunState {
   const time = run.deleted_time === undefined ? {} : { deleted_time: run.deleted_time };
   return {
     ...(lifecycle_stage === undefined ? {} : { lifecycle_stage: run.lifecycle_stage, ...time }),
+    ...(experiment_id === undefined ? {} : { experiment_id: run.experiment_id }),
     ...(run_name === undefined ? {} : { run_name: run.run_name }),
     ...(tags === undefined ? {} : { tags: tagsBefore(run.tags, Object.keys(tags)) }),
   };

@@ -10,6 +10,7 @@ import type { Points } from '../model/points.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import type { Selection } from '../model/selection.ts';
 import type { Representation } from './representation.ts';
+import type { RunKey, RunMover } from './run-mover.ts';
 import type { PlaceTraits } from './traits.ts';
 
 /** What a place is and where it stands. */
@@ -286,9 +287,6 @@ export interface Writer {
   abort(): Promise<void>;
 }
 
-/** Which run, for changing it. */
-export type RunKey = Pick<Run, 'run_id' | 'experiment_id'>;
-
 /** A run by its parent: what the cascade of a deletion needs to know. */
 export interface ChildRun extends Pick<Run, 'run_id' | 'experiment_id' | 'run_name' | 'lifecycle_stage'> {
   /** Value of `mlflow.parentRunId`. */
@@ -319,6 +317,10 @@ export interface Manager {
   restoreExperiment(experiment_id: string, deleted: readonly string[]): Promise<void>;
   setExperimentTags(experiment_id: string, tags: TagChanges): Promise<void>;
   renameExperiment(experiment_id: string, name: string): Promise<void>;
+  /** Makes an experiment of a name that none has, and gives its id. */
+  createExperiment(name: string): Promise<string>;
+  /** Where a run can go to another experiment and keep its id: a directory. */
+  readonly mover?: RunMover;
   /** Where the place itself deletes and restores by time: Databricks. */
   readonly bulk?: BulkManager;
   close(): Promise<void>;

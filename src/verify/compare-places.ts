@@ -54,7 +54,7 @@ export async function compareRuns(source: Reader, target: Reader, frame: Compari
   const counted = wantsWholeExperiments(selection)
     ? experiments
     : experiments.filter(({ ids, readable }) => ids.size > 0 || !readable);
-  const index = createTargetIndex(target, source);
+  const index = createTargetIndex(target, source, frame.held);
   await indexTarget(index, counted, references, target, frame);
   const known = comparedIds(experiments, counted, index, models);
   const copies = await findCopies(source, target, known, frame);

@@ -11,6 +11,8 @@ export interface ComparisonFrame {
   readonly selection: Selection;
   readonly rename: readonly RenameRule[];
   readonly into: string | undefined;
+  /** Runs that the target has under the ids of the source. */
+  readonly held: readonly string[];
   readonly parts: ComparedParts;
   readonly concurrency: number;
   readonly signal: AbortSignal;

@@ -38,10 +38,10 @@ interface Found {
   readonly rank: number;
 }
 
-/** An empty {@link TargetIndex} of a target, for copies from this source. */
-export function createTargetIndex(target: Reader, source: Reader): TargetIndex {
+/** An empty {@link TargetIndex} of a target, for copies from this source. `held`: runs that it has under their own ids. */
+export function createTargetIndex(target: Reader, source: Reader, held: readonly string[]): TargetIndex {
   const copies = new Map<string, Map<string, Found>>();
-  const runIds = new Map<string, string>();
+  const runIds = new Map(held.map((id) => [id, id]));
   const unmatched: Unmatched[] = [];
   const ofSameSource =
     target.representation === undefined && target.info.fingerprint === source.info.fingerprint;

@@ -116,6 +116,7 @@ export async function verify(
           signal,
           rename: options.rename ?? [],
           into: options.into,
+          held: options.held ?? [],
           expected,
           unreadable,
           isHidden: (run_id, path) =>

@@ -26,11 +26,12 @@ test('the examples of docs/managing-runs.md on the samples work as written', asy
       const { stdout, stderr } = await run('sh', ['-c', command], { cwd: ROOT, env });
       outputs[/ (runs|experiments) \w+/.exec(line)?.[0].trim() ?? line] = stdout + stderr;
     }
-    expect(Object.keys(outputs)).toHaveLength(8);
+    expect(Object.keys(outputs)).toHaveLength(9);
     expect(outputs['runs list']).toContain('alpha 0.01');
     expect(outputs['runs csv']).toContain('Run ID,Name,Source Type,Source Name,User,Status,alpha');
     expect(outputs['runs delete']).toContain('Deleted 5 runs.');
     expect(outputs['runs restore']).toContain('Put back 5 runs');
+    expect(outputs['runs move']).toContain('Moved 2 runs.');
     expect(outputs['experiments restore']).toContain('Restored 1 experiment.');
     const tagged: string[] = [];
     await listRuns(

@@ -43,7 +43,7 @@ it('holds every object of a plan, however many there are', async () => {
 });
 
 it.each<[string, string, string]>([
-  ['of a newer version', JSON.stringify({ ...head, version: 2, more: true }), 'FORMAT'],
+  ['of a newer version', JSON.stringify({ ...head, version: 99, more: true }), 'FORMAT'],
   ['without a head', '{"kind":"run"}', 'CORRUPT'],
   ['with a torn line', `${JSON.stringify(head)}\n{"kind":"run","run_id":`, 'CORRUPT'],
   ['without anything', '', 'CORRUPT'],

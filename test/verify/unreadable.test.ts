@@ -18,6 +18,7 @@ async function compared(source: Reader, target: Reader) {
     selection: ALL_ACTIVE,
     rename: [],
     into: undefined,
+    held: [],
     parts: { ...ALL_PARTS, quick: false },
     concurrency: 2,
     signal: new AbortController().signal,

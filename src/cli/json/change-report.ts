@@ -8,6 +8,7 @@ import { schemaOf } from './schema-of.ts';
 const ACTIONS: Readonly<Record<Action, true>> = {
   'delete-runs': true,
   'restore-runs': true,
+  'move-runs': true,
   'tag-runs': true,
   'rename-run': true,
   'delete-experiments': true,
@@ -40,6 +41,7 @@ export const changeReport = schemaOf<ManageReport>()(
       }),
     ),
     notes: z.array(z.string()),
+    target: z.strictObject({ name: z.string(), experiment_id: z.string().exactOptional() }).exactOptional(),
     dry_run: z.boolean(),
     confirmed: z.boolean(),
     changed: count,

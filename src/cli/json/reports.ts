@@ -24,7 +24,7 @@ export const REPORTS: Readonly<Record<string, JsonReport>> = {
   change: {
     schema: changeReport,
     commands: [
-      ...['delete', 'restore', 'tag', 'untag', 'rename'].map((command) => `runs ${command}`),
+      ...['delete', 'restore', 'move', 'tag', 'untag', 'rename'].map((command) => `runs ${command}`),
       ...['delete', 'restore', 'tag', 'rename'].map((command) => `experiments ${command}`),
     ],
   },

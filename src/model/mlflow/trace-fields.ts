@@ -5,7 +5,7 @@ import { type Assessment, SPANS_LOCATIONS, sortAssessments, TRACE_STATES, type T
 import { isMap, parseTypedJson, printTypedJson, type TypedJson } from '../typed-json.ts';
 
 /** Keys of MLflow in a trace's metadata and tags (mlflow/tracing/constant.py), and what stands in fields of a record instead. */
-const SOURCE_RUN = 'mlflow.sourceRun';
+export const SOURCE_RUN = 'mlflow.sourceRun';
 const MODEL_ID = 'mlflow.modelId';
 export const ASSESSMENT_RUN = 'mlflow.assessment.sourceRunId';
 /** Set by every v3 create since 3.15: says nothing of the trace. */

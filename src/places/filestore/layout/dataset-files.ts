@@ -108,6 +108,20 @@ function absent(error: unknown): 'absent' {
   throw error;
 }
 
+/** Directory names of the datasets that a run read; inputs that are damaged name none. */
+export async function datasetsOf(runDir: string): Promise<string[]> {
+  const ids: string[] = [];
+  for (const name of await listDirectories(join(runDir, 'inputs'))) {
+    try {
+      const input = await readFields(inputFields, join(runDir, 'inputs', name, META_FILE));
+      if (input.source_type === 'DATASET') ids.push(input.source_id);
+    } catch (error) {
+      if (!(error instanceof MlferryError) && !isAbsent(error)) throw error;
+    }
+  }
+  return ids;
+}
+
 /** `meta.yaml` of a dataset. */
 export function datasetMeta(dataset: DatasetInput['dataset']): { [key: string]: MetaValue } {
   const { name, digest, source_type, source, schema, profile } = dataset;

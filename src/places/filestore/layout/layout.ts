@@ -18,6 +18,8 @@ export const TRASH = '.trash';
 export const PARTIAL = '.mlferry-partial.trash';
 /** A file in {@link PARTIAL} while a store that mlferry made has not got all that a new store gets. */
 export const NEW_STORE = 'new-store';
+/** Beginning of the names of files in {@link PARTIAL} that tell which run is being moved to another experiment. */
+export const MOVE_NOTE = 'move-';
 /** Directories beside the runs of an experiment that are no runs. */
 export const RESERVED: ReadonlySet<string> = new Set(['tags', 'datasets', 'traces', 'models']);
 /** Directory of the root that holds the model registry, no experiment. */

@@ -99,7 +99,8 @@ export async function readMetaYaml(path: string, most = MOST, tags?: readonly Sc
 const UNSAFE =
   /["\\]|[^\u0020-\u007e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/gu;
 
-function quote(text: string): string {
+/** A text as a YAML scalar in double quotes, on one line. */
+export function quote(text: string): string {
   const escaped = text.replace(UNSAFE, (char) => {
     if (char === '"' || char === '\\') return `\\${char}`;
     if (char === '\n') return '\\n';

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { systemCode } from '../../../util/errors.ts';
 import { type FileLock, takeLock } from '../../../util/lock-file.ts';
 import { syncDirectory } from '../../../util/sync-directory.ts';
-import { NEW_STORE, PARTIAL } from './layout.ts';
+import { MOVE_NOTE, NEW_STORE, PARTIAL } from './layout.ts';
 
 /**
  * Where everything is written before it is renamed to its final name, on the same file system, so that MLflow (which
@@ -69,7 +69,7 @@ export function createStaging(root: string, dryRun = false): Staging {
       lock = await takeLock(join(parent, LOCK), root);
       for (const name of await readdir(parent)) {
         // What begins like the lock may be another process on its way to find it taken.
-        if (!name.startsWith(LOCK) && name !== NEW_STORE)
+        if (!name.startsWith(LOCK) && !name.startsWith(MOVE_NOTE) && name !== NEW_STORE)
           await rm(join(parent, name), { recursive: true, force: true });
       }
     },

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { DELETED_TIME_TAG } from '../../../model/canonical.ts';
 import { PARENT_TAG, RUN_NAME_TAG } from '../../../model/mlflow/tags.ts';
 import { asMlferryError, MlferryError } from '../../../util/errors.ts';
-import type { ChildRun, Manager, PlaceOptions, RunKey, TagChanges } from '../../place.ts';
+import type { ChildRun, Manager, PlaceOptions, TagChanges } from '../../place.ts';
+import type { RunKey } from '../../run-mover.ts';
 import { createKeySpace, listKeyFiles } from '../layout/key-paths.ts';
 import { isDirectory, listExperimentDirs, requireStore, TRASH } from '../layout/layout.ts';
 import { createStaging } from '../layout/staging.ts';
@@ -16,7 +17,9 @@ import {
   moveExperiment,
   runsIn,
 } from '../write/change-stage.ts';
+import { createTargetExperiments, newExperiment } from '../write/target-experiments.ts';
 import { readTag } from '../write/target-runs.ts';
+import { createRunMover } from './run-mover.ts';
 
 /** MLflow's own file store refuses to delete it (mlflow/store/tracking/file_store.py). */
 const DEFAULT_ID = '0';
@@ -37,11 +40,11 @@ export async function openFileStoreManager(
   let opened: Promise<void> | undefined;
   let known: Promise<Map<string, ChildRun[]>> | undefined;
 
-  const guard = async (object: string, work: () => Promise<void>): Promise<void> => {
+  const guard = async <T>(object: string, work: () => Promise<T>): Promise<T> => {
     try {
-      opened ??= staging.open();
+      opened ??= staging.open().then(() => mover.finishMoves());
       await opened;
-      await work();
+      return await work();
     } catch (error) {
       throw asMlferryError(error, 'BUG', object);
     }
@@ -52,6 +55,8 @@ export async function openFileStoreManager(
       if (await isDirectory(directory)) return directory;
     throw new MlferryError('NOT_FOUND', `${place.path} has no experiment ${experiment_id}`);
   };
+
+  const mover = createRunMover({ root, staging, experimentDir, guard });
 
   const runDir = async ({ run_id, experiment_id }: RunKey): Promise<string> => {
     const directory = join(await experimentDir(experiment_id), run_id);
@@ -146,6 +151,12 @@ export async function openFileStoreManager(
       guard(`experiment ${experiment_id}`, async () =>
         changeExperiment(staging, await experimentDir(experiment_id), { name, last_update_time: Date.now() }),
       ),
+    createExperiment: (name) =>
+      guard(`experiment "${name}"`, async () => {
+        const experiments = createTargetExperiments({ root, staging, findings: options.findings }, false);
+        return (await experiments.open(newExperiment(name), name)).experiment_id;
+      }),
+    mover,
     async close() {
       await reader.close();
       await staging.close();

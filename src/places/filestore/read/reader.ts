@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileListOf } from '../../../model/file-list.ts';
 import type { Experiment, Run } from '../../../model/records.ts';
@@ -86,14 +86,12 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
   };
 
   const scan = (experiment: Experiment, selection: Selection): Promise<ScannedRun[]> => {
-    const key = JSON.stringify([
-      experiment.experiment_id,
-      directories.get(experiment.experiment_id),
-      selection.runs,
-    ]);
+    const directory = directoryOf(experiment);
+    // A manager moves runs into it and out of it.
+    const changed = statSync(directory, { throwIfNoEntry: false })?.mtimeMs;
+    const key = JSON.stringify([experiment.experiment_id, directory, changed, selection.runs]);
     const known = scans.get(key);
     if (known !== undefined) return known;
-    const directory = directoryOf(experiment);
     const job = scanRuns(directory, experiment, selection, signal, (name, error) =>
       fail(runObject(name, experiment), error, name),
     );

@@ -36,7 +36,10 @@ const DEFAULT_ID = '0';
 const DEFAULT_NAME = 'Default';
 
 /** The experiments of the store at `context.root`; `isNew` = there was no store before this job. */
-export function createTargetExperiments(context: StoreContext, isNew: boolean): TargetExperiments {
+export function createTargetExperiments(
+  context: Pick<StoreContext, 'root' | 'staging' | 'findings'>,
+  isNew: boolean,
+): TargetExperiments {
   const { root, staging, findings } = context;
   const byId = new Map<string, ExperimentState>();
   const byName = new Map<string, { experiment: Experiment; directory: string }>();
@@ -163,21 +166,23 @@ export function createTargetExperiments(context: StoreContext, isNew: boolean): 
   };
 
   async function createDefault(): Promise<void> {
-    const now = Date.now();
-    await create(
-      {
-        kind: 'experiment',
-        experiment_id: DEFAULT_ID,
-        name: DEFAULT_NAME,
-        artifact_location: '',
-        lifecycle_stage: 'active',
-        creation_time: now,
-        last_update_time: now,
-        tags: {},
-      },
-      DEFAULT_NAME,
-    );
+    await create({ ...newExperiment(DEFAULT_NAME), experiment_id: DEFAULT_ID }, DEFAULT_NAME);
   }
+}
+
+/** An experiment that begins now; the store gives it its id. */
+export function newExperiment(name: string): Experiment {
+  const now = Date.now();
+  return {
+    kind: 'experiment',
+    experiment_id: '',
+    name,
+    artifact_location: '',
+    lifecycle_stage: 'active',
+    creation_time: now,
+    last_update_time: now,
+    tags: {},
+  };
 }
 
 /** Whether an experiment's directory stands in the trash. */

@@ -2,7 +2,8 @@ import { DELETED_TIME_TAG } from '../../../model/canonical.ts';
 import { fits, isKeyAllowed, limitsOf } from '../../../model/mlflow/limits.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
-import type { Manager, PlaceOptions, RunKey, TagChanges } from '../../place.ts';
+import type { Manager, PlaceOptions, TagChanges } from '../../place.ts';
+import type { RunKey } from '../../run-mover.ts';
 import { connect } from '../connect/client.ts';
 import type { ServerLocation } from '../location.ts';
 import { serverReader } from '../read/reader.ts';
@@ -80,6 +81,7 @@ export async function openServerManager(place: ServerLocation, options: PlaceOpt
       }
     },
     renameExperiment: (experiment_id, name) => routes.renameExperiment(experiment_id, name),
+    createExperiment: (name) => routes.createExperiment(name, {}),
     ...(client.server.databricks ? { bulk: databricksBulk(client) } : {}),
     close: () => reader.close(),
   };

@@ -1,0 +1,81 @@
+import { copyBetween } from '../copy/copy-between.ts';
+import type { TwoPlaceOptions } from '../job/job-options.ts';
+import type { FoundObject } from '../model/findings.ts';
+import { isContent } from '../model/findings.ts';
+import { MlferryError } from '../util/errors.ts';
+import { verify } from '../verify/verify.ts';
+
+/** Runs that are compared with their copies at once: of all a verdict is kept. */
+const CHUNK = 1000;
+
+/** What is copied where, within one place. */
+export interface CopyWithin extends TwoPlaceOptions {
+  readonly runs: readonly string[];
+  /** Name of the experiment. */
+  readonly into: string;
+  /** Runs that stay and that those name. */
+  readonly held: readonly string[];
+  readonly stateDir?: string | undefined;
+  readonly onCopied?: ((runs: number) => void) | undefined;
+}
+
+/** What became of the copies. */
+export interface VerifiedCopies {
+  /** Runs whose copy is there and has all that they have. */
+  readonly same: ReadonlySet<string>;
+  /** Why the copies of others are not the same, by run. */
+  readonly problems: ReadonlyMap<string, string>;
+  /** The same of objects of further kinds. */
+  readonly objectProblems: ReadonlyArray<{ readonly of: FoundObject; readonly problem: string }>;
+}
+
+/**
+ * Copies runs into an experiment of the same place and compares each with its copy, point by point and byte by byte. Only what
+ * was found to be the same counts. Throws what stops the copy or the comparison.
+ */
+export async function copyVerified(place: string, options: CopyWithin): Promise<VerifiedCopies> {
+  const { runs, onCopied, stateDir, ...shared } = options;
+  const selection = { experiments: [], runs, view: 'active' as const };
+  const problems = new Map<string, string>();
+  const objectProblems: Array<{ of: FoundObject; problem: string }> = [];
+  const note = (of: FoundObject | undefined, run_id: string | undefined, problem: string) => {
+    if (of !== undefined && of.kind !== 'run') objectProblems.push({ of, problem });
+    else if ((of?.id ?? run_id) !== undefined) problems.set(of?.id ?? run_id ?? '', problem);
+  };
+  const { report } = await copyBetween(place, place, {
+    ...shared,
+    selection,
+    stateDir,
+    onProgress: ({ runs: counts }) => onCopied?.(counts.done),
+  });
+  if (report.error !== undefined) throw ended(report.error);
+  for (const { of, run_id, message } of report.failures) note(of, run_id, message);
+  for (const loss of report.losses) if (isContent(loss)) note(loss.of, loss.run_id, loss.detail);
+  const same = new Set<string>();
+  for (let at = 0; at < runs.length; at += CHUNK) {
+    const compared = await verify(place, place, {
+      ...shared,
+      selection: { ...selection, runs: runs.slice(at, at + CHUNK) },
+      reported: report.losses,
+      all: true,
+    });
+    if (compared.error !== undefined) throw ended(compared.error);
+    for (const { kind, id, name, symbol, differences, reason } of compared.items) {
+      const [first] = differences;
+      const problem = reason ?? (first === undefined ? 'it is not there' : `${first.field} is another`);
+      if (symbol !== '=') note({ kind, id, name }, undefined, `Its copy is not the same: ${problem}`);
+      else if (kind === 'run' && !problems.has(id)) same.add(id);
+    }
+    for (const loss of compared.losses) if (isContent(loss)) note(loss.of, loss.run_id, loss.detail);
+  }
+  for (const id of problems.keys()) same.delete(id);
+  return { same, problems, objectProblems };
+}
+
+function ended({
+  code,
+  message,
+  hint,
+}: NonNullable<Awaited<ReturnType<typeof verify>>['error']>): MlferryError {
+  return new MlferryError(code, message, { hint });
+}

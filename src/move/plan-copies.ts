@@ -1,0 +1,189 @@
+import type { Ledger } from '../job/ledger.ts';
+import { failureOf } from '../job/ledger.ts';
+import type { ObjectKind } from '../kinds/kind.ts';
+import { runReferences } from '../kinds/remap.ts';
+import { holdAncestorsBack } from '../manage/carry-out.ts';
+import { type MoveTarget, NO_PLAN, type Plan, type RunChange } from '../manage/changes.ts';
+import { chooseMoving, type MoveRunsOptions, type MovingChoice, stillRunning } from '../manage/plan-move.ts';
+import { ORIGIN_TAG, originRunId } from '../model/canonical.ts';
+import type { Findings } from '../model/findings.ts';
+import { ALL_ACTIVE } from '../model/selection.ts';
+import { ownValue } from '../model/string-map.ts';
+import type { Manager } from '../places/place.ts';
+import { type ErrorCode, MlferryError } from '../util/errors.ts';
+import { type CopyWithin, copyVerified } from './copy-verified.ts';
+import { objectsNamingRuns } from './objects-naming-runs.ts';
+
+/**
+ * The plan of a move at a place that gives runs new ids: a copy of each, and the soft deletion of those whose copy was found to
+ * be the same. Runs that cannot be replaced by a copy are failures, and stay with all above them.
+ */
+export async function planCopies(
+  location: string,
+  manager: Manager,
+  target: MoveTarget,
+  options: MoveRunsOptions,
+  ledger: Ledger,
+): Promise<Plan> {
+  const named = new Set<string>();
+  const { runs: chosen, ...moving } = await chooseMoving(manager, target, options, (run) => {
+    const { tags, inputs } = runReferences(run);
+    for (const id of [...[...tags.values()].flat(), ...inputs]) named.add(id);
+  });
+  const active = chosen.filter(({ lifecycle_stage }) => lifecycle_stage === 'active');
+  const problems = new Map([...deletedOnes(chosen), ...(await registeredOnes(manager, active))]);
+  const movable = withoutProblems(active, problems, moving.parents, ledger);
+  const held = [...named].filter((id) => !movable.some(({ run_id }) => run_id === id));
+  const runs = movable.map(
+    ({ run_id, experiment_id, run_name, level }): RunChange => ({
+      ...{ run_id, experiment_id, run_name, level },
+      copied_to: target.name,
+      before: { lifecycle_stage: 'active' },
+      after: { lifecycle_stage: 'deleted' },
+    }),
+  );
+  const notes = [
+    'a server cannot move a run: each is copied under a new id, with its logged models and traces, compared, and then the original is deleted; originals of models and traces stay',
+    ...stillRunning(movable),
+  ];
+  return {
+    ...NO_PLAN,
+    ...moving,
+    runs,
+    descendants: runs.filter(({ level }) => level > 0).length,
+    notes: runs.length === 0 ? [] : notes,
+    target,
+    async prepare(job, outcome) {
+      const experiment_id = target.experiment_id ?? (await manager.createExperiment(target.name));
+      await reviveCopies(manager, experiment_id, new Set(runs.map(({ run_id }) => run_id)));
+      const bad = await copyAll({
+        ...bothSides(options),
+        signal: job.signal,
+        runs: runs.map(({ run_id }) => run_id),
+        into: target.name,
+        held,
+        onCopied: job.progress,
+      });
+      const failed = job.findings;
+      const ready = withoutProblems(runs, bad, moving.parents, failed);
+      outcome.failed += runs.length - ready.length;
+      return ready;
+    },
+  };
+
+  /** Copies the runs; gives those whose copy was not found to be the same, and why. */
+  async function copyAll(wanted: CopyWithin): Promise<Map<string, Problem>> {
+    const { same, problems: found, objectProblems } = await copyVerified(location, wanted);
+    const bad = new Map<string, Problem>();
+    const ids = new Set(wanted.runs);
+    for (const run_id of ids)
+      if (!same.has(run_id))
+        bad.set(run_id, { code: 'MISMATCH', message: found.get(run_id) ?? 'Its copy could not be compared' });
+    if (objectProblems.length === 0) return bad;
+    const experiments = [...new Set(runs.map(({ experiment_id }) => experiment_id))];
+    const owners = new Map<string, readonly string[]>();
+    for await (const { of, id, runs: own } of objectsNamingRuns(manager.reader, experiments, ids, () => true))
+      owners.set(`${of.kind} ${id}`, own);
+    // What nobody knows the run of may be any run's.
+    for (const { of, problem } of objectProblems)
+      for (const run_id of owners.get(`${of.kind} ${of.id}`) ?? ids)
+        bad.set(run_id, { code: 'MISMATCH', message: `${of.kind} ${of.id}: ${problem}` });
+    return bad;
+  }
+}
+
+/** Why a run stays as it is. */
+interface Problem {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+function deletedOnes(chosen: readonly MovingChoice[]): Array<readonly [string, Problem]> {
+  return chosen.flatMap(({ run_id, level, lifecycle_stage }) =>
+    lifecycle_stage === 'active' || level > 0
+      ? []
+      : [
+          [
+            run_id,
+            { code: 'REFUSED', message: 'It is deleted', hint: 'Restore it first: mlferry runs restore.' },
+          ] as const,
+        ],
+  );
+}
+
+/** Whether objects of a kind can only be made of one run, and say so for ever: versions of registered models. */
+const isMadeOfRuns = ({ chosenBy }: ObjectKind) => chosenBy === 'references';
+
+/** Runs that a registered model's version was made of: it would go on naming the original, and lose its files with it. */
+async function registeredOnes(
+  manager: Manager,
+  runs: readonly MovingChoice[],
+): Promise<Array<readonly [string, Problem]>> {
+  const experiments = [...new Set(runs.map(({ experiment_id }) => experiment_id))];
+  const ids = new Set(runs.map(({ run_id }) => run_id));
+  const found: Array<readonly [string, Problem]> = [];
+  if (ids.size === 0) return found;
+  const kinds = (of: ObjectKind) => of.mention !== undefined || isMadeOfRuns(of);
+  for await (const { of, id, runs: own } of objectsNamingRuns(manager.reader, experiments, ids, kinds)) {
+    if (!isMadeOfRuns(of)) continue;
+    const message = `${of.words.one} ${id} was made of it, and no server lets that name another run`;
+    const hint = 'mlferry copy --into copies such a run and leaves the original.';
+    for (const run_id of own) found.push([run_id, { code: 'REFUSED', message, hint }]);
+  }
+  return found;
+}
+
+/** Lists the runs with problems, and those above them, as failures; the others are left. */
+function withoutProblems<T extends Pick<RunChange, 'run_id' | 'run_name'>>(
+  runs: readonly T[],
+  problems: ReadonlyMap<string, Problem>,
+  parents: ReadonlyMap<string, string>,
+  findings: Findings,
+): T[] {
+  const back = new Set<string>();
+  for (const run_id of problems.keys()) holdAncestorsBack(run_id, parents, back);
+  const above: Problem = { code: 'INCOMPLETE', message: 'Left as it is, because a run below it failed' };
+  return runs.filter(({ run_id, run_name }) => {
+    const problem = problems.get(run_id) ?? (back.has(run_id) ? above : undefined);
+    if (problem === undefined) return true;
+    const { code, message, hint } = problem;
+    const error = new MlferryError(code, message, hint === undefined ? {} : { hint });
+    findings.failure(failureOf({ kind: 'run', id: run_id, name: run_name }, error));
+    return false;
+  });
+}
+
+/** Copies that an undone move has deleted are taken up again. */
+async function reviveCopies(
+  manager: Manager,
+  experiment_id: string,
+  runs: ReadonlySet<string>,
+): Promise<void> {
+  const selection = { ...ALL_ACTIVE, experiments: [experiment_id], view: 'deleted' as const };
+  const deleted = [];
+  for await (const experiment of manager.reader.experiments(selection)) {
+    if (experiment.experiment_id !== experiment_id) continue;
+    for await (const { run } of manager.reader.runs(experiment, selection))
+      if (runs.has(originRunId(ownValue(run.tags, ORIGIN_TAG) ?? ''))) deleted.push(run);
+  }
+  for (const run of deleted) await manager.restoreRun(run);
+}
+
+/** The options of the one place for both sides of a copy within it: with its own credentials, whose names say `TO`. */
+function bothSides({
+  tls,
+  environment = {},
+  ...options
+}: MoveRunsOptions): Omit<CopyWithin, 'runs' | 'into' | 'held'> {
+  const own = Object.entries(environment).filter(([name]) => !name.startsWith('MLFERRY_FROM_'));
+  const from = own.flatMap(([name, value]) =>
+    name.startsWith('MLFERRY_TO_') ? [[name.replace('MLFERRY_TO_', 'MLFERRY_FROM_'), value] as const] : [],
+  );
+  const { concurrency, tempDir, stateDir, maxRequestsPerSecond } = options;
+  return {
+    ...{ concurrency, tempDir, stateDir, maxRequestsPerSecond },
+    environment: Object.fromEntries([...own, ...from]),
+    ...(tls === undefined ? {} : { tls: { from: tls, to: tls } }),
+  };
+}
