@@ -3,7 +3,7 @@ import { changeCommand } from './change-command.ts';
 import type { Io } from './io.ts';
 import { addChangeOptions, addPlaceOptions } from './manage-options.ts';
 import { ANY_PLACE, placeToRead } from './place-to-read.ts';
-import { collect } from './selection-options.ts';
+import { addExperimentOptions } from './selection-options.ts';
 
 /** What the commands do, loaded when one is run. */
 const actions = () => import('./run-experiments.ts');
@@ -29,14 +29,10 @@ Examples
 }
 
 function addChoice(command: Command): Command {
-  return command
-    .option(
-      '-e, --experiment <name>',
-      'only this experiment: a name, an id or a glob with * (repeatable)',
-      collect,
-      [],
-    )
-    .option('--experiment-filter <expression>', 'only experiments that fit: "tags.team = \'churn\'"');
+  return addExperimentOptions(command).option(
+    '--experiment-filter <expression>',
+    'only experiments that fit: "tags.team = \'churn\'"',
+  );
 }
 
 function addList(experiments: Command, io: Io): void {

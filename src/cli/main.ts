@@ -53,7 +53,9 @@ function printFailure(args: readonly string[], { code, message, hint, meaning }:
 
 /** Whether the second place is `-`; as the first one it is stdin. */
 function writesToStdout([, ...args]: readonly string[]): boolean {
-  const places = args.filter((arg) => arg === '-' || !arg.startsWith('-'));
+  const places = args.filter(
+    (arg, index) => (arg === '-' && args[index - 1] !== '--runs-from') || !arg.startsWith('-'),
+  );
   return places.lastIndexOf('-') > 0;
 }
 
@@ -80,6 +82,10 @@ export async function run(argv: readonly string[], outside: Io): Promise<void> {
     const { openCommandLog } = await import('./command-log.ts');
     debug = options.debug;
     log = openCommandLog(options, args, (text) => outside.stderr.write(text));
+  });
+  program.hook('preAction', async (_, command) => {
+    const { runsFrom = [] } = command.opts<{ runsFrom?: string[] }>();
+    if (runsFrom.length > 0) await (await import('./runs-from.ts')).takeRunsFrom(command, io);
   });
   try {
     if (args.length === 0) program.outputHelp();

@@ -21,6 +21,7 @@ import { timeText } from './time-text.ts';
 
 const experimentOptions = z.object({
   experiment: z.array(z.string()),
+  excludeExperiment: z.array(z.string()).default([]),
   experimentFilter: z.string().optional(),
   view: z.enum(['active', 'deleted', 'all']).default('all'),
   fromUndo: z.string().optional(),
@@ -29,10 +30,11 @@ const experimentOptions = z.object({
 });
 
 function selectionOf(values: unknown, view: View) {
-  const { experiment, experimentFilter } = experimentOptions.parse(values);
+  const { experiment, excludeExperiment, experimentFilter } = experimentOptions.parse(values);
   const filter = experimentFilter === undefined ? {} : { experiment_filter: experimentFilter };
   searchOf(filter);
-  return { experiments: experiment, view, ...filter };
+  const exclude = excludeExperiment.length === 0 ? {} : { exclude_experiments: excludeExperiment };
+  return { experiments: experiment, ...exclude, view, ...filter };
 }
 
 /** Throws USAGE when nothing says which experiments. */

@@ -12,8 +12,8 @@ export function positiveInteger(text: string): number {
   return value;
 }
 
-/** `--experiment`, `--run`, `--view`, `--filter` …: which experiments and runs a command is about. */
-export function addSelectionOptions(command: Command, view: View = 'active'): Command {
+/** `--experiment` and `--exclude-experiment`. */
+export function addExperimentOptions(command: Command): Command {
   return command
     .option(
       '-e, --experiment <name>',
@@ -21,7 +21,24 @@ export function addSelectionOptions(command: Command, view: View = 'active'): Co
       collect,
       [],
     )
+    .option(
+      '--exclude-experiment <name>',
+      'all but this experiment: a name, an id or a glob with * (repeatable)',
+      collect,
+      [],
+    );
+}
+
+/** `--experiment`, `--run`, `--view`, `--filter` …: which experiments and runs a command is about. */
+export function addSelectionOptions(command: Command, view: View = 'active'): Command {
+  return addExperimentOptions(command)
     .option('-r, --run <id>', 'only this run: its id, or the beginning of it (repeatable)', collect, [])
+    .option(
+      '--runs-from <file>',
+      'only the runs whose ids this file holds: one a line, an id map, a list or a report of mlferry; - for stdin (repeatable)',
+      collect,
+      [],
+    )
     .addOption(
       new Option('--view <stage>', 'experiments and runs of which lifecycle stage')
         .choices(['active', 'deleted', 'all'])

@@ -5,6 +5,7 @@ import { searchOf } from '../search/search-of.ts';
 /** The values that `addSelectionOptions` leaves, to be spread into a command's own schema. */
 export const selectionShape = {
   experiment: z.array(z.string()),
+  excludeExperiment: z.array(z.string()).default([]),
   run: z.array(z.string()),
   view: z.enum(['active', 'deleted', 'all']),
   filter: z.string().optional(),
@@ -21,12 +22,13 @@ export const selectionShape = {
 
 /** The selection those values make. Throws EXPRESSION for a wrong filter or order. */
 export function selectionOf(values: z.infer<z.ZodObject<typeof selectionShape>>): Selection {
-  const { experiment, run, view, filter, experimentFilter, orderBy, maxRuns } = values;
+  const { experiment, excludeExperiment, run, view, filter, experimentFilter, orderBy, maxRuns } = values;
   const { registeredModel, withModelVersion, modelFilter, registeredModelFilter } = values;
   const { modelVersionFilter, traceFilter } = values;
   const selection: Selection = {
     experiments: experiment,
     runs: run,
+    ...(excludeExperiment.length === 0 ? {} : { exclude_experiments: excludeExperiment }),
     view,
     ...(filter === undefined ? {} : { filter }),
     ...(experimentFilter === undefined ? {} : { experiment_filter: experimentFilter }),

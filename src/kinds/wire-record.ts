@@ -35,6 +35,7 @@ export const header = z.strictObject({
   selection: z.strictObject({
     experiments: z.array(z.string()),
     runs: z.array(z.string()),
+    exclude_experiments: z.array(z.string()).optional(),
     view: z.enum(['active', 'deleted', 'all']),
     filter: z.string().optional(),
     experiment_filter: z.string().optional(),

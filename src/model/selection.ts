@@ -10,6 +10,8 @@ export type View = 'active' | 'deleted' | 'all';
 export interface Selection {
   readonly experiments: readonly string[];
   readonly runs: readonly string[];
+  /** Names, ids or globs of experiments that are left out of those. */
+  readonly exclude_experiments?: readonly string[];
   readonly view: View;
   /** Search expression (docs/search-expressions.md) over runs. */
   readonly filter?: string;
@@ -73,16 +75,38 @@ export function selectsExperiment(
   experiment: Pick<Experiment, 'experiment_id' | 'name' | 'lifecycle_stage'>,
 ): boolean {
   if (selection.view === 'active' && experiment.lifecycle_stage !== 'active') return false;
-  return (
-    selection.experiments.length === 0 ||
-    selection.experiments.some(
-      (wanted) => wanted === experiment.experiment_id || globMatcher(wanted)(experiment.name),
-    )
-  );
+  if (isExcluded(selection, experiment)) return false;
+  return selection.experiments.length === 0 || isNamed(selection.experiments, experiment);
+}
+
+/** Whether an experiment is left out by its name or id. */
+export function isExcluded(
+  { exclude_experiments = [] }: Pick<Selection, 'exclude_experiments'>,
+  experiment: Pick<Experiment, 'experiment_id' | 'name'>,
+): boolean {
+  return isNamed(exclude_experiments, experiment);
+}
+
+function isNamed(
+  names: readonly string[],
+  { experiment_id, name }: Pick<Experiment, 'experiment_id' | 'name'>,
+): boolean {
+  return names.some((wanted) => wanted === experiment_id || globMatcher(wanted)(name));
+}
+
+/** Ids of long lists, so that each run is not looked for in the whole list. */
+const idSets = new WeakMap<readonly string[], ReadonlySet<string>>();
+
+/** Whether the selection names this run, or no run at all. */
+export function namesRun({ runs }: Pick<Selection, 'runs'>, run_id: string): boolean {
+  if (runs.length === 0) return true;
+  const ids = idSets.get(runs) ?? new Set(runs);
+  idSets.set(runs, ids);
+  return ids.has(run_id);
 }
 
 /** Whether the selection wants this run of a selected experiment. */
 export function selectsRun(selection: Selection, run: Pick<Run, 'run_id' | 'lifecycle_stage'>): boolean {
   if (selection.view !== 'all' && run.lifecycle_stage !== selection.view) return false;
-  return selection.runs.length === 0 || selection.runs.includes(run.run_id);
+  return namesRun(selection, run.run_id);
 }

@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileListOf } from '../../../model/file-list.ts';
 import type { Experiment, Run } from '../../../model/records.ts';
-import { type Selection, selectsExperiment, selectsRun } from '../../../model/selection.ts';
+import { isExcluded, type Selection, selectsExperiment, selectsRun } from '../../../model/selection.ts';
 import { isAbsent, MlferryError } from '../../../util/errors.ts';
 import { nearest } from '../../../util/nearest.ts';
 import type { PlaceInfo, PlaceOptions, Reader } from '../../place.ts';
@@ -150,13 +150,19 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
       if (selected.some(({ experiment }) => selectsExperiment(named, experiment))) continue;
       if (hasFailed(`experiment "${wanted}"`)) continue;
       const other = all.some(({ experiment }) => selectsExperiment({ ...named, view: 'all' }, experiment));
+      const excluded = all.some(
+        ({ experiment }) =>
+          isExcluded(selection, experiment) && isExcluded({ exclude_experiments: [wanted] }, experiment),
+      );
       const near = nearest(
         wanted,
         all.map(({ experiment }) => experiment.name),
       );
-      const message = other
-        ? `Experiment "${wanted}" is deleted`
-        : `No experiment "${wanted}" in ${place.path}${near === undefined ? '' : `; did you mean "${near}"?`}`;
+      const message = excluded
+        ? `All experiments "${wanted}" are excluded`
+        : other
+          ? `Experiment "${wanted}" is deleted`
+          : `No experiment "${wanted}" in ${place.path}${near === undefined ? '' : `; did you mean "${near}"?`}`;
       fail(`experiment "${wanted}"`, notFound(message, other));
     }
     for (const wanted of new Set(selection.runs)) {

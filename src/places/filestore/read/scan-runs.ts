@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Experiment } from '../../../model/records.ts';
-import type { Selection } from '../../../model/selection.ts';
+import { namesRun, type Selection } from '../../../model/selection.ts';
 import { isAbsent, MlferryError } from '../../../util/errors.ts';
 import { listRunDirs, META_FILE } from '../layout/layout.ts';
 import { type RunMeta, toRunMeta } from '../layout/meta-records.ts';
@@ -28,7 +28,7 @@ export async function scanRuns(
   const runs: ScannedRun[] = [];
   for (const name of await listRunDirs(directory)) {
     signal.throwIfAborted();
-    if (selection.runs.length > 0 && !selection.runs.includes(name)) continue;
+    if (!namesRun(selection, name)) continue;
     const runDir = join(directory, name);
     try {
       const path = join(runDir, META_FILE);

@@ -1,7 +1,13 @@
 import pLimit from 'p-limit';
 import { compareInt64 } from '../../../model/int64.ts';
 import type { Experiment, Run } from '../../../model/records.ts';
-import { globMatcher, type Selection, selectsExperiment, selectsRun } from '../../../model/selection.ts';
+import {
+  globMatcher,
+  isExcluded,
+  type Selection,
+  selectsExperiment,
+  selectsRun,
+} from '../../../model/selection.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { nearest } from '../../../util/nearest.ts';
 import type { ServerRun } from '../connect/answers.ts';
@@ -113,6 +119,7 @@ async function reportUnmatched(
         object,
         `there is no such experiment${near === undefined ? '' : `; did you mean ${quote(near)}?`}`,
       );
+    else if (isExcluded(selection, other)) missing(object, 'all such experiments are excluded');
     else if (!selectsExperiment(selection, other)) missing(object, 'the experiment is deleted', SHOW_ALL);
   }
 }
