@@ -19,6 +19,7 @@ export {
 } from './job/open-place.ts';
 export type { Progress } from './job/progress.ts';
 export type { RenameRule } from './job/rename.ts';
+export type { FileOptions } from './kinds/file-rules.ts';
 export type { Ids } from './kinds/id-map.ts';
 export type { ObjectKind, ObjectRecord } from './kinds/kind.ts';
 export { FORMAT_VERSION, KINDS } from './kinds/kinds.ts';

@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
+import { takesAllFiles } from '../kinds/file-rules.ts';
 import type { ObjectKind } from '../kinds/kind.ts';
 import { kindOf } from '../kinds/kinds.ts';
 import { linksOf, MODEL, withLinks } from '../kinds/model-links.ts';
 import { isLeftOut, missingWords, type Parts } from '../kinds/parts.ts';
+import { fileListOf } from '../model/file-list.ts';
 import type { Run } from '../model/records.ts';
+import { withChosenFiles } from '../places/chosen-files.ts';
 import type { RunReader } from '../places/place.ts';
 
 /** A source run with all its links to models, reduced to the parts that are carried; `onRead` hears of points and bytes as they flow. */
@@ -15,10 +18,10 @@ export async function carriedRun(
   const links = isLeftOut(kindOf(MODEL), parts) ? linksOf({}) : await source.modelLinks?.();
   const whole = links === undefined ? source.run : withLinks(source.run, links);
   const run: Run = parts.metrics ? whole : { ...whole, latest_metrics: {} };
-  const { fileList } = source;
+  const fileList = carriedFileList(source, parts);
   return {
     run,
-    ...(fileList === undefined || !parts.artifacts ? {} : { fileList }),
+    ...(fileList === undefined ? {} : { fileList }),
     async *metrics() {
       if (!parts.metrics) return;
       for await (const piece of source.metrics()) {
@@ -38,6 +41,13 @@ export async function carriedRun(
   };
 }
 
+/** The list of the files of a run that are carried, where its source has one and files are. */
+export function carriedFileList(source: RunReader, { artifacts, files }: Parts): RunReader['fileList'] {
+  const { fileList } = source;
+  if (!artifacts || fileList === undefined || takesAllFiles(files)) return artifacts ? fileList : undefined;
+  return () => fileListOf(withChosenFiles(source, files).artifacts());
+}
+
 /**
  * The digest of a run or another object of which only some parts are carried, or whose like may name what is left out: a later
  * full copy must not take it for complete.
@@ -46,8 +56,10 @@ export function partDigest(of: ObjectKind, full: string, parts: Parts): string {
   const { metrics, artifacts } = of.kind === 'run' ? parts : parts.objects;
   const missing = missingWords(of, parts).map((word) => ` ${word}=false`);
   if (parts.keepModelFiles) missing.push(' model_files=kept');
-  if (metrics && artifacts && missing.length === 0) return full;
+  const takesAll = !artifacts || !of.artifacts || takesAllFiles(parts.files);
+  if (metrics && artifacts && missing.length === 0 && takesAll) return full;
+  const files = takesAll ? '' : ` files=${JSON.stringify(parts.files)}`;
   return createHash('sha256')
-    .update(`${full} metrics=${metrics} artifacts=${artifacts}${missing.join('')}`)
+    .update(`${full} metrics=${metrics} artifacts=${artifacts}${missing.join('')}${files}`)
     .digest('hex');
 }

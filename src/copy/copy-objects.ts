@@ -8,6 +8,7 @@ import { objectDigest } from '../kinds/object-digest.ts';
 import { carriesFiles, createLeftOut } from '../kinds/parts.ts';
 import { allReferencesOf, boundTo, remapObject } from '../kinds/remap-object.ts';
 import type { FoundObject } from '../model/findings.ts';
+import { withChosenFiles } from '../places/chosen-files.ts';
 import type { ObjectReader } from '../places/place.ts';
 import { MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
@@ -172,7 +173,9 @@ async function copyObject(pass: Pass, object: ObjectReader): Promise<void> {
     const bound = keepsIds ? { record, left: [] } : boundTo(of, record, pass.ids);
     const from = { kind: of.kind, id, artifact_uri: rootOf(record) };
     let own = from;
-    const carried = parts.objects.artifacts ? source : { ...source, artifacts: nothing };
+    const carried = parts.objects.artifacts
+      ? withChosenFiles(source, parts.files, (loss) => ledger.loss({ ...loss, of: ref }))
+      : { ...source, artifacts: nothing };
     const files =
       keepsIds || parts.keepModelFiles ? carried : remapModelFiles(carried, from, () => own, pass.ids);
     const written = await write(files, {

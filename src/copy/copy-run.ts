@@ -4,6 +4,7 @@ import { remapModelFiles } from '../kinds/model-files.ts';
 import { hasLinks, linkedModels, linksOf, MODEL, modelsIn } from '../kinds/model-links.ts';
 import { type RunIds, referenceKept, remapRun, runReferences, unresolvedTags } from '../kinds/remap.ts';
 import { runDigest } from '../model/canonical.ts';
+import { withChosenFiles } from '../places/chosen-files.ts';
 import { digestWithModels, withModels } from '../places/models-in-runs.ts';
 import { MlferryError } from '../util/errors.ts';
 import { carriedRun, partDigest } from './carried-run.ts';
@@ -39,7 +40,9 @@ export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: 
             fail: ({ of, record }, error) =>
               pass.objectFailed({ kind: of.kind, id: idOf(of, record), name: nameOf(of, record) }, error),
           });
-    const carried = placed.reader;
+    const carried = withChosenFiles(placed.reader, parts.files, (loss) =>
+      ledger.loss({ ...loss, experiment_name: experiment.name, run_id }),
+    );
     const { run } = carried;
     const references = runReferences(run);
     const tags = keepsIds ? new Map<string, string>() : unresolvedTags(run, references.tags, runIds);

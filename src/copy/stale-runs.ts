@@ -9,7 +9,7 @@ import { ownValue } from '../model/string-map.ts';
 import { digestWithModels, modelsAreInRuns, modelsOfRuns, NO_MODELS } from '../places/models-in-runs.ts';
 import type { TargetExperiment, WrittenRun } from '../places/place.ts';
 import { readAhead } from '../util/read-ahead.ts';
-import { partDigest } from './carried-run.ts';
+import { carriedFileList, partDigest } from './carried-run.ts';
 import { noteModels } from './note-models.ts';
 import type { Pass, Work } from './pass.ts';
 
@@ -114,7 +114,10 @@ async function stale(pass: Pass, chunk: readonly Work[]): Promise<Work[]> {
           experiment,
           full,
           parts.artifacts ? source.fileList : undefined,
-        )) ?? (part === full ? undefined : await writer.isCurrent(source.run, experiment, part));
+        )) ??
+        (part === full
+          ? undefined
+          : await writer.isCurrent(source.run, experiment, part, carriedFileList(source, parts)));
       if (current === undefined) rest.push(work);
       else {
         pass.wrote(source.run, experiment, current);

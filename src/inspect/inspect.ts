@@ -7,6 +7,7 @@ import { createLeftOut, type Parts, partsOf } from '../kinds/parts.ts';
 import type { Failure, Loss } from '../model/findings.ts';
 import type { Experiment } from '../model/records.ts';
 import { type Selection, wantsWholeExperiments } from '../model/selection.ts';
+import { withChosenFiles } from '../places/chosen-files.ts';
 import { openReader, selectionAt } from '../places/open.ts';
 import type { ObjectScope, PlaceInfo, Reader, RunReader } from '../places/place.ts';
 import { searchOf } from '../search/search-of.ts';
@@ -76,7 +77,7 @@ export async function inspect(location: string, options: JobOptions = {}): Promi
         const countRun = async (source: RunReader) => {
           runs.add(source.run.run_id);
           try {
-            await addRun(source, [counts, total], metrics, artifacts);
+            await addRun(withChosenFiles(source, parts.files), [counts, total], metrics, artifacts);
           } catch (error) {
             const known = asMlferryError(error);
             if (endsJob(known)) throw known;
@@ -152,7 +153,7 @@ async function countObjects(
         }
         amount.count += 1;
         if (amount.artifacts === undefined) continue;
-        for await (const { size } of object.artifacts()) {
+        for await (const { size } of withChosenFiles(object, parts.files).artifacts()) {
           amount.artifacts += 1;
           amount.artifact_bytes = (amount.artifact_bytes ?? 0) + (size ?? 0);
         }

@@ -1,6 +1,7 @@
 import { ownValue, stringMap } from '../model/string-map.ts';
 import { MlferryError } from '../util/errors.ts';
 import { nearest } from '../util/nearest.ts';
+import { type FileOptions, type FileRules, fileRulesOf, takesAllFiles } from './file-rules.ts';
 import type { ObjectKind, ObjectRecord } from './kind.ts';
 import { kindOf } from './kinds.ts';
 import { marksOf, parentIdOf } from './marks.ts';
@@ -15,6 +16,8 @@ interface Contents {
 /** What of a place is taken along: of the runs, and of the objects of the further kinds. */
 export interface Parts extends Contents {
   readonly objects: Contents;
+  /** Of artifacts that are taken along. */
+  readonly files: FileRules;
   /** Words of what is left out whole, in the order of `PART_WORDS`. */
   readonly without: readonly string[];
   /** `MLmodel` files keep their bytes, and the ids of the source in them. */
@@ -22,7 +25,7 @@ export interface Parts extends Contents {
 }
 
 /** What a caller may say of it. */
-export interface PartOptions {
+export interface PartOptions extends FileOptions {
   /** Default true. */
   readonly metrics?: boolean | undefined;
   /** Default true. */
@@ -51,6 +54,7 @@ export function partsOf(options: PartOptions): Parts {
     metrics: objects.metrics && isNamed('metrics'),
     artifacts: objects.artifacts && isNamed('artifacts'),
     objects,
+    files: fileRulesOf(options),
     without: OBJECT_WORDS.filter((word) => without.includes(word) || !isNamed(word)),
     keepModelFiles,
   };
@@ -65,12 +69,13 @@ function mustBeWord(word: string): void {
 }
 
 /** As little as tells these parts from others: what makes a job, or a file that is begun, another one. */
-export function partsKey({ metrics, artifacts, objects, without, keepModelFiles }: Parts): object {
+export function partsKey({ metrics, artifacts, objects, files, without, keepModelFiles }: Parts): object {
   const ofObjects = objects.metrics !== metrics || objects.artifacts !== artifacts;
   return {
     metrics,
     artifacts,
     ...(ofObjects ? { objects } : {}),
+    ...(takesAllFiles(files) ? {} : { files }),
     ...(without.length > 0 ? { without } : {}),
     ...(keepModelFiles ? { model_files: 'kept' } : {}),
   };

@@ -20,6 +20,7 @@ const LOSSES = {
   ARTIFACT_MISSING: 'content',
   ARTIFACTS_NOT_CARRIED: 'content',
   ARTIFACTS_UNREACHABLE: 'content',
+  ARTIFACTS_FILTERED: 'form',
   METRICS_NOT_CARRIED: 'content',
   END_TIME_KEPT: 'form',
   START_TIME_UNSET: 'form',

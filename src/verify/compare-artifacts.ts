@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { artifactPathProblem } from '../artifacts/artifact-path.ts';
+import { type FileRules, fileChooser } from '../kinds/file-rules.ts';
 import type { RunLoss } from '../model/fit-run.ts';
+import { createLeftFiles } from '../places/chosen-files.ts';
 import type { ArtifactEntry, ArtifactOwner } from '../places/place.ts';
 import type { Placement } from '../places/representation.ts';
 import type { PlaceTraits } from '../places/traits.ts';
@@ -12,6 +14,8 @@ import { type Difference, differenceOf } from './difference.ts';
 /** How the files of a run are compared. */
 export interface ArtifactRules {
   placement(path: string): Placement;
+  /** Which of them were to be taken along. */
+  readonly files: FileRules;
   /** Paths and sizes only. */
   readonly quick: boolean;
   /** mlferry's own files may be there besides. */
@@ -57,6 +61,8 @@ export async function compareArtifacts(
   target: ArtifactOwner,
   rules: ArtifactRules,
 ): Promise<ArtifactComparison> {
+  const isTaken = fileChooser(rules.files);
+  const left = createLeftFiles();
   const there = new Map<string, ArtifactEntry>();
   for await (const entry of target.artifacts()) there.set(entry.path, entry);
   const differences: Difference[] = [];
@@ -67,8 +73,14 @@ export async function compareArtifacts(
   let renamed = false;
   const pairs: Array<{ entry: ArtifactEntry; other: ArtifactEntry | undefined }> = [];
   for await (const entry of source.artifacts()) {
-    files++;
     const placement = rules.placement(entry.path);
+    if (!isTaken(entry)) {
+      left.add(entry);
+      // An earlier copy may have brought it.
+      there.delete(placement.path ?? entry.path);
+      continue;
+    }
+    files++;
     // What is there although it could not be written from here is compared all the same.
     const path = placement.path ?? (there.has(entry.path) ? entry.path : undefined);
     if (placement.loss !== undefined && path === placement.path) losses.push(placement.loss);
@@ -96,14 +108,15 @@ export async function compareArtifacts(
   for (const entry of there.values()) {
     const kind = OWN_FILES.find(([, name]) => name.test(entry.path))?.[0];
     if (rules.ownFiles && kind !== undefined) own.add(kind);
-    else differences.push(...differenceOf(`artifacts ${entry.path}`, undefined, sizeText(entry)));
+    else if (isTaken(entry))
+      differences.push(...differenceOf(`artifacts ${entry.path}`, undefined, sizeText(entry)));
   }
   if (renamed && !own.has('renamed')) differences.push(missingOwnFile('renamed'));
   return {
     files,
     bytes,
     differences: differences.toSorted((a, b) => (a.field < b.field ? -1 : 1)),
-    losses: countedTogether(losses),
+    losses: countedTogether([...losses, ...[left.loss() ?? []].flat()]),
     own,
     unreachable,
   };

@@ -206,6 +206,7 @@ async function comparePair(
       const files = keepsIds || parts.keepModelFiles ? source : remapModelFiles(source, from, () => own, ids);
       const found = await compareArtifacts(files, copy, {
         placement: (path) => ({ path }),
+        files: parts.files,
         quick: parts.quick,
         ownFiles: !keepsIds,
         isHidden: () => false,

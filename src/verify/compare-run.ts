@@ -80,6 +80,7 @@ export async function compareRun(
         : await representation.artifacts(target.run);
     const found = await compareFiles(source, target, frame, {
       placement,
+      files: parts.files,
       quick: parts.quick,
       ownFiles: !kept && representation !== undefined,
       isHidden: frame.isHidden,

@@ -36,7 +36,8 @@ describe('parts', () => {
       ['registry', 'prompts', 'traces', 'scorers', 'datasets'],
     ],
   ])('of %o', (options, runs, objects, without) => {
-    expect(partsOf(options)).toEqual({ ...runs, objects, without, keepModelFiles: false });
+    const files = { include: [], exclude: [] };
+    expect(partsOf(options)).toEqual({ ...runs, objects, without, files, keepModelFiles: false });
   });
 
   it('refuses a word that is none, with the nearest one', () => {
@@ -53,6 +54,8 @@ describe('parts', () => {
       { only: ['models'] },
       { only: ['traces'] },
       { without: ['traces'] },
+      { excludeArtifacts: ['*.ckpt'] },
+      { maxArtifactSize: 1000 },
       {},
     ];
     expect(new Set(keys.map((options) => JSON.stringify(partsKey(partsOf(options))))).size).toBe(keys.length);

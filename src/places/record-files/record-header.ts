@@ -21,7 +21,8 @@ export function jobKey(header: Uint8Array, carriesBodies: boolean, { parts }: Wr
 /** The first record of an archive or stream. */
 export function headerOf({ source, selection, toolVersion }: WriterOptions): Header {
   const { kind, location, fingerprint, server_version } = source;
-  const { experiments, runs, exclude_experiments, view, filter, experiment_filter, order_by, max_runs } = selection;
+  const { experiments, runs, exclude_experiments, view, filter, experiment_filter, order_by, max_runs } =
+    selection;
   const { registered_models, with_model_version } = selection;
   return {
     kind: 'header',
