@@ -61,6 +61,7 @@ export type * from './search/expression.ts';
 export { formatExpression, formatOrder } from './search/format-expression.ts';
 export { parseOrderBy } from './search/parse-order-by.ts';
 export { parseSearch } from './search/parse-search.ts';
+export { type Bandwidth, limitBandwidth } from './util/bandwidth.ts';
 export { type ErrorCode, type ErrorMeaning, errorCodes, MlferryError } from './util/errors.ts';
 export type { Difference } from './verify/difference.ts';
 export type { VerifyItem, VerifyReport } from './verify/report.ts';

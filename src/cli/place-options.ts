@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { parseSize } from './parse-size.ts';
 import { positiveInteger } from './selection-options.ts';
 
 /** The value of an option that measures something. */
@@ -27,6 +28,11 @@ export function addPaceOptions(command: Command, of: 'runs' | 'requests' = 'runs
       '--max-requests-per-second <number>',
       `${requests} that start in a second (default: no limit)`,
       positiveNumber,
+    )
+    .option(
+      '--bandwidth <rate>',
+      'most bytes a second, of files, requests and answers together: 20M, 500k (default: no limit)',
+      parseSize,
     )
     .option('--temp-dir <dir>', "directory for spool files (default: the system's)");
 }

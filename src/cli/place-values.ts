@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import type { TwoPlaceOptions } from '../job/job-options.ts';
 import type { TlsOptions } from '../places/place.ts';
+import { limitBandwidth } from '../util/bandwidth.ts';
 
 /** The values of the options in place-options.ts. */
 export const placeShape = {
   concurrency: z.number().default(8),
   maxRequestsPerSecond: z.number().optional(),
+  bandwidth: z.number().optional(),
   tempDir: z.string().optional(),
   artifactsDir: z.string().optional(),
   allowEdited: z.boolean().default(false),
@@ -27,6 +29,7 @@ export function placesOf(values: z.infer<typeof placeValues>) {
   return {
     concurrency,
     maxRequestsPerSecond,
+    bandwidth: values.bandwidth === undefined ? undefined : limitBandwidth(values.bandwidth),
     tempDir,
     artifactsDir,
     allowEdited,

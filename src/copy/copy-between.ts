@@ -67,6 +67,7 @@ async function copyInJob(
       rename: options.rename ?? [],
       into: options.into,
       held: options.held,
+      bandwidth: options.bandwidth,
       parts,
       dryRun,
       signal: shared.signal,

@@ -9,6 +9,7 @@ import { carriesFiles, createLeftOut } from '../kinds/parts.ts';
 import { allReferencesOf, boundTo, remapObject } from '../kinds/remap-object.ts';
 import type { FoundObject } from '../model/findings.ts';
 import { withChosenFiles } from '../places/chosen-files.ts';
+import { withPacedFiles } from '../places/paced-files.ts';
 import type { ObjectReader } from '../places/place.ts';
 import { MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
@@ -149,11 +150,11 @@ async function* wholeFor(pass: Pass, objects: AsyncIterable<ObjectReader>): Asyn
 }
 
 async function copyObject(pass: Pass, object: ObjectReader): Promise<void> {
-  const { signal, ledger, journal, parts } = pass.options;
+  const { signal, ledger, journal, parts, bandwidth } = pass.options;
   const { of } = object;
   const carries = (found: ObjectRecord) => (parts.objects.metrics ? found : withoutMetrics(found));
   const record = carries(object.record);
-  const source = { ...object, record };
+  const source = withPacedFiles({ ...object, record }, bandwidth);
   if (signal.aborted) throw new MlferryError('INTERRUPTED', 'Interrupted');
   const id = idOf(of, record);
   const counts = pass.objectCounts(of);

@@ -6,6 +6,7 @@ import { type RunIds, referenceKept, remapRun, runReferences, unresolvedTags } f
 import { runDigest } from '../model/canonical.ts';
 import { withChosenFiles } from '../places/chosen-files.ts';
 import { digestWithModels, withModels } from '../places/models-in-runs.ts';
+import { withPacedFiles } from '../places/paced-files.ts';
 import { MlferryError } from '../util/errors.ts';
 import { carriedRun, partDigest } from './carried-run.ts';
 import { noteModels } from './note-models.ts';
@@ -40,9 +41,10 @@ export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: 
             fail: ({ of, record }, error) =>
               pass.objectFailed({ kind: of.kind, id: idOf(of, record), name: nameOf(of, record) }, error),
           });
-    const carried = withChosenFiles(placed.reader, parts.files, (loss) =>
+    const chosen = withChosenFiles(placed.reader, parts.files, (loss) =>
       ledger.loss({ ...loss, experiment_name: experiment.name, run_id }),
     );
+    const carried = withPacedFiles(chosen, pass.options.bandwidth);
     const { run } = carried;
     const references = runReferences(run);
     const tags = keepsIds ? new Map<string, string>() : unresolvedTags(run, references.tags, runIds);

@@ -10,6 +10,7 @@ import type { Experiment, Run } from '../model/records.ts';
 import type { Selection } from '../model/selection.ts';
 import type { ModelsOfRuns } from '../places/models-in-runs.ts';
 import type { Reader, RunReader, TargetExperiment, Writer, WrittenRun } from '../places/place.ts';
+import type { Bandwidth } from '../util/bandwidth.ts';
 import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError } from '../util/errors.ts';
 import type { ObjectCounts, Report } from './report.ts';
@@ -26,6 +27,8 @@ export interface CopyOptions {
   /** Runs that the target has under the ids of the source. */
   readonly held?: readonly string[] | undefined;
   readonly parts: Parts;
+  /** Of files; the places pace their requests themselves. */
+  readonly bandwidth?: Bandwidth | undefined;
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
   readonly ledger: Ledger;

@@ -9,6 +9,7 @@ import type { LeftBehind } from '../model/left-behind.ts';
 import type { Points } from '../model/points.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import type { Selection } from '../model/selection.ts';
+import type { Bandwidth } from '../util/bandwidth.ts';
 import type { Representation } from './representation.ts';
 import type { RunKey, RunMover } from './run-mover.ts';
 import type { PlaceTraits } from './traits.ts';
@@ -348,6 +349,8 @@ export interface TlsOptions {
 export interface PlaceSettings {
   /** Most requests to a server that start in a second, default no limit. */
   readonly maxRequestsPerSecond?: number | undefined;
+  /** Bytes a second of files, requests and answers, shared by all that is given it (`limitBandwidth`); default no limit. */
+  readonly bandwidth?: Bandwidth | undefined;
   readonly tls?: TlsOptions | undefined;
   /** Directory of the artifact bytes of a stream. */
   readonly artifactsDir?: string | undefined;
@@ -364,6 +367,7 @@ export interface PlaceSettings {
 /** The settings among options that say more; the compiler wants each named. */
 export function settingsIn({
   maxRequestsPerSecond,
+  bandwidth,
   tls,
   artifactsDir,
   allowEdited,
@@ -372,7 +376,17 @@ export function settingsIn({
   stdin,
   stdout,
 }: PlaceSettings): Required<PlaceSettings> {
-  return { maxRequestsPerSecond, tls, artifactsDir, allowEdited, strict, artifactsRoot, stdin, stdout };
+  return {
+    maxRequestsPerSecond,
+    bandwidth,
+    tls,
+    artifactsDir,
+    allowEdited,
+    strict,
+    artifactsRoot,
+    stdin,
+    stdout,
+  };
 }
 
 /** What every place is opened with. */

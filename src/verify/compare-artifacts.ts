@@ -4,9 +4,11 @@ import { artifactPathProblem } from '../artifacts/artifact-path.ts';
 import { type FileRules, fileChooser } from '../kinds/file-rules.ts';
 import type { RunLoss } from '../model/fit-run.ts';
 import { createLeftFiles } from '../places/chosen-files.ts';
+import { withPacedFiles } from '../places/paced-files.ts';
 import type { ArtifactEntry, ArtifactOwner } from '../places/place.ts';
 import type { Placement } from '../places/representation.ts';
 import type { PlaceTraits } from '../places/traits.ts';
+import type { Bandwidth } from '../util/bandwidth.ts';
 import { MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
 import { type Difference, differenceOf } from './difference.ts';
@@ -14,6 +16,7 @@ import { type Difference, differenceOf } from './difference.ts';
 /** How the files of a run are compared. */
 export interface ArtifactRules {
   placement(path: string): Placement;
+  readonly bandwidth: Bandwidth | undefined;
   /** Which of them were to be taken along. */
   readonly files: FileRules;
   /** Paths and sizes only. */
@@ -99,7 +102,13 @@ export async function compareArtifacts(
       else differences.push(...differenceOf(`artifacts ${entry.path}`, sizeText(entry), undefined));
       return;
     }
-    const found = await compareFile(source, target, entry, other, rules);
+    const found = await compareFile(
+      withPacedFiles(source, rules.bandwidth),
+      withPacedFiles(target, rules.bandwidth),
+      entry,
+      other,
+      rules,
+    );
     bytes += found.bytes;
     differences.push(...found.differences);
     losses.push(...found.losses);

@@ -207,6 +207,7 @@ async function comparePair(
       const found = await compareArtifacts(files, copy, {
         placement: (path) => ({ path }),
         files: parts.files,
+        bandwidth: frame.bandwidth,
         quick: parts.quick,
         ownFiles: !keepsIds,
         isHidden: () => false,

@@ -201,6 +201,7 @@ async function comparePair(
       inDeletedExperiment: frame.into === undefined && experiment.lifecycle_stage === 'deleted',
       representation: target.representation,
       parts,
+      bandwidth: frame.bandwidth,
       sourceTraits: source.traits,
       targetTraits: target.traits,
       isHidden: (path) => frame.isHidden(copy.run_id, path),

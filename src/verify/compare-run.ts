@@ -8,6 +8,7 @@ import type { Run } from '../model/records.ts';
 import type { RunReader } from '../places/place.ts';
 import type { PointRules, RepresentedRun } from '../places/representation.ts';
 import type { PlaceTraits } from '../places/traits.ts';
+import type { Bandwidth } from '../util/bandwidth.ts';
 import {
   type ArtifactComparison,
   type ArtifactRules,
@@ -28,6 +29,7 @@ export interface ComparedParts extends Parts {
 /** Everything that a run's comparison needs. */
 export interface RunFrame extends CopyFrame {
   readonly parts: ComparedParts;
+  readonly bandwidth: Bandwidth | undefined;
   /** Takes the models that the run names, by their source ids. */
   readonly named: KindIds;
   readonly sourceTraits: PlaceTraits;
@@ -81,6 +83,7 @@ export async function compareRun(
     const found = await compareFiles(source, target, frame, {
       placement,
       files: parts.files,
+      bandwidth: frame.bandwidth,
       quick: parts.quick,
       ownFiles: !kept && representation !== undefined,
       isHidden: frame.isHidden,

@@ -1,6 +1,7 @@
 import type { Ledger } from '../job/ledger.ts';
 import type { RenameRule } from '../job/rename.ts';
 import type { Selection } from '../model/selection.ts';
+import type { Bandwidth } from '../util/bandwidth.ts';
 import type { ComparedParts } from './compare-run.ts';
 import type { Difference } from './difference.ts';
 import type { ProgressCounter } from './progress-counter.ts';
@@ -14,6 +15,7 @@ export interface ComparisonFrame {
   /** Runs that the target has under the ids of the source. */
   readonly held: readonly string[];
   readonly parts: ComparedParts;
+  readonly bandwidth: Bandwidth | undefined;
   readonly concurrency: number;
   readonly signal: AbortSignal;
   readonly book: Verdictbook;

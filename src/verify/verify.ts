@@ -117,6 +117,7 @@ export async function verify(
           rename: options.rename ?? [],
           into: options.into,
           held: options.held ?? [],
+          bandwidth: options.bandwidth,
           expected,
           unreadable,
           isHidden: (run_id, path) =>

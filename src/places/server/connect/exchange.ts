@@ -86,7 +86,7 @@ export function createExchange(place: ServerAddress, options: PlaceOptions): Exc
     ...(credentials === undefined ? {} : { authorization: credentials.authorization }),
     ...(place.workspace === undefined ? {} : { 'x-mlflow-workspace': place.workspace }),
   };
-  const { concurrency, maxRequestsPerSecond } = options;
+  const { concurrency, maxRequestsPerSecond, bandwidth } = options;
   const flow = createFlow({ concurrency, maxRequestsPerSecond, clock: realClock(signal) });
   let sent = 0;
 
@@ -129,6 +129,7 @@ export function createExchange(place: ServerAddress, options: PlaceOptions): Exc
       if (status >= 200 && status < 300) {
         const value = await take(response, context);
         slot.good();
+        await spend(request.route, answerLength(response));
         return { value };
       }
       const retryAfter = parseRetryAfter(headerText(response, 'retry-after'), Date.now());
@@ -144,10 +145,16 @@ export function createExchange(place: ServerAddress, options: PlaceOptions): Exc
     return { problem };
   }
 
+  /** Waits for what an exchange takes of the bandwidth. Files are counted where they flow, between the two places. */
+  async function spend({ class: kind }: Endpoint, bytes: number): Promise<void> {
+    if (kind !== 'bytes' && bytes > 0) await bandwidth?.take(bytes, signal);
+  }
+
   /** One try, through redirects where they are allowed. */
   async function follow(request: HttpRequest, context: RequestContext): Promise<Dispatcher.ResponseData> {
     const { method, path, changes } = request.route;
     const body = await request.body?.();
+    if (typeof body === 'string' || body instanceof Uint8Array) await spend(request.route, body.length);
     signal.throwIfAborted();
     let url = new URL(`${prefix}${path}${queryText(request.query)}`);
     for (let hops = 0; ; hops++) {
@@ -250,6 +257,12 @@ function queryText(query: Query = {}): string {
 function milliseconds(text: string | undefined, fallback: number): number {
   const number = text === undefined || text.trim() === '' ? Number.NaN : Number(text);
   return (Number.isFinite(number) && number >= 0 ? number : fallback) * 1000;
+}
+
+/** Bytes of an answer, as its head tells. */
+function answerLength(response: Dispatcher.ResponseData): number {
+  const length = Number(headerText(response, 'content-length') ?? 0);
+  return Number.isSafeInteger(length) ? length : 0;
 }
 
 function headerText(response: Dispatcher.ResponseData, name: string): string | undefined {
