@@ -29,6 +29,8 @@ export interface MoveRunsOptions extends ChoiceOptions {
 /** The runs to be moved, and what a plan tells of them. */
 export interface Moving extends Pick<Plan, 'names' | 'parents' | 'unchanged' | 'descendants' | 'left_out'> {
   readonly runs: readonly MovingChoice[];
+  /** Chosen runs that are in the target already; `unchanged` counts them. */
+  readonly there: ReadonlyArray<Pick<RunChange, 'run_id' | 'experiment_id' | 'run_name'>>;
 }
 
 /** One of them. */
@@ -76,14 +78,14 @@ export async function chooseMoving(
   const parents = new Map<string, string>();
   const selected: string[] = [];
   const left_out: LeftOutRun[] = [];
-  let unchanged = 0;
+  const there: Array<Moving['there'][number]> = [];
   for await (const { experiment, source } of chosenRuns(manager.reader, selection, options, (run) =>
     left_out.push(run),
   )) {
     const { run_id, experiment_id, run_name, lifecycle_stage, status } = source.run;
     selected.push(run_id);
     if (experiment_id === target.experiment_id) {
-      unchanged += 1;
+      there.push({ run_id, experiment_id, run_name });
       continue;
     }
     names.set(experiment_id, experiment.name);
@@ -103,7 +105,7 @@ export async function chooseMoving(
     look(run);
     runs.push({ run_id, experiment_id, run_name, level, lifecycle_stage, status: run.status });
   }
-  return { runs, names, parents, unchanged, left_out, descendants: added.length };
+  return { runs, there, names, parents, unchanged: there.length, left_out, descendants: added.length };
 }
 
 /** A note on runs that somebody may be logging to. */

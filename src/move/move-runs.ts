@@ -29,16 +29,23 @@ async function planInPlace(
   manager: Manager,
   mover: RunMover,
   target: MoveTarget,
-  { runs: chosen, ...moving }: Moving,
+  { runs: chosen, there, ...moving }: Moving,
 ): Promise<Plan> {
   const unfinished = await mover.unfinished();
   const known = new Set(unfinished.map(({ run_id }) => run_id));
+  const misplaced = [];
+  for (const run of there) if (!known.has(run.run_id) && (await mover.isMisplaced(run))) misplaced.push(run);
   const after = target.experiment_id === undefined ? {} : { experiment_id: target.experiment_id };
   const runs = [
     ...unfinished.map(({ run_id, experiment_id, to }) => ({
       ...{ run_id, experiment_id, run_name: '', level: 0 },
       before: { experiment_id },
       after: { experiment_id: to },
+    })),
+    ...misplaced.map(({ experiment_id, ...run }) => ({
+      ...{ ...run, experiment_id, level: 0 },
+      before: { experiment_id },
+      after: { experiment_id },
     })),
     ...chosen
       .filter(({ run_id }) => !known.has(run_id))
@@ -52,11 +59,17 @@ async function planInPlace(
     ...(unfinished.length === 0
       ? []
       : [`an earlier move of ${unfinished.length} of them was interrupted, and is finished first`]),
+    ...(misplaced.length === 0
+      ? []
+      : [
+          `${misplaced.length} of them lie there already, moved by hand: MLflow does not see them until they say so`,
+        ]),
     ...stillRunning(chosen),
   ];
   return {
     ...NO_PLAN,
     ...moving,
+    unchanged: moving.unchanged - misplaced.length,
     runs,
     notes,
     target,

@@ -15,8 +15,10 @@ export interface RunMover {
   find(run_ids: readonly string[]): Promise<readonly RunKey[]>;
   /** Runs whose move a process did not live to finish: the next change of the place finishes it first. */
   unfinished(): Promise<readonly MovingRun[]>;
+  /** Whether a run lies in an experiment although it says that it is in another one: somebody moved it by hand. */
+  isMisplaced(run: RunKey): Promise<boolean>;
   /**
-   * Moves a run with its logged models and traces. Nothing to do for a run that is there already. Throws NOT_FOUND when it is
+   * Moves a run with its logged models and traces. A run that is there already is only made to say so. Throws NOT_FOUND when it is
    * in neither experiment, REFUSED when the target has another run of its id or another dataset of the same name and digest.
    */
   move(run: RunKey, experiment_id: string): Promise<void>;

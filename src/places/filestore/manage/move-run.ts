@@ -113,10 +113,10 @@ function pathOf(uri: string): string | undefined {
 /** Copies the datasets that the run read into the other experiment. Throws REFUSED when that has others of their ids. */
 export async function placeDatasets(
   staging: Staging,
-  { run_id }: Pick<RunMove, 'run_id'>,
+  runDir: string,
   { from, to }: MoveDirectories,
 ): Promise<void> {
-  for (const id of await datasetsOf(join(from, run_id))) {
+  for (const id of await datasetsOf(runDir)) {
     const [source, target] = [join(from, 'datasets', id), join(to, 'datasets', id)];
     if (!(await isDirectory(source))) continue;
     if (!(await isDirectory(target))) {

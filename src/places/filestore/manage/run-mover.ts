@@ -14,7 +14,7 @@ import {
   MOVE_NOTE,
   PARTIAL,
 } from '../layout/layout.ts';
-import { toModelMeta } from '../layout/meta-records.ts';
+import { toModelMeta, toRunMeta } from '../layout/meta-records.ts';
 import { readMetaYaml } from '../layout/meta-yaml.ts';
 import { registryOf } from '../layout/registry-files.ts';
 import type { Staging } from '../layout/staging.ts';
@@ -62,17 +62,31 @@ export function createRunMover({ root, staging, experimentDir, guard }: MoverCon
   const notePath = (run_id: string) =>
     join(root, PARTIAL, `${MOVE_NOTE}${createHash('sha256').update(run_id).digest('hex')}`);
 
+  /** Of an experiment that is no more the directory that it would have. */
+  const directoryOf = async (experiment_id: string) =>
+    (await knownDir(experiment_id)) ?? join(root, experiment_id);
+
+  const knownDir = (experiment_id: string) =>
+    experimentDir(experiment_id).catch((error: unknown) => {
+      if (error instanceof MlferryError && error.code === 'NOT_FOUND') return undefined;
+      throw error;
+    });
+
   const directoriesOf = async ({ from, to }: RunMove) => ({
-    from: await experimentDir(from),
-    to: await experimentDir(to),
+    from: await directoryOf(from),
+    to: await directoryOf(to),
   });
 
-  async function carryOut(move: RunMove): Promise<void> {
+  /** The files of registered models' versions that name what is moved. */
+  async function namingFiles({ roots }: RunMove): Promise<string[]> {
     registry ??= versionFiles(root);
-    const naming = [...(await registry)].flatMap(([path, text]) =>
-      move.roots.some(([before]) => text.includes(before)) ? [path] : [],
+    return [...(await registry)].flatMap(([path, text]) =>
+      roots.some(([before]) => text.includes(before)) ? [path] : [],
     );
-    await carryOutMove(staging, move, await directoriesOf(move), naming);
+  }
+
+  async function carryOut(move: RunMove): Promise<void> {
+    await carryOutMove(staging, move, await directoriesOf(move), await namingFiles(move));
     await staging.removeFile(notePath(move.run_id));
   }
 
@@ -92,21 +106,39 @@ export function createRunMover({ root, staging, experimentDir, guard }: MoverCon
     return (await isDirectory(join(to, move.run_id))) && !(await isDirectory(join(from, move.run_id)));
   };
 
+  const metaOf = async (run_id: string, experiment_id: string) => {
+    const path = join(await experimentDir(experiment_id), run_id, META_FILE);
+    return toRunMeta(await readMetaYaml(path), path);
+  };
+
+  /** Has a run say that it is in the experiment that it lies in, and brings the datasets that it read. */
+  async function mend(run_id: string, to: string): Promise<void> {
+    const { experiment_id: from } = await metaOf(run_id, to);
+    if (from === to) return;
+    const own = await experimentDir(to);
+    const other = await knownDir(from);
+    if (other !== undefined) await placeDatasets(staging, join(own, run_id), { from: other, to: own });
+    const here = { from: own, to: own };
+    const plan = await drawMove({ run_id, from, to, models: [], traces: [] }, here);
+    await carryOutMove(staging, plan, here, await namingFiles(plan));
+  }
+
   async function move({ run_id, experiment_id: from }: RunKey, to: string): Promise<void> {
     const directories = { from: await experimentDir(from), to: await experimentDir(to) };
     const [isHere, isThere] = [
-      await isDirectory(join(directories.from, run_id)),
+      from !== to && (await isDirectory(join(directories.from, run_id))),
       await isDirectory(join(directories.to, run_id)),
     ];
     if (isThere && isHere)
       throw new MlferryError('REFUSED', `Experiment ${to} has another run ${run_id} already`);
-    if (isThere) return;
+    if (isThere) return mend(run_id, to);
     if (!isHere) throw new MlferryError('NOT_FOUND', `Experiment ${from} of ${root} has no run ${run_id}`);
+    await mend(run_id, from);
     const plan = await drawMove(
       { run_id, from, to, ...(await belongings(directories.from, run_id)) },
       directories,
     );
-    await placeDatasets(staging, plan, directories);
+    await placeDatasets(staging, join(directories.from, run_id), directories);
     await staging.replaceFile(notePath(run_id), JSON.stringify(plan));
     await syncDirectory(join(root, PARTIAL));
     await carryOut(plan);
@@ -127,6 +159,8 @@ export function createRunMover({ root, staging, experimentDir, guard }: MoverCon
         .filter((_, index) => begun[index])
         .map(({ run_id, from, to }) => ({ run_id, experiment_id: from, to }));
     },
+    isMisplaced: async ({ run_id, experiment_id }) =>
+      (await metaOf(run_id, experiment_id)).experiment_id !== experiment_id,
     move: (run, experiment_id) =>
       guard(`run ${run.run_id}`, () => oneAtATime(() => move(run, experiment_id))),
     async finishMoves() {
