@@ -62,8 +62,9 @@ export function dialectOf({ databricks, version, database }: DialectFacts): Dial
     datasets: true,
     nullTests: version === undefined || compareVersions(version, MAYBE_NULL_TESTS) >= 0,
     nanIsUnequal: version !== undefined && compareVersions(version, SURE_NAN) >= 0,
-    sorts: database,
-    experiments: 1000,
+    // What tells no version may be no MLflow.
+    sorts: database && version !== undefined,
+    experiments: version === undefined ? 1 : 1000,
   };
 }
 

@@ -1,5 +1,5 @@
 /**
- * Makes the virtual environments with real MLflow that the tests run against, where they are missing:
+ * Makes the virtual environments with real MLflow, and FastTrackML, that the tests run against, where they are missing:
  * `node test/servers/install.ts`. Needs python3 with its venv module and PyPI; quick when all is there.
  */
 import { spawnSync } from 'node:child_process';
@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { hasPostgresql } from './postgresql.ts';
 import {
   COMPLETE_MARKER,
+  FASTTRACKML_VERSION,
+  fasttrackmlVenv,
   MLFLOW_VERSIONS,
   pythonOf,
   requirementsOf,
@@ -59,6 +61,18 @@ function installMlflow(): void {
   }
 }
 
+/** A program by itself: it needs none of the Python packages that it names. */
+function installFasttrackml(): void {
+  const requirement = `fasttrackml==${FASTTRACKML_VERSION}`;
+  if (isComplete(fasttrackmlVenv, requirement)) return;
+  console.error(`Installing FastTrackML ${FASTTRACKML_VERSION} into ${fasttrackmlVenv}`);
+  installUv();
+  run(uv, ['venv', '--quiet', '--allow-existing', fasttrackmlVenv]);
+  const python = join(fasttrackmlVenv, 'bin', 'python');
+  run(uv, ['pip', 'install', '--quiet', '--no-deps', '--python', python, requirement]);
+  writeFileSync(join(fasttrackmlVenv, COMPLETE_MARKER), requirement);
+}
+
 /** CI must not skip the tests on PostgreSQL: a bare Debian machine gets it here. */
 async function installPostgresqlInCi(): Promise<void> {
   if (!process.env.CI || process.getuid?.() !== 0 || (await hasPostgresql())) return;
@@ -70,6 +84,7 @@ async function installPostgresqlInCi(): Promise<void> {
 try {
   mkdirSync(venvsDirectory, { recursive: true });
   installMlflow();
+  installFasttrackml();
   await installPostgresqlInCi();
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);

@@ -151,13 +151,14 @@ async function start(options: ServerOptions, args: readonly string[], task: Task
     : forkTied(forge, ['mlflow', ...args], task, { remove: true });
 }
 
-async function untilHealthy(url: string, server: TiedProcess, log: string): Promise<void> {
+/** Waits until a server answers. Throws with its output when it does not start. */
+export async function untilHealthy(url: string, server: TiedProcess, log: string): Promise<void> {
   const limit = Date.now() + START_LIMIT_MS;
   while (Date.now() < limit && !server.hasEnded()) {
     if (await answers(`${url}/health`)) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error(`The MLflow server did not start:\n${readFileSync(log, 'utf8').slice(-8000)}`);
+  throw new Error(`The server did not start:\n${readFileSync(log, 'utf8').slice(-8000)}`);
 }
 
 async function answers(url: string): Promise<boolean> {
@@ -171,7 +172,7 @@ async function answers(url: string): Promise<boolean> {
 }
 
 /** A loopback port that nothing listens on now, below the range that the system gives to clients meanwhile. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt += 1) {
     const port = randomInt(10_240, 32_000);
     const probe = createServer();

@@ -44,3 +44,9 @@ export function venvOf(version: MlflowVersion): string {
 export function pythonOf(version: MlflowVersion): string {
   return join(venvOf(version), 'bin', 'python');
 }
+
+/** A server that speaks a part of MLflow's REST, and is none. */
+export const FASTTRACKML_VERSION = '0.6.0';
+
+/** Directory of its virtual environment. */
+export const fasttrackmlVenv = join(venvsDirectory, `fasttrackml-${FASTTRACKML_VERSION}`);

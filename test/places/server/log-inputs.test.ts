@@ -22,7 +22,11 @@ it('two clients bring the same new datasets at once, and each run has them', asy
     const input = { dataset: { name, digest: '1', source_type: 'local', source: 's' }, tags: { t: name } };
     await Promise.all(
       runIds.map((run_id, index) =>
-        logInputs({ routes, signal, inputsLimit: limits[index % 2 === 0 ? 0 : 1] }, run_id, [input]),
+        logInputs(
+          { routes, signal, inputsLimit: limits[index % 2 === 0 ? 0 : 1], lacks: new Set() },
+          run_id,
+          [input],
+        ),
       ),
     );
   }

@@ -1,6 +1,6 @@
 /** What a tracking server is and has, learnt when connecting. */
 export interface Capabilities {
-  /** MLflow's version (`3.6.0`); `undefined` when the server does not tell. */
+  /** MLflow's version (`3.6.0`); `undefined` when the server does not tell, or has a version of its own. */
   readonly version: string | undefined;
   /** `SqlStore`, `FileStore` …; told by MLflow 3.10 and newer. */
   readonly store_type: string | undefined;
@@ -8,6 +8,14 @@ export interface Capabilities {
   readonly workspaces: boolean;
   /** Whether it is Databricks: other search dialect, own bulk routes, and none of the routes that tell a version. */
   readonly databricks: boolean;
+}
+
+/**
+ * Whether the server says that it is MLflow, or Databricks. Of any other (FastTrackML, GitLab, MLflow behind a proxy that hides
+ * its version) nothing is taken for granted but what its answers show.
+ */
+export function isMlflow({ version, databricks }: Capabilities): boolean {
+  return databricks || version !== undefined;
 }
 
 /** Whether the server's version is `minimum` (`2.17`, `3.10.1`) or newer; an unknown version is not. */

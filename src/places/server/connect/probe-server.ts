@@ -30,7 +30,9 @@ export async function probeServer(probe: Probe): Promise<Capabilities> {
     call(routes.tryExperiments, { query: { max_results: 1 }, repeats: FEW }),
   );
   return {
-    version: version !== undefined && /^\d+\.\d+[\w.+-]{0,40}$/.test(version) ? version : undefined,
+    // MLflow tells its version since 2.1; a lower one is that of something else (FastTrackML: 0.6.0).
+    version:
+      version !== undefined && /^([2-9]|\d{2,})\.\d+[\w.+-]{0,40}$/.test(version) ? version : undefined,
     store_type: info?.store_type,
     workspaces: info?.workspaces_enabled ?? false,
     databricks,

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
-import type { Experiment } from '../../../model/records.ts';
+import type { Experiment, Run } from '../../../model/records.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import type { experimentPage, runPage, ServerRun } from '../connect/answers.ts';
+import { isMlflow } from '../connect/capabilities.ts';
 import { isTooLarge } from '../connect/client.ts';
 import { pages } from '../connect/pages.ts';
 import { type Route, routes } from '../connect/routes.ts';
@@ -52,12 +53,18 @@ export async function* searchRuns(
   for await (const runs of searchRunPages(client, query, page)) yield* runs;
 }
 
-/** The same, by pages of an answer. */
+/** The same, by pages of an answer. What is not MLflow may look at the first experiment only: there each is searched by itself. */
 export async function* searchRunPages(
   client: TrackingClient,
   query: RunQuery,
   size: number,
 ): AsyncGenerator<ServerRun[]> {
+  if (isMlflow(client.server)) yield* pagesOf(client, query, size);
+  else
+    for (const id of query.experiment_ids) yield* pagesOf(client, { ...query, experiment_ids: [id] }, size);
+}
+
+async function* pagesOf(client: TrackingClient, query: RunQuery, size: number): AsyncGenerator<ServerRun[]> {
   const ids = new Set<string>();
   const ask = (max_results: number, page_token: string | undefined) =>
     searchPage(client, query, max_results, page_token, routes.searchRuns);
@@ -95,6 +102,7 @@ export async function countRuns(
   most: number,
 ): Promise<number> {
   const query: RunQuery = { experiment_ids: [experiment_id], run_view_type };
+  if (!isMlflow(client.server)) return countHere(client, query, most);
   const ask = (max_results: number, page_token: string | undefined) =>
     searchPage(client, query, max_results, page_token, routes.countRuns);
   let total = 0;
@@ -109,6 +117,19 @@ export async function countRuns(
   }
   return total;
 }
+
+/** What is not MLflow may ignore the view. */
+async function countHere(client: TrackingClient, query: RunQuery, most: number): Promise<number> {
+  let total = 0;
+  for await (const { run } of searchRuns(client, query)) {
+    if (isInView(run, query.run_view_type)) total += 1;
+    if (total >= most) break;
+  }
+  return total;
+}
+
+const isInView = ({ lifecycle_stage }: Run, view: ViewType) =>
+  view === 'ALL' || (lifecycle_stage === 'active') === (view === 'ACTIVE_ONLY');
 
 const BY_START = ['attributes.start_time ASC'];
 

@@ -7,10 +7,11 @@ import type { DatasetInput, Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import type { FittedTags, Representation, RepresentedRun } from '../../representation.ts';
 import { artifactProxy } from '../connect/artifact-proxy.ts';
-import { isAtLeast } from '../connect/capabilities.ts';
+import { isAtLeast, isMlflow } from '../connect/capabilities.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { RENAMED, safeName } from './artifact-names.ts';
 import { fitExperimentTags } from './experiment-tags.ts';
+import { NO_INPUTS } from './log-inputs.ts';
 import { inputKey } from './run-changes.ts';
 
 /** What a copy on this server must look like; see write-run.ts, which makes it so. */
@@ -30,7 +31,11 @@ export function serverRepresentation(client: TrackingClient): Representation {
       const plain = fitRun(wanted, limits, present.tags);
       const narrow = fitRun(wanted, withColumns(limits), present.tags);
       const forms = narrow.losses.length > plain.losses.length ? [narrow] : [];
-      return [asShown(plain, wanted, present), ...forms.map((form) => asShown(form, wanted, present))];
+      const shown = (form: FittedRun) => asShown(form, wanted, present, isMlflow(client.server));
+      const first = shown(plain);
+      const all = [first, ...forms.map(shown)];
+      const mayLack = !isAtLeast(client.server, '2.4') && present.dataset_inputs.length === 0;
+      return [first, ...all.slice(1), ...(mayLack ? all.flatMap(withoutInputs) : [])];
     },
     points: () => ({
       merges: store !== 'FileStore',
@@ -90,8 +95,16 @@ function withRefusedTags({ tags, losses }: FittedTags, present: Run['tags']): Fi
   };
 }
 
+/** A run as a server holds it that has no dataset inputs: MLflow before 2.4, or what is none. */
+function withoutInputs({ run, losses, ...rest }: RepresentedRun): RepresentedRun[] {
+  const count = run.dataset_inputs.length;
+  if (count === 0) return [];
+  const loss = { code: 'INPUTS_NOT_HELD', count, detail: NO_INPUTS } as const;
+  return [{ ...rest, run: { ...run, dataset_inputs: [] }, losses: [...losses, loss] }];
+}
+
 /** A run that was sent in this form, as the server shows it afterwards. */
-function asShown(fitted: FittedRun, wanted: Run, present: Run): RepresentedRun {
+function asShown(fitted: FittedRun, wanted: Run, present: Run, isOfMlflow: boolean): RepresentedRun {
   const { run } = fitted;
   const losses = [...fitted.losses];
   const { deleted_time, ...rest } = run;
@@ -120,6 +133,9 @@ function asShown(fitted: FittedRun, wanted: Run, present: Run): RepresentedRun {
     ([key, value]) =>
       key !== RUN_NAME_TAG && ownValue(run.tags, key) === undefined && ownValue(present.tags, key) === value,
   );
+  // MLflow keeps the name in a tag, too; FastTrackML only as the name.
+  const hasTag = isOfMlflow || ownValue(present.tags, RUN_NAME_TAG) !== undefined;
+  const nameTag = hasTag ? [[RUN_NAME_TAG, run_name] as const] : [];
   return {
     losses,
     spills: fitted.oversize !== undefined,
@@ -130,7 +146,7 @@ function asShown(fitted: FittedRun, wanted: Run, present: Run): RepresentedRun {
       start_time: unset(run.start_time, present.start_time),
       end_time:
         goesOn(run) && run.end_time === null ? present.end_time : unset(run.end_time, present.end_time),
-      tags: Object.fromEntries([...Object.entries(run.tags), ...created, [RUN_NAME_TAG, run_name]]),
+      tags: Object.fromEntries([...Object.entries(run.tags), ...created, ...nameTag]),
       dataset_inputs: eachOnce(run.dataset_inputs, losses),
     },
   };

@@ -30,6 +30,8 @@ export interface TargetContext extends Patience {
   readonly batchLimits: BatchLimits;
   /** Datasets go one request at a time: new ones are rows that concurrent requests would both insert. */
   readonly inputsLimit: LimitFunction;
+  /** What the server was found to have no routes for. */
+  readonly lacks: Set<'inputs'>;
   /** `SqlStore`, `FileStore` …; unknown before MLflow 3.10. */
   readonly store: string | undefined;
   limits(): TargetLimits;
@@ -100,6 +102,7 @@ export function targetContext(client: TrackingClient, options: WriterOptions): T
       keys: isAtLeast(client.server, '3.11') ? BATCH_LIMITS.metrics : BATCH_LIMITS.keys,
     },
     inputsLimit: pLimit(1),
+    lacks: new Set(),
     store,
     limits: () => limits,
     limitToColumns() {

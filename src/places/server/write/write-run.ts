@@ -17,7 +17,7 @@ import { runOwner } from '../connect/owner.ts';
 import { createRun } from './create-run.ts';
 import { runsOfOrigin } from './find-copied-runs.ts';
 import { type KnownRun, knownRun } from './known-runs.ts';
-import { logInputs } from './log-inputs.ts';
+import { logInputs, NO_INPUTS } from './log-inputs.ts';
 import { runChanges } from './run-changes.ts';
 import { artifactLosses, pointLosses } from './run-losses.ts';
 import { type SentCounts, sendArtifacts, sendOwnFile } from './send-artifacts.ts';
@@ -131,11 +131,12 @@ export async function writeRun(
   }
   let holdsInputs = true;
   if (changes.inputs.length > 0) {
+    const hadChanged = changed;
     await beforeChange();
     holdsInputs = await logInputs(context, run_id, changes.inputs);
     if (!holdsInputs) {
-      const detail = 'the server has no dataset inputs: those of the run are left out';
-      losses.push({ code: 'INPUTS_NOT_HELD', count: changes.inputs.length, detail });
+      changed = hadChanged;
+      losses.push({ code: 'INPUTS_NOT_HELD', count: changes.inputs.length, detail: NO_INPUTS });
     }
   }
   for (const key of staleTags(context, created, wanted, present)) {
