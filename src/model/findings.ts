@@ -42,6 +42,7 @@ const LOSSES = {
   NEGATIVE_ZERO: 'form',
   KIND_NOT_HELD: 'content',
   INPUTS_NOT_HELD: 'content',
+  NOT_DELETED: 'form',
   RUN_INCOMPLETE: 'content',
   NOT_READ: 'content',
   REFERENCE_MISSING: 'content',

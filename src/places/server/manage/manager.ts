@@ -4,6 +4,7 @@ import { MlferryError } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
 import type { Manager, PlaceOptions, TagChanges } from '../../place.ts';
 import type { RunKey } from '../../run-mover.ts';
+import { canRestore } from '../connect/can-restore.ts';
 import { connect } from '../connect/client.ts';
 import type { ServerLocation } from '../location.ts';
 import { serverReader } from '../read/reader.ts';
@@ -47,10 +48,21 @@ export async function openServerManager(place: ServerLocation, options: PlaceOpt
     }
   }
 
+  let restores: Promise<boolean> | undefined;
+  /** What is deleted here can be restored by mlferry: nothing is deleted for good. */
+  const mustRestore = async () => {
+    restores ??= canRestore(client);
+    if (await restores) return;
+    throw new MlferryError('UNSUPPORTED', `${client.location} deletes for good`, {
+      hint: 'mlferry deletes only what can be restored. Delete it on the server itself, if you mean it.',
+    });
+  };
+
   return {
     reader,
     children: createChildren(client, routes, options.concurrency),
     async deleteRun(run, time) {
+      await mustRestore();
       await setTags(run, { [DELETED_TIME_TAG]: String(time) });
       try {
         await routes.deleteRun(run.run_id);
@@ -67,7 +79,10 @@ export async function openServerManager(place: ServerLocation, options: PlaceOpt
     setTags,
     renameRun: ({ run_id }, run_name) => routes.updateRun(run_id, { run_name }),
     // Of an experiment in that stage already the server says that there is none.
-    deleteExperiment: (experiment_id) => unlessMissing(routes.deleteExperiment(experiment_id)),
+    async deleteExperiment(experiment_id) {
+      await mustRestore();
+      await unlessMissing(routes.deleteExperiment(experiment_id));
+    },
     async restoreExperiment(experiment_id, deleted) {
       await unlessMissing(routes.restoreExperiment(experiment_id));
       // The server has revived them all. Their tag tells the first deletion, so it stays as it is.

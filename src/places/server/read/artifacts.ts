@@ -7,6 +7,7 @@ import type { Findings, Loss } from '../../../model/findings.ts';
 import { isAlteredPath } from '../../../model/mlflow/altered-paths.ts';
 import { errorCodes, MlferryError } from '../../../util/errors.ts';
 import type { ArtifactEntry } from '../../place.ts';
+import { isMlflow } from '../connect/capabilities.ts';
 import type { ServerOwner } from '../connect/owner.ts';
 import { below, routes } from '../connect/routes.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
@@ -30,7 +31,15 @@ export async function* listArtifacts(
   owner: ServerOwner,
   findings: Findings,
 ): AsyncGenerator<ArtifactEntry> {
-  yield* walk('', listLevel(client, owner, ''));
+  const root = await listLevel(client, owner, '').catch((error: unknown) => {
+    // GitLab before 17.9, or what else lists none.
+    const isAbsent = error instanceof MlferryError && error.code === 'UNSUPPORTED';
+    if (isMlflow(client.server) || !isAbsent) throw error;
+    const detail = 'the server does not tell which files it has: they are left out';
+    findings.loss({ code: 'ARTIFACTS_UNREACHABLE', detail });
+    return [];
+  });
+  yield* walk('', Promise.resolve(root));
 
   async function* walk(directory: string, level: Promise<ListedEntry[]>): AsyncGenerator<ArtifactEntry> {
     const entries = (await level).filter((entry) => isUsable(owner, directory, entry, findings));

@@ -127,7 +127,9 @@ function difference(
   }
   const tags = new Map<string, string | null>([...Object.entries(run.tags), ...(amendedTags ?? [])]);
   for (const [key, value] of tags) {
-    if ((ownValue(found.tags, key) ?? null) !== value) return `tag ${JSON.stringify(key)}`;
+    // A server that cannot remove a tag has emptied it.
+    if (value === null ? ownValue(found.tags, key) : ownValue(found.tags, key) !== value)
+      return `tag ${JSON.stringify(key)}`;
   }
   for (const [key, point] of Object.entries(run.latest_metrics)) {
     const latest = ownValue(found.latest_metrics, key);

@@ -1,4 +1,5 @@
 import { openArtifactSink } from '../../../artifacts/open-sink.ts';
+import { ORIGIN_PARENT_TAG } from '../../../model/canonical.ts';
 import { type FittedRun, fitRun, type RunLoss } from '../../../model/fit-run.ts';
 import { fits, isKeyAllowed, limitsOf, withColumns } from '../../../model/mlflow/limits.ts';
 import { goesOn } from '../../../model/mlflow/statuses.ts';
@@ -7,12 +8,13 @@ import type { DatasetInput, Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import type { FittedTags, Representation, RepresentedRun } from '../../representation.ts';
 import { artifactProxy } from '../connect/artifact-proxy.ts';
+import { NOT_DELETED } from '../connect/can-restore.ts';
 import { isAtLeast, isMlflow } from '../connect/capabilities.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { RENAMED, safeName } from './artifact-names.ts';
 import { fitExperimentTags } from './experiment-tags.ts';
 import { NO_INPUTS } from './log-inputs.ts';
-import { inputKey } from './run-changes.ts';
+import { inputKey, OTHER_USER } from './run-changes.ts';
 
 /** What a copy on this server must look like; see write-run.ts, which makes it so. */
 export function serverRepresentation(client: TrackingClient): Representation {
@@ -30,12 +32,15 @@ export function serverRepresentation(client: TrackingClient): Representation {
     run(wanted, present) {
       const plain = fitRun(wanted, limits, present.tags);
       const narrow = fitRun(wanted, withColumns(limits), present.tags);
-      const forms = narrow.losses.length > plain.losses.length ? [narrow] : [];
+      const others = narrow.losses.length > plain.losses.length ? [narrow] : [];
       const shown = (form: FittedRun) => asShown(form, wanted, present, isMlflow(client.server));
       const first = shown(plain);
-      const all = [first, ...forms.map(shown)];
+      const all = [first, ...others.map(shown)];
+      const isKept = !isMlflow(client.server) && present.lifecycle_stage === 'active';
+      const notDeleted = isKept && wanted.lifecycle_stage === 'deleted' ? all.map(active) : [];
       const mayLack = !isAtLeast(client.server, '2.4') && present.dataset_inputs.length === 0;
-      return [first, ...all.slice(1), ...(mayLack ? all.flatMap(withoutInputs) : [])];
+      const forms = [first, ...all.slice(1), ...notDeleted] as const;
+      return [...forms, ...(mayLack ? forms.flatMap(withoutInputs) : [])];
     },
     points: () => ({
       merges: store !== 'FileStore',
@@ -95,6 +100,14 @@ function withRefusedTags({ tags, losses }: FittedTags, present: Run['tags']): Fi
   };
 }
 
+/** A deleted run as a server holds it that deletes for good. */
+function active({ run, losses, ...rest }: RepresentedRun): RepresentedRun {
+  const { deleted_time: _, ...kept } = run;
+  const others = losses.filter(({ code }) => code !== 'DELETED_TIME');
+  const loss = { code: 'NOT_DELETED', detail: NOT_DELETED } as const;
+  return { ...rest, run: { ...kept, lifecycle_stage: 'active' }, losses: [...others, loss] };
+}
+
 /** A run as a server holds it that has no dataset inputs: MLflow before 2.4, or what is none. */
 function withoutInputs({ run, losses, ...rest }: RepresentedRun): RepresentedRun[] {
   const count = run.dataset_inputs.length;
@@ -128,6 +141,9 @@ function asShown(fitted: FittedRun, wanted: Run, present: Run, isOfMlflow: boole
       detail: 'the run goes on at the source; the target keeps its earlier end time until the next one',
     });
   }
+  // GitLab: the one who copies.
+  const isOtherUser = !isOfMlflow && run.user_id !== present.user_id;
+  if (isOtherUser) losses.push({ code: 'VALUE_CONFLICT', key: 'user_id', detail: OTHER_USER });
   const run_name = run.run_name === '' ? present.run_name : run.run_name;
   const created = Object.entries(wanted.tags).filter(
     ([key, value]) =>
@@ -136,6 +152,8 @@ function asShown(fitted: FittedRun, wanted: Run, present: Run, isOfMlflow: boole
   // MLflow keeps the name in a tag, too; FastTrackML only as the name.
   const hasTag = isOfMlflow || ownValue(present.tags, RUN_NAME_TAG) !== undefined;
   const nameTag = hasTag ? [[RUN_NAME_TAG, run_name] as const] : [];
+  // What cannot remove a tag has emptied it.
+  const emptied = ownValue(present.tags, ORIGIN_PARENT_TAG) === '' ? [[ORIGIN_PARENT_TAG, ''] as const] : [];
   return {
     losses,
     spills: fitted.oversize !== undefined,
@@ -143,10 +161,11 @@ function asShown(fitted: FittedRun, wanted: Run, present: Run, isOfMlflow: boole
       ...rest,
       ...(present.deleted_time === undefined ? {} : { deleted_time: present.deleted_time }),
       run_name,
+      ...(isOtherUser ? { user_id: present.user_id } : {}),
       start_time: unset(run.start_time, present.start_time),
       end_time:
         goesOn(run) && run.end_time === null ? present.end_time : unset(run.end_time, present.end_time),
-      tags: Object.fromEntries([...Object.entries(run.tags), ...created, ...nameTag]),
+      tags: Object.fromEntries([...Object.entries(run.tags), ...created, ...nameTag, ...emptied]),
       dataset_inputs: eachOnce(run.dataset_inputs, losses),
     },
   };

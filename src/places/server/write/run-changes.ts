@@ -4,6 +4,9 @@ import { RUN_NAME_TAG } from '../../../model/mlflow/tags.ts';
 import type { DatasetInput, Run } from '../../../model/records.ts';
 import { ownValue, type StringMap } from '../../../model/string-map.ts';
 
+/** Of the loss of a user that the target does not have so. */
+export const OTHER_USER = 'the user is another on the target, where it cannot be changed';
+
 /** What `runs/update` can change. The status is always sent: some stores need it. */
 export interface InfoChange {
   readonly status: Run['status'];
@@ -52,7 +55,7 @@ export function runChanges(wanted: Run, present: Run): RunChanges {
     losses.push({
       code: 'VALUE_CONFLICT',
       key: 'user_id',
-      detail: 'the user is another on the target, where it cannot be changed',
+      detail: OTHER_USER,
     });
   }
   if (wanted.end_time === null && present.end_time !== null) {

@@ -3,6 +3,7 @@ import { endsJob } from '../../../util/ends-job.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
 import type { SecondPass } from '../../place.ts';
+import { canRestore, NOT_DELETED } from '../connect/can-restore.ts';
 import type { KnownRun } from './known-runs.ts';
 import { linkModels } from './link-models.ts';
 import type { ReadBack } from './read-back.ts';
@@ -62,6 +63,11 @@ export async function secondPass(
     }),
   );
 
+  const left = toDelete.size + pass.deleted_experiments.length;
+  if (left > 0 && routes.changes && !(await canRestore(context.client))) {
+    findings.loss({ code: 'NOT_DELETED', count: left, detail: NOT_DELETED });
+    return;
+  }
   await mapConcurrent(toDelete, concurrency, ([run_id]) =>
     orListed(context, `run ${run_id}`, async () => {
       await routes.deleteRun(run_id);

@@ -9,6 +9,7 @@ import type { Scorer } from '../../../model/scorer.ts';
 import type { StringMap } from '../../../model/string-map.ts';
 import type { Assessment, Span, Trace } from '../../../model/trace.ts';
 import { MlferryError } from '../../../util/errors.ts';
+import { isMlflow } from '../connect/capabilities.ts';
 import type { ServerOwner } from '../connect/owner.ts';
 import type { ServerRegisteredModel } from '../connect/registry-answers.ts';
 import { below, type Route, routes, within } from '../connect/routes.ts';
@@ -149,6 +150,7 @@ export interface TargetRoutes {
     run_id: string,
     change: { status?: Run['status']; end_time?: Int64; run_name?: string },
   ): Promise<void>;
+  /** Where the server cannot remove a tag (GitLab) it becomes empty. */
   deleteTag(run_id: string, key: string): Promise<void>;
   deleteRun(run_id: string): Promise<void>;
   restoreRun(run_id: string): Promise<void>;
@@ -355,7 +357,15 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
     setTraceTag: (trace_id, key, value) => tell(within(routes.setTraceTag, trace_id), { key, value }),
     linkTraces: (trace_ids, run_id) => tell(routes.linkTraces, { trace_ids, run_id }),
     updateRun: (run_id, update) => tell(routes.updateRun, { run_id, ...update }),
-    deleteTag: (run_id, key) => tell(routes.deleteTag, { run_id, key }),
+    async deleteTag(run_id, key) {
+      try {
+        await tell(routes.deleteTag, { run_id, key });
+      } catch (error) {
+        const isAbsent = error instanceof MlferryError && error.code === 'UNSUPPORTED';
+        if (isMlflow(client.server) || !isAbsent) throw error;
+        await tell(routes.logBatch, { run_id, params: [], metrics: [], tags: [{ key, value: '' }] });
+      }
+    },
     deleteRun: (run_id) => tell(routes.deleteRun, { run_id }),
     restoreRun: (run_id) => tell(routes.restoreRun, { run_id }),
   };
