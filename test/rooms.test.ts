@@ -30,6 +30,9 @@ const SHARED: Readonly<Record<string, readonly string[]>> = {
   'places/record-files': ['places/archive', 'places/stream'],
 };
 
+/** What all places share. */
+const COMMON: readonly string[] = ['places/selecting', 'places/reading'];
+
 /** Names that only their own room may use as a text, with exceptions and why. */
 const NAMES: ReadonlyArray<{
   readonly what: string;
@@ -79,7 +82,10 @@ const text = ({ from, to }: { from: string; to: string }) => `${from} imports ${
 /** The room of a file: the first folder; `index.ts` is one by itself. */
 const roomOf = (path: string) => path.split('/')[0] ?? '';
 /** The folder of a kind of place, or of what some share; `undefined` for what all share, and elsewhere. */
-const placeRoomOf = (path: string) => /^places\/[^/]+(?=\/)/.exec(path)?.[0];
+const placeRoomOf = (path: string) => {
+  const room = /^places\/[^/]+(?=\/)/.exec(path)?.[0];
+  return room === undefined || COMMON.includes(room) ? undefined : room;
+};
 const levelOf = (path: string) => ORDER.findIndex((rooms) => rooms.includes(roomOf(path)));
 
 describe('the rooms of src/', () => {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { TwoPlaceOptions } from '../job/job-options.ts';
-import type { TlsOptions } from '../places/place.ts';
+import type { TlsOptions } from '../places/place-options.ts';
 import { limitBandwidth } from '../util/bandwidth.ts';
 
 /** The values of the options in place-options.ts. */

@@ -1,6 +1,7 @@
 import { idOf } from '../kinds/marks.ts';
 import { MODEL } from '../kinds/model-links.ts';
-import type { ObjectReader, WrittenRun } from '../places/place.ts';
+import type { ObjectReader } from '../places/objects.ts';
+import type { WrittenRun } from '../places/place.ts';
 import type { Pass } from './pass.ts';
 
 /** Notes where logged models are that went among the files of a run. `pathOf` gives the directory, of those that have files. */

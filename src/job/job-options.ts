@@ -2,7 +2,12 @@ import { rm } from 'node:fs/promises';
 import type { PartOptions } from '../kinds/parts.ts';
 import type { LossCode } from '../model/findings.ts';
 import type { Selection } from '../model/selection.ts';
-import { type PlaceOptions, type PlaceSettings, settingsIn, type TlsOptions } from '../places/place.ts';
+import {
+  type PlaceOptions,
+  type PlaceSettings,
+  settingsIn,
+  type TlsOptions,
+} from '../places/place-options.ts';
 import { makeTempDir } from '../util/temp-dir.ts';
 import type { JobProgress } from './journal.ts';
 import type { Progress } from './progress.ts';

@@ -1,8 +1,10 @@
 import { rm } from 'node:fs/promises';
 import type { Failure, Findings, Loss } from '../model/findings.ts';
 import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
+import type { Manager } from '../places/manager.ts';
 import * as places from '../places/open.ts';
-import type { Manager, PlaceOptions, Reader, Writer, WriterOptions } from '../places/place.ts';
+import type { Reader, Writer } from '../places/place.ts';
+import type { PlaceOptions, WriterOptions } from '../places/place-options.ts';
 import { makeTempDir } from '../util/temp-dir.ts';
 import { TOOL_VERSION } from '../util/tool-version.ts';
 import { type OnePlaceOptions, onePlaceOptions } from './job-options.ts';

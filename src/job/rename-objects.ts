@@ -3,8 +3,9 @@ import { idOf } from '../kinds/marks.ts';
 import { REGISTERED_MODEL } from '../kinds/model-registry.ts';
 import { type NewNames, renameIn } from '../kinds/rename-objects.ts';
 import { type Run, run as runSchema } from '../model/records.ts';
-import type { ObjectReader, ObjectSource, Reader, RunReader } from '../places/place.ts';
-import { WHOLE_REGISTRY } from '../places/registered-choice.ts';
+import type { ObjectReader, ObjectSource } from '../places/objects.ts';
+import type { Reader, RunReader } from '../places/place.ts';
+import { WHOLE_REGISTRY } from '../places/selecting/registered-choice.ts';
 import { MlferryError } from '../util/errors.ts';
 import { mustFit, type RenameRule, renamedText } from './rename.ts';
 

@@ -1,4 +1,4 @@
-import type { Manager } from '../places/place.ts';
+import type { Manager } from '../places/manager.ts';
 import { MlferryError } from '../util/errors.ts';
 import type { Plan, RunChange } from './changes.ts';
 import type { CarryOut, Outcome } from './outcome.ts';

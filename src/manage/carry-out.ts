@@ -1,4 +1,4 @@
-import type { Manager } from '../places/place.ts';
+import type { Manager } from '../places/manager.ts';
 import type { RunKey } from '../places/run-mover.ts';
 import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';

@@ -1,5 +1,5 @@
 import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
-import type { Manager } from '../places/place.ts';
+import type { Manager } from '../places/manager.ts';
 import type { Plan, RunChange } from './changes.ts';
 import { NO_PLAN } from './changes.ts';
 import { chosenRuns, type LeftOutRun } from './chosen-runs.ts';

@@ -1,6 +1,6 @@
 import type { Experiment } from '../model/records.ts';
 import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
-import type { Manager } from '../places/place.ts';
+import type { Manager } from '../places/manager.ts';
 import { isDeletedByItself } from './deleted-runs.ts';
 
 /** The experiments that a selection names. */

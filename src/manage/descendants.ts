@@ -1,4 +1,4 @@
-import type { ChildRun, Manager } from '../places/place.ts';
+import type { ChildRun, Manager } from '../places/manager.ts';
 
 /** A run below a selected one. */
 export interface Descendant extends ChildRun {

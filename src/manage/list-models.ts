@@ -9,7 +9,7 @@ import {
 } from '../model/registered-model.ts';
 import { ownValue } from '../model/string-map.ts';
 import type { Reader } from '../places/place.ts';
-import { WHOLE_REGISTRY } from '../places/registered-choice.ts';
+import { WHOLE_REGISTRY } from '../places/selecting/registered-choice.ts';
 import { type ListOptions, readPlace } from './list-runs.ts';
 
 /** A registered model or prompt with its versions, by their numbers. */

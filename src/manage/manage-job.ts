@@ -1,8 +1,9 @@
 import { type CopyRules, type OnePlaceOptions, onePlaceOptions, withTempDir } from '../job/job-options.ts';
 import { createLedger, exitStatus, failureOf, type Ledger } from '../job/ledger.ts';
 import type { Failure } from '../model/findings.ts';
+import type { Manager } from '../places/manager.ts';
 import { openManager } from '../places/open.ts';
-import type { Manager, PlaceInfo } from '../places/place.ts';
+import type { PlaceInfo } from '../places/place.ts';
 import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError, type ErrorCode, errorCodes, type MlferryError } from '../util/errors.ts';
 import { redact } from '../util/redact.ts';

@@ -1,5 +1,5 @@
 import type { Findings } from '../model/findings.ts';
-import type { Manager } from '../places/place.ts';
+import type { Manager } from '../places/manager.ts';
 
 /** What carrying out needs besides the plan. */
 export interface CarryOut {

@@ -3,7 +3,7 @@ import { PARENT_TAG } from '../model/mlflow/tags.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
 import { ownValue } from '../model/string-map.ts';
-import type { Manager } from '../places/place.ts';
+import type { Manager } from '../places/manager.ts';
 import { MlferryError } from '../util/errors.ts';
 import { nearest } from '../util/nearest.ts';
 import { addNames } from './change-stage.ts';

@@ -1,5 +1,5 @@
 import type { Experiment } from '../model/records.ts';
-import type { Manager } from '../places/place.ts';
+import type { Manager } from '../places/manager.ts';
 import { type ExperimentChange, NO_PLAN } from './changes.ts';
 import { chosenExperiments, countRuns } from './chosen-experiments.ts';
 import type { ExperimentOptions } from './delete-experiments.ts';

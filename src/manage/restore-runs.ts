@@ -1,4 +1,4 @@
-import type { Manager } from '../places/place.ts';
+import type { Manager } from '../places/manager.ts';
 import { planStage } from './change-stage.ts';
 import type { Plan } from './changes.ts';
 import { type ChoiceOptions, type ManageReport, manage } from './manage-job.ts';

@@ -1,4 +1,4 @@
-import type { TagChanges } from '../places/place.ts';
+import type { TagChanges } from '../places/manager.ts';
 import { MlferryError } from '../util/errors.ts';
 import { type ExperimentChange, hasTags, NO_PLAN, tagsBefore } from './changes.ts';
 import { chosenExperiments } from './chosen-experiments.ts';

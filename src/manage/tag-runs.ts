@@ -1,6 +1,6 @@
 import { RUN_NAME_TAG } from '../model/mlflow/tags.ts';
 import { ALL_ACTIVE } from '../model/selection.ts';
-import type { TagChanges } from '../places/place.ts';
+import type { TagChanges } from '../places/manager.ts';
 import { MlferryError } from '../util/errors.ts';
 import { isInState, NO_PLAN, type RunChange, tagsBefore } from './changes.ts';
 import { chosenRuns, type LeftOutRun } from './chosen-runs.ts';

@@ -1,6 +1,6 @@
 import { ORIGIN_TAG, originRunId } from '../model/canonical.ts';
 import { ownValue } from '../model/string-map.ts';
-import type { Manager } from '../places/place.ts';
+import type { Manager } from '../places/manager.ts';
 import type { RunKey } from '../places/run-mover.ts';
 import type { RunChange } from './changes.ts';
 import { chosenExperiments } from './chosen-experiments.ts';

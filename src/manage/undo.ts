@@ -1,5 +1,5 @@
 import type { Experiment, Run } from '../model/records.ts';
-import type { Manager } from '../places/place.ts';
+import type { Manager } from '../places/manager.ts';
 import { MlferryError } from '../util/errors.ts';
 import {
   type ExperimentChange,

@@ -7,7 +7,7 @@ import {
   moveTarget,
   stillRunning,
 } from '../manage/plan-move.ts';
-import type { Manager } from '../places/place.ts';
+import type { Manager } from '../places/manager.ts';
 import type { RunMover } from '../places/run-mover.ts';
 import { planCopies } from './plan-copies.ts';
 

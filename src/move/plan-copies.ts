@@ -9,7 +9,7 @@ import { ORIGIN_TAG, originRunId } from '../model/canonical.ts';
 import type { Findings } from '../model/findings.ts';
 import { ALL_ACTIVE } from '../model/selection.ts';
 import { ownValue } from '../model/string-map.ts';
-import type { Manager } from '../places/place.ts';
+import type { Manager } from '../places/manager.ts';
 import { type ErrorCode, MlferryError } from '../util/errors.ts';
 import { type CopyWithin, copyVerified } from './copy-verified.ts';
 import { objectsNamingRuns } from './objects-naming-runs.ts';

@@ -1,6 +1,6 @@
 import { type FileRules, fileChooser, takesAllFiles } from '../kinds/file-rules.ts';
 import type { RunLoss } from '../model/fit-run.ts';
-import type { ArtifactEntry, ArtifactOwner } from './place.ts';
+import type { ArtifactEntry, ArtifactOwner } from './artifact-owner.ts';
 
 /** Names of files that a loss tells. */
 const MOST_NAMED = 3;

@@ -1,6 +1,8 @@
 import type { Selection } from '../model/selection.ts';
 import type { LocationText } from './location-text.ts';
-import type { Manager, PlaceOptions, Reader, Writer, WriterOptions } from './place.ts';
+import type { Manager } from './manager.ts';
+import type { Reader, Writer } from './place.ts';
+import type { PlaceOptions, WriterOptions } from './place-options.ts';
 import type { PlaceTraits } from './traits.ts';
 
 /** How help and hints speak of a place. */

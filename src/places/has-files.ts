@@ -1,4 +1,4 @@
-import type { ArtifactOwner } from './place.ts';
+import type { ArtifactOwner } from './artifact-owner.ts';
 
 /** Whether a run, model or trace has any file. */
 export async function hasFiles(owner: ArtifactOwner): Promise<boolean> {

@@ -19,8 +19,10 @@ import { MODELS_FILE, OWN_DIRECTORY } from '../model/own-files.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import type { Selection } from '../model/selection.ts';
 import { ownValue, stringMap } from '../model/string-map.ts';
+import type { ArtifactEntry, ArtifactOwner } from './artifact-owner.ts';
 import { hasFiles } from './has-files.ts';
-import type { ArtifactEntry, ArtifactOwner, ObjectReader, Reader, RunReader } from './place.ts';
+import type { ObjectReader } from './objects.ts';
+import type { Reader, RunReader } from './place.ts';
 import type { PlaceTraits } from './traits.ts';
 
 /**

@@ -2,7 +2,9 @@ import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
 import { MlferryError } from '../util/errors.ts';
 import { redact } from '../util/redact.ts';
 import type { Ability } from './descriptor.ts';
-import type { Manager, PlaceOptions, Reader, Writer, WriterOptions } from './place.ts';
+import type { Manager } from './manager.ts';
+import type { Reader, Writer } from './place.ts';
+import type { PlaceOptions, WriterOptions } from './place-options.ts';
 import { either, placeAt, placesThatCan } from './registry.ts';
 
 /**

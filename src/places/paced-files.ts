@@ -1,5 +1,5 @@
 import { type Bandwidth, paced } from '../util/bandwidth.ts';
-import type { ArtifactOwner } from './place.ts';
+import type { ArtifactOwner } from './artifact-owner.ts';
 
 /** An object whose files flow as the bandwidth lets them. */
 export function withPacedFiles<T extends ArtifactOwner>(owner: T, bandwidth: Bandwidth | undefined): T {

@@ -1,17 +1,12 @@
-import type { Readable, Writable } from 'node:stream';
-import type { ObjectKind, ObjectRecord } from '../kinds/kind.ts';
 import type { ModelLinks } from '../kinds/model-links.ts';
-import type { Parts } from '../kinds/parts.ts';
 import type { FileList } from '../model/file-list.ts';
-import type { Findings } from '../model/findings.ts';
-import type { RunLoss } from '../model/fit-run.ts';
 import type { LeftBehind } from '../model/left-behind.ts';
 import type { Points } from '../model/points.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import type { Selection } from '../model/selection.ts';
-import type { Bandwidth } from '../util/bandwidth.ts';
+import type { ArtifactOwner } from './artifact-owner.ts';
+import type { ObjectSource, ObjectWriter, WriteOutcome } from './objects.ts';
 import type { Representation } from './representation.ts';
-import type { RunKey, RunMover } from './run-mover.ts';
 import type { PlaceTraits } from './traits.ts';
 
 /** What a place is and where it stands. */
@@ -35,32 +30,6 @@ export interface MetricPoints {
   readonly points: Points;
 }
 
-/** A file of a run or another object. `path` is relative to its artifact root, with `/`; `size` in bytes where the source tells it. */
-export interface ArtifactEntry {
-  readonly path: string;
-  readonly size?: number;
-  readonly sha256?: string;
-}
-
-/** What has files: a run, or an object of a further kind. */
-export interface ArtifactOwner {
-  /** All files in code-unit order of their paths; may be read more than once. */
-  artifacts(): AsyncIterable<ArtifactEntry>;
-  /** The bytes of all files with a sha256 were read, and have it, when the place was opened. */
-  readonly hasCheckedBytes?: boolean;
-  /**
-   * The bytes of a file. The stream fails with SHORT_BODY when they are fewer or more than the entry's size, and with
-   * SOURCE_ITEM when they do not have its sha256. `undefined` when the place knows of the file but does not carry it.
-   */
-  open(artifact: ArtifactEntry): Promise<Readable | undefined>;
-}
-
-/** Of an object that has none. */
-export const NO_FILES: ArtifactOwner = {
-  async *artifacts() {},
-  open: async () => undefined,
-};
-
 /**
  * One run at its source. `metrics` may be read more than once. A place that cannot read all of a run says so in its record
  * (`incomplete`), and tells what is missing.
@@ -81,41 +50,6 @@ export interface RunReader extends ArtifactOwner {
    * them.
    */
   readonly checkedPoints?: number | undefined;
-}
-
-/** One object of a further kind at its source. */
-export interface ObjectReader extends ArtifactOwner {
-  /** The place knows that it belongs to the selection: something that lives in it does. */
-  readonly belongs?: boolean;
-  readonly of: ObjectKind;
-  readonly record: ObjectRecord;
-  /** The record with what the place gives late (a mark of its schema); absent where the record is whole. */
-  whole?(): Promise<ObjectRecord>;
-}
-
-/** Which objects of a further kind are wanted: those of these experiments, and those that live in none. */
-export interface ObjectScope {
-  readonly selection: Selection;
-  /** Selected experiments, as the reader gave them. */
-  readonly experiments: readonly Experiment[];
-  /** Whether an object of an earlier kind belongs to the selection. */
-  isChosen(kind: string, id: string): boolean;
-  /** Whether an object of an earlier kind is on the target, so that its files need not come along with another one. */
-  isHeld(kind: string, id: string): boolean;
-}
-
-/** How a place gives the objects of one further kind. */
-export interface ObjectSource {
-  /** Each object once, in the order of creation (id where that is unknown); parents are read before. */
-  read(scope: ObjectScope): AsyncIterable<ObjectReader>;
-  /**
-   * What a copy in this place must look like, where it cannot hold every record as it is: the same rules by which its
-   * writer fits it. `present` is what the place holds.
-   */
-  represent?(
-    wanted: ObjectRecord,
-    present: ObjectRecord,
-  ): { readonly record: ObjectRecord; readonly losses: readonly RunLoss[] };
 }
 
 /** The reading side of a place. Errors that concern one experiment or run go to `findings.failure` and reading goes on. */
@@ -191,7 +125,7 @@ export interface RunTarget {
 /** What became of a run: `left` = someone deleted the copy on the target, and it was left deleted. */
 export interface WrittenRun {
   readonly run_id: string;
-  readonly outcome: 'created' | 'updated' | 'unchanged' | 'left';
+  readonly outcome: WriteOutcome;
   /** Sent to the target in this pass (in a dry run: would be sent). */
   readonly points: number;
   readonly artifacts: number;
@@ -203,37 +137,6 @@ export interface WrittenRun {
   /** A file of it failed, as the findings tell: the rest is there, and a later pass looks for what is missing. */
   readonly incomplete?: boolean;
 }
-
-/** What the target gave an object of a further kind: its id there, and the root of its files where it has one. */
-export interface OwnObject {
-  readonly id: string;
-  readonly artifact_uri?: string;
-}
-
-/** What the engine knows of an object of a further kind when it hands it to a writer. */
-export interface ObjectTarget {
-  /** Value of the tag `mlferry.origin`: `<fingerprint>/<source id>`. */
-  readonly origin: string;
-  /** objectDigest of the source's record, for the tag `mlferry.digest`, to be set last: then the copy is complete. */
-  readonly digest: string;
-  /** An earlier process of this job may have created the copy without learning of it. */
-  readonly inDoubt: boolean;
-  /** The record in the target's ids; a writer calls it once it knows the object's own, before it asks for files. */
-  remap(own: OwnObject): ObjectRecord;
-  /** The same with what the source gives late. */
-  whole(own: OwnObject): Promise<ObjectRecord>;
-}
-
-/** What became of an object of a further kind; `id` is the target's. */
-export interface WrittenObject {
-  readonly id: string;
-  readonly outcome: WrittenRun['outcome'];
-  readonly artifacts: number;
-  readonly bytes: number;
-}
-
-/** Writes an object whole, or completes the copy that is there. Returns only when the target holds it. */
-export type ObjectWriter = (source: ObjectReader, target: ObjectTarget) => Promise<WrittenObject>;
 
 /** The second pass: what can only be done when every object is on the target. */
 export interface SecondPass {
@@ -286,137 +189,4 @@ export interface Writer {
   finish(leftBehind?: readonly LeftBehind[]): Promise<void>;
   /** Leaves nothing half-made under a final name. Safe to call at any time after an error. */
   abort(): Promise<void>;
-}
-
-/** A run by its parent: what the cascade of a deletion needs to know. */
-export interface ChildRun extends Pick<Run, 'run_id' | 'experiment_id' | 'run_name' | 'lifecycle_stage'> {
-  /** Value of `mlflow.parentRunId`. */
-  readonly parent: string;
-}
-
-/** Tags to set; `null` removes one, and it is no error when it is not there. */
-export type TagChanges = Readonly<Record<string, string | null>>;
-
-/**
- * The managing side of a place: changes of single runs and experiments. Each is idempotent and throws NOT_FOUND when the
- * object is not there, REFUSED when the place does not take it. What to change is found with `reader`.
- */
-export interface Manager {
-  /** Reads the same place; it is closed with the manager. */
-  readonly reader: Reader;
-  /** All children of these runs, in any experiment and of any stage. */
-  children(parents: readonly string[]): Promise<readonly ChildRun[]>;
-  /** Soft delete. `time`: ms since the epoch, kept where restore finds it (`deleted_time`, or the tag on a server). */
-  deleteRun(run: RunKey, time: number): Promise<void>;
-  restoreRun(run: RunKey): Promise<void>;
-  /** Of an active run. REFUSED, before anything is sent, when a key or value does not fit whole. */
-  setTags(run: RunKey, tags: TagChanges): Promise<void>;
-  renameRun(run: RunKey, run_name: string): Promise<void>;
-  /** Soft delete of an experiment with its active runs. */
-  deleteExperiment(experiment_id: string): Promise<void>;
-  /** Makes an experiment active, and its runs but those in `deleted`. */
-  restoreExperiment(experiment_id: string, deleted: readonly string[]): Promise<void>;
-  setExperimentTags(experiment_id: string, tags: TagChanges): Promise<void>;
-  renameExperiment(experiment_id: string, name: string): Promise<void>;
-  /** Makes an experiment of a name that none has, and gives its id. */
-  createExperiment(name: string): Promise<string>;
-  /** Where a run can go to another experiment and keep its id: a directory. */
-  readonly mover?: RunMover;
-  /** Where the place itself deletes and restores by time: Databricks. */
-  readonly bulk?: BulkManager;
-  close(): Promise<void>;
-}
-
-/** Deletion and restoration of many runs of one experiment in one request, at most 10,000; the answer is how many. */
-export interface BulkManager {
-  /** Runs created at or before `time` (ms). */
-  deleteRuns(experiment_id: string, time: number): Promise<{ count: number; full: boolean }>;
-  /** Runs deleted at or after `time` (ms). */
-  restoreRuns(experiment_id: string, time: number): Promise<{ count: number; full: boolean }>;
-}
-
-/** TLS of a server connection: paths to PEM files. */
-export interface TlsOptions {
-  readonly caFile?: string;
-  readonly clientCertFile?: string;
-  readonly insecure?: boolean;
-}
-
-/**
- * What a caller may say of how a place is opened. An option of one kind of place is named here, where that place reads
- * it, and in src/cli/place-options.ts: all that opens places passes it on.
- */
-export interface PlaceSettings {
-  /** Most requests to a server that start in a second, default no limit. */
-  readonly maxRequestsPerSecond?: number | undefined;
-  /** Bytes a second of files, requests and answers, shared by all that is given it (`limitBandwidth`); default no limit. */
-  readonly bandwidth?: Bandwidth | undefined;
-  readonly tls?: TlsOptions | undefined;
-  /** Directory of the artifact bytes of a stream. */
-  readonly artifactsDir?: string | undefined;
-  /** Accept a stream whose end record no longer fits its lines. */
-  readonly allowEdited?: boolean | undefined;
-  /** A run that cannot be read to its last line is no run. */
-  readonly strict?: boolean | undefined;
-  /** Where the artifact root that a source directory names, of a server or of another machine, stands now. */
-  readonly artifactsRoot?: string | undefined;
-  readonly stdin?: Readable | undefined;
-  readonly stdout?: Writable | undefined;
-}
-
-/** The settings among options that say more; the compiler wants each named. */
-export function settingsIn({
-  maxRequestsPerSecond,
-  bandwidth,
-  tls,
-  artifactsDir,
-  allowEdited,
-  strict,
-  artifactsRoot,
-  stdin,
-  stdout,
-}: PlaceSettings): Required<PlaceSettings> {
-  return {
-    maxRequestsPerSecond,
-    bandwidth,
-    tls,
-    artifactsDir,
-    allowEdited,
-    strict,
-    artifactsRoot,
-    stdin,
-    stdout,
-  };
-}
-
-/** What every place is opened with. */
-export interface PlaceOptions extends PlaceSettings {
-  readonly side: 'from' | 'to';
-  readonly findings: Findings;
-  readonly signal: AbortSignal;
-  /** Runs in flight. */
-  readonly concurrency: number;
-  /** Environment variables: credentials and MLflow's own settings. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Directory for spool files; made and removed by the caller. */
-  readonly tempDir: string;
-  /** Histories are read as they are, also where they lack what their run shows as the latest point: to compare them. */
-  readonly asFound?: boolean;
-  /** It is the only place, and is only read: credentials of the other side are as good. */
-  readonly eitherSide?: boolean;
-}
-
-/** What a writer needs besides. */
-export interface WriterOptions extends PlaceOptions {
-  /** Nothing is written; the results say what would be. */
-  readonly dryRun: boolean;
-  /** Replace an archive or stream file of that name; otherwise it is a CONFLICT. */
-  readonly overwrite?: boolean;
-  /** For the header of archives and streams. */
-  readonly source: PlaceInfo;
-  readonly sourceTraits: PlaceTraits;
-  readonly selection: Selection;
-  /** What is carried, all unless told: a file begun with other parts is not gone on with. */
-  readonly parts?: Parts;
-  readonly toolVersion: string;
 }

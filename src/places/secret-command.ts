@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { MlferryError } from '../util/errors.ts';
-import type { PlaceOptions } from './place.ts';
+import type { PlaceOptions } from './place-options.ts';
 
 type Environment = PlaceOptions['environment'];
 

@@ -1,4 +1,4 @@
-import type { ArtifactOwner } from '../places/place.ts';
+import type { ArtifactOwner } from '../places/artifact-owner.ts';
 import { MlferryError } from '../util/errors.ts';
 import type { CheckFrame } from './check-frame.ts';
 

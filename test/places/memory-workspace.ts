@@ -6,7 +6,8 @@ import { latestPoints } from '../../src/model/mlflow/latest-points.ts';
 import { listPoints, pointsOf } from '../../src/model/points.ts';
 import type { Experiment, Point, Run } from '../../src/model/records.ts';
 import { ALL_ACTIVE, type Selection } from '../../src/model/selection.ts';
-import type { PlaceOptions, Reader, RunReader, Writer, WriterOptions } from '../../src/places/place.ts';
+import type { Reader, RunReader, Writer } from '../../src/places/place.ts';
+import type { PlaceOptions, WriterOptions } from '../../src/places/place-options.ts';
 import { SERVER_TRAITS } from '../../src/places/server/traits.ts';
 import { mapConcurrent } from '../../src/util/map-concurrent.ts';
 

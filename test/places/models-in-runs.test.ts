@@ -6,7 +6,8 @@ import type { LoggedModel } from '../../src/model/logged-model.ts';
 import { fitModelHistory } from '../../src/model/mlflow/model-history.ts';
 import type { Run } from '../../src/model/records.ts';
 import { withModels } from '../../src/places/models-in-runs.ts';
-import type { ObjectReader, RunReader } from '../../src/places/place.ts';
+import type { ObjectReader } from '../../src/places/objects.ts';
+import type { RunReader } from '../../src/places/place.ts';
 
 const RUN = 'a'.repeat(32);
 const run: Run = {

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { partsOf } from '../../src/kinds/parts.ts';
 import type { Point } from '../../src/model/records.ts';
 import { openWriter } from '../../src/places/open.ts';
-import type { RunReader, Writer, WriterOptions } from '../../src/places/place.ts';
+import type { RunReader, Writer } from '../../src/places/place.ts';
+import type { WriterOptions } from '../../src/places/place-options.ts';
 import { MlferryError } from '../../src/util/errors.ts';
 import { noise } from '../disk/sources.ts';
 import {

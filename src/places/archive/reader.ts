@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { MlferryError } from '../../util/errors.ts';
-import type { PlaceOptions, Reader } from '../place.ts';
+import type { Reader } from '../place.ts';
+import type { PlaceOptions } from '../place-options.ts';
 import { checkedBody } from '../record-files/checked-body.ts';
 import { decompress, INNER_WINDOW } from '../record-files/decompress.ts';
 import { type Input, openInput } from '../record-files/input-file.ts';

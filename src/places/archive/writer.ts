@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Writer, WriterOptions } from '../place.ts';
+import type { Writer } from '../place.ts';
+import type { WriterOptions } from '../place-options.ts';
 import { openOutputFile } from '../record-files/output.ts';
 import { type PartialDirectory, refuseExisting } from '../record-files/partial-directory.ts';
 import { openPartial, type PartialJournal } from '../record-files/partial-journal.ts';

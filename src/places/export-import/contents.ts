@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { isInside } from '../../artifacts/local/is-inside.ts';
 import type { Experiment } from '../../model/records.ts';
 import { MlferryError } from '../../util/errors.ts';
-import { byCreation, byStart } from '../reading-order.ts';
+import { byCreation, byStart } from '../reading/reading-order.ts';
 import type { Catalogue } from './catalogue.ts';
 import {
   type ExportedExperiment,

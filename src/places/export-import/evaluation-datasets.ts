@@ -10,7 +10,8 @@ import { compareInt64, type Int64, int64Answer } from '../../model/int64.ts';
 import { isMap, parseTypedJson, type TypedJson } from '../../model/typed-json.ts';
 import { MlferryError } from '../../util/errors.ts';
 import { readSmallFile } from '../../util/regular-file.ts';
-import { NO_FILES, type ObjectSource } from '../place.ts';
+import { NO_FILES } from '../artifact-owner.ts';
+import type { ObjectSource } from '../objects.ts';
 import type { Catalogue } from './catalogue.ts';
 import {
   checked,

@@ -1,8 +1,8 @@
 import { lstat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Loss } from '../../model/findings.ts';
-import { filesAt, type Home } from '../files-at.ts';
-import type { ArtifactOwner } from '../place.ts';
+import type { ArtifactOwner } from '../artifact-owner.ts';
+import { filesAt, type Home } from '../reading/files-at.ts';
 import { ARTIFACTS } from './layout.ts';
 
 /** The files of an object, which stand beside its JSON file; what of them is left out goes to `note`. */

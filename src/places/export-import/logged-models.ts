@@ -9,7 +9,7 @@ import {
   sortModelMetrics,
 } from '../../model/logged-model.ts';
 import { stringMap } from '../../model/string-map.ts';
-import type { ObjectSource } from '../place.ts';
+import type { ObjectSource } from '../objects.ts';
 import type { Catalogue } from './catalogue.ts';
 import { checked, defined, exportId, exportTags, readExportFile, textOrNone } from './export-file.ts';
 import { filesBeside } from './files-beside.ts';

@@ -8,7 +8,7 @@ import { ownValue, stringMap } from '../../model/string-map.ts';
 import { MlferryError } from '../../util/errors.ts';
 import { readRegularFile } from '../../util/regular-file.ts';
 import type { MetricPoints } from '../place.ts';
-import type { SeriesCache } from '../series-cache.ts';
+import type { SeriesCache } from '../reading/series-cache.ts';
 import { checked, exportId, exportTags, openEnvelope, parseExportText, reasonOf } from './export-file.ts';
 import { createValueFinder, type FoundValue } from './find-values.ts';
 import { type PointNotes, readSeries, type Series } from './metric-history.ts';

@@ -11,8 +11,8 @@ import {
   traceInfo,
 } from '../../model/mlflow/trace-fields.ts';
 import { type Trace, trace } from '../../model/trace.ts';
-import type { ObjectReader, ObjectSource } from '../place.ts';
-import { readSpans, SPANS_FILE } from '../span-file.ts';
+import type { ObjectReader, ObjectSource } from '../objects.ts';
+import { readSpans, SPANS_FILE } from '../reading/span-file.ts';
 import type { Catalogue } from './catalogue.ts';
 import { checked, exportId, exportTags, readExportFile, textOrNone } from './export-file.ts';
 import { filesBeside } from './files-beside.ts';

@@ -3,7 +3,7 @@ import { addAbortSignal, type Readable } from 'node:stream';
 import { type ByteSpool, createByteSpool } from '../../util/byte-spool.ts';
 import { asMlferryError, MlferryError, systemCode } from '../../util/errors.ts';
 import { readRange } from '../../util/read-range.ts';
-import type { PlaceOptions } from '../place.ts';
+import type { PlaceOptions } from '../place-options.ts';
 import { decompress, type Swelling, sniffCompression } from './decompress.ts';
 
 /** The uncompressed content of a file or pipe, readable anywhere and any number of times. */

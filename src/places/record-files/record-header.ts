@@ -4,7 +4,7 @@ import { ALL_PARTS, partsKey } from '../../kinds/parts.ts';
 import { canonicalLine, type Header, type WireRecord } from '../../kinds/wire-record.ts';
 import { metricsLine } from '../../model/metrics-line.ts';
 import { OBJECT_FILTERS } from '../../model/selection.ts';
-import type { WriterOptions } from '../place.ts';
+import type { WriterOptions } from '../place-options.ts';
 
 /** A record as it stands in the file, with its line end. */
 export const lineOf = (record: WireRecord): Buffer =>

@@ -9,18 +9,13 @@ import { latestPoints } from '../../model/mlflow/latest-points.ts';
 import type { Experiment, Run } from '../../model/records.ts';
 import { globMatcher, type Selection, selectsExperiment, selectsRun } from '../../model/selection.ts';
 import { MlferryError } from '../../util/errors.ts';
-import { countHidden, heldRunsLike, reportMissing } from '../held-experiments.ts';
-import type {
-  ArtifactEntry,
-  ObjectReader,
-  ObjectScope,
-  PlaceInfo,
-  PlaceOptions,
-  Reader,
-  RunReader,
-} from '../place.ts';
-import { byCreation, byStart } from '../reading-order.ts';
-import { type RunSource, selectingReader } from '../selecting-reader.ts';
+import type { ArtifactEntry } from '../artifact-owner.ts';
+import type { ObjectReader, ObjectScope } from '../objects.ts';
+import type { PlaceInfo, Reader, RunReader } from '../place.ts';
+import type { PlaceOptions } from '../place-options.ts';
+import { countHidden, heldRunsLike, reportMissing } from '../reading/held-experiments.ts';
+import { byCreation, byStart } from '../reading/reading-order.ts';
+import { type RunSource, selectingReader } from '../selecting/selecting-reader.ts';
 import type { IndexedObject, IndexedRun, RecordIndex } from './record-index.ts';
 import { decodeRecords } from './record-lines.ts';
 import { RECORD_TRAITS } from './traits.ts';

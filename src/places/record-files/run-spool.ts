@@ -6,8 +6,10 @@ import { MAX_POINTS } from '../../model/records.ts';
 import { type ByteSpool, createByteSpool } from '../../util/byte-spool.ts';
 import { asMlferryError, MlferryError } from '../../util/errors.ts';
 import { MAX_LINE_BYTES } from '../../util/split-lines.ts';
+import type { ArtifactEntry, ArtifactOwner } from '../artifact-owner.ts';
 import { errorOfFile, fileFailure } from '../file-failure.ts';
-import type { ArtifactEntry, ArtifactOwner, RunReader, WriterOptions } from '../place.ts';
+import type { RunReader } from '../place.ts';
+import type { WriterOptions } from '../place-options.ts';
 import { lineOf } from './record-header.ts';
 import { watchRun } from './run-check.ts';
 

@@ -3,7 +3,8 @@ import { describeObject } from '../../kinds/kinds.ts';
 import { idOf, marksOf } from '../../kinds/marks.ts';
 import type { Run } from '../../model/records.ts';
 import { redactUri } from '../../util/redact.ts';
-import type { ObjectReader, RunReader } from '../place.ts';
+import type { ObjectReader } from '../objects.ts';
+import type { RunReader } from '../place.ts';
 import type { SpoolSource } from './run-spool.ts';
 
 /** A run as its line says it: without credentials in its artifact URI. */

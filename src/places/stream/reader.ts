@@ -1,6 +1,7 @@
 import { MlferryError } from '../../util/errors.ts';
 import { guardLines } from '../../util/split-lines.ts';
-import type { PlaceOptions, Reader } from '../place.ts';
+import type { Reader } from '../place.ts';
+import type { PlaceOptions } from '../place-options.ts';
 import { openInput } from '../record-files/input-file.ts';
 import { indexRecords } from '../record-files/record-index.ts';
 import { decodeRecords, mustBeHeader } from '../record-files/record-lines.ts';

@@ -1,7 +1,8 @@
 import { open } from 'node:fs/promises';
 import { MlferryError, systemCode } from '../../util/errors.ts';
 import { readRange } from '../../util/read-range.ts';
-import type { Writer, WriterOptions } from '../place.ts';
+import type { Writer } from '../place.ts';
+import type { WriterOptions } from '../place-options.ts';
 import type { Compression } from '../record-files/file-compression.ts';
 import { type KeptLines, readKeptLines } from '../record-files/kept-records.ts';
 import { openOutputFile, openOutputPipe } from '../record-files/output.ts';

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ALL_ACTIVE, type Selection } from '../../../src/model/selection.ts';
 import { openReader } from '../../../src/places/open.ts';
-import type { PlaceOptions } from '../../../src/places/place.ts';
+import type { PlaceOptions } from '../../../src/places/place-options.ts';
 import { collect, readerOptions, readWorkspace } from '../memory-workspace.ts';
 import { experimentRow, makeDatabase, pointRow, runRow, type TestDatabase } from './make-database.ts';
 

@@ -7,7 +7,8 @@ import { ALL_PARTS } from '../../../src/kinds/parts.ts';
 import { ALL_ACTIVE, type Selection, selectsExperiment, selectsRun } from '../../../src/model/selection.ts';
 import { openFileStoreReader } from '../../../src/places/filestore/read/reader.ts';
 import { openFileStoreWriter } from '../../../src/places/filestore/write/writer.ts';
-import type { PlaceOptions, Reader } from '../../../src/places/place.ts';
+import type { Reader } from '../../../src/places/place.ts';
+import type { PlaceOptions } from '../../../src/places/place-options.ts';
 import { SERVER_TRAITS } from '../../../src/places/server/traits.ts';
 import {
   memoryRunReader,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Run } from '../../../src/model/records.ts';
-import type { ArtifactEntry } from '../../../src/places/place.ts';
+import type { ArtifactEntry } from '../../../src/places/artifact-owner.ts';
 import { connect } from '../../../src/places/server/connect/client.ts';
 import { runOwner } from '../../../src/places/server/connect/owner.ts';
 import { listArtifacts, openArtifact } from '../../../src/places/server/read/artifacts.ts';

@@ -1,4 +1,4 @@
-import type { PlaceOptions } from '../../../src/places/place.ts';
+import type { PlaceOptions } from '../../../src/places/place-options.ts';
 import { connect } from '../../../src/places/server/connect/client.ts';
 import type { TrackingClient } from '../../../src/places/server/connect/tracking-client.ts';
 import { serverAt } from '../locations.ts';

@@ -4,7 +4,7 @@ import { createServer } from 'node:https';
 import { TLSSocket } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { PlaceOptions } from '../../../src/places/place.ts';
+import type { PlaceOptions } from '../../../src/places/place-options.ts';
 import { connectTo } from './connect-to.ts';
 import { startFake, status } from './fake-server.ts';
 

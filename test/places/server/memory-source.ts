@@ -4,7 +4,8 @@ import { runDigest } from '../../../src/model/canonical.ts';
 import type { Failure, Loss } from '../../../src/model/findings.ts';
 import { pointsOf } from '../../../src/model/points.ts';
 import type { Experiment, Point, Run } from '../../../src/model/records.ts';
-import type { RunReader, RunTarget, TargetExperiment, WriterOptions } from '../../../src/places/place.ts';
+import type { RunReader, RunTarget, TargetExperiment } from '../../../src/places/place.ts';
+import type { WriterOptions } from '../../../src/places/place-options.ts';
 import { RECORD_TRAITS } from '../../../src/places/record-files/traits.ts';
 
 /** A run held in memory: a source for writers. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { Failure, Loss } from '../../../src/model/findings.ts';
-import type { PlaceOptions } from '../../../src/places/place.ts';
+import type { PlaceOptions } from '../../../src/places/place-options.ts';
 
 /** What a reader found, and the options to open it with. Repeats wait a millisecond instead of seconds. */
 export async function placeOptions(

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { listPoints, pointsOf } from '../../../src/model/points.ts';
 import type { Point } from '../../../src/model/records.ts';
-import { createPointStore, type PointSequence } from '../../../src/places/point-store.ts';
+import { createPointStore, type PointSequence } from '../../../src/places/reading/point-store.ts';
 import { placeOptions } from './place-options.ts';
 
 const series = (from: number, length: number): Point[] =>

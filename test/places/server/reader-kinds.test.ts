@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ALL_ACTIVE } from '../../../src/model/selection.ts';
-import type { ObjectReader } from '../../../src/places/place.ts';
+import type { ObjectReader } from '../../../src/places/objects.ts';
 import { startServer } from '../../servers/start-server.ts';
 import { created, FILES, fill, identified, openReader, readAll, sha256 } from './filled-server.ts';
 import { rest } from './rest.ts';

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ALL_ACTIVE } from '../../../src/model/selection.ts';
 import { openArchiveReader } from '../../../src/places/archive/reader.ts';
 import { openArchiveWriter } from '../../../src/places/archive/writer.ts';
-import type { WriterOptions } from '../../../src/places/place.ts';
+import type { WriterOptions } from '../../../src/places/place-options.ts';
 import { openStreamReader } from '../../../src/places/stream/reader.ts';
 import { openStreamWriter } from '../../../src/places/stream/writer.ts';
 import { anyWorkspace } from '../arbitraries.ts';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { MlferryError } from '../../../util/errors.ts';
-import type { PlaceOptions } from '../../place.ts';
+import type { PlaceOptions } from '../../place-options.ts';
 import { secretOfCommand } from '../../secret-command.ts';
 import type { ServerDatabase } from '../location.ts';
 

@@ -1,4 +1,4 @@
-import type { PlaceOptions } from '../../place.ts';
+import type { PlaceOptions } from '../../place-options.ts';
 import type { DatabaseLocation } from '../location.ts';
 import type { Database } from './database.ts';
 import { databaseAddress } from './database-address.ts';

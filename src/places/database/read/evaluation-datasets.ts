@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { kindOf } from '../../../kinds/kinds.ts';
 import { type EvaluationDatasetRecord, inputHash } from '../../../model/evaluation-dataset.ts';
 import { isMap, parseTypedJson, printTypedJson } from '../../../model/typed-json.ts';
-import { NO_FILES, type ObjectSource } from '../../place.ts';
+import { NO_FILES } from '../../artifact-owner.ts';
+import type { ObjectSource } from '../../objects.ts';
 import { integer, nullableText, numericId, text } from './cells.ts';
 import { checkedRows, inWorkspace, pairsOf, rowsOf, type Store } from './store.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Experiment } from '../../../model/records.ts';
-import { byCreation } from '../../reading-order.ts';
+import { byCreation } from '../../reading/reading-order.ts';
 import { numericId, optionalInteger, stage, text } from './cells.ts';
 import { checkedRows, inWorkspace, pairsOf, type Store } from './store.ts';
 

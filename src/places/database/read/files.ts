@@ -1,6 +1,6 @@
 import type { FoundObject } from '../../../model/findings.ts';
-import { filesAt, type Home } from '../../files-at.ts';
-import type { ArtifactOwner } from '../../place.ts';
+import type { ArtifactOwner } from '../../artifact-owner.ts';
+import { filesAt, type Home } from '../../reading/files-at.ts';
 import type { Store } from './store.ts';
 
 /** Whose files: for what is noted of them. */

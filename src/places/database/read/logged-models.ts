@@ -8,7 +8,7 @@ import {
 } from '../../../model/logged-model.ts';
 import { fromDouble } from '../../../model/metric-value.ts';
 import type { Experiment } from '../../../model/records.ts';
-import type { ObjectSource } from '../../place.ts';
+import type { ObjectSource } from '../../objects.ts';
 import { double, integer, numericId, optionalText, text } from './cells.ts';
 import { ownFiles } from './files.ts';
 import { checkedRows, pairsOf, rowsOf, type Store } from './store.ts';

@@ -1,4 +1,4 @@
-import type { ObjectSource } from '../../place.ts';
+import type { ObjectSource } from '../../objects.ts';
 import { evaluationDatasetRecords, evaluationDatasets } from './evaluation-datasets.ts';
 import { loggedModels } from './logged-models.ts';
 import { modelVersions, registeredModels } from './registry.ts';

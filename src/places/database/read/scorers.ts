@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { kindOf } from '../../../kinds/kinds.ts';
 import type { Scorer } from '../../../model/scorer.ts';
 import { wantsWholeExperiments } from '../../../model/selection.ts';
-import { NO_FILES, type ObjectSource } from '../../place.ts';
+import { NO_FILES } from '../../artifact-owner.ts';
+import type { ObjectSource } from '../../objects.ts';
 import { integer, numericId, text } from './cells.ts';
 import { checkedRows, type Store } from './store.ts';
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Failure, Loss } from '../../../model/findings.ts';
 import type { StringMap } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import type { PointStore } from '../../point-store.ts';
+import type { PointStore } from '../../reading/point-store.ts';
 import { type Database, type Parameter, placeholders } from '../connect/database.ts';
 import type { Tables } from '../connect/tables.ts';
 import { numericId, text } from './cells.ts';

@@ -7,7 +7,8 @@ import { previewsIn, stateOf, type TraceInfo, traceInfo } from '../../../model/m
 import type { Experiment } from '../../../model/records.ts';
 import type { Span, Trace } from '../../../model/trace.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import type { ArtifactEntry, ArtifactOwner, ObjectReader, ObjectSource } from '../../place.ts';
+import type { ArtifactEntry, ArtifactOwner } from '../../artifact-owner.ts';
+import type { ObjectReader, ObjectSource } from '../../objects.ts';
 import { readAssessments } from './assessments.ts';
 import { integer, nullableText, numericId, optionalInteger, text } from './cells.ts';
 import { ownFiles } from './files.ts';

@@ -1,5 +1,5 @@
-import { filesAt } from '../../files-at.ts';
-import type { ArtifactOwner } from '../../place.ts';
+import type { ArtifactOwner } from '../../artifact-owner.ts';
+import { filesAt } from '../../reading/files-at.ts';
 import type { ArtifactLocator, StoreOwner } from './locate-artifacts.ts';
 import type { RunLoss } from './read-run.ts';
 

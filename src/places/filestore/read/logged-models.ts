@@ -9,7 +9,7 @@ import {
 } from '../../../model/logged-model.ts';
 import type { Experiment } from '../../../model/records.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import type { ObjectReader, ObjectSource } from '../../place.ts';
+import type { ObjectReader, ObjectSource } from '../../objects.ts';
 import { listKeyFiles } from '../layout/key-paths.ts';
 import { listDirectories, META_FILE } from '../layout/layout.ts';
 import { toModelMeta } from '../layout/meta-records.ts';

@@ -5,7 +5,7 @@ import { RUN_NAME_TAG } from '../../../model/mlflow/tags.ts';
 import type { Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import type { MetricPoints } from '../../place.ts';
-import type { SeriesCache } from '../../series-cache.ts';
+import type { SeriesCache } from '../../reading/series-cache.ts';
 import { readInputs } from '../layout/dataset-files.ts';
 import { type KeyFile, listKeyFiles } from '../layout/key-paths.ts';
 import { META_FILE } from '../layout/layout.ts';

@@ -6,14 +6,9 @@ import { bringsFiles, isMadeOfChosen, wantsWholeRegistry } from '../../../kinds/
 import { locate } from '../../../kinds/remap-object.ts';
 import { type ModelVersion, modelVersion, type RegisteredModel } from '../../../model/registered-model.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import { filesAt } from '../../files-at.ts';
-import {
-  type ArtifactOwner,
-  NO_FILES,
-  type ObjectReader,
-  type ObjectScope,
-  type ObjectSource,
-} from '../../place.ts';
+import { type ArtifactOwner, NO_FILES } from '../../artifact-owner.ts';
+import type { ObjectReader, ObjectScope, ObjectSource } from '../../objects.ts';
+import { filesAt } from '../../reading/files-at.ts';
 import { listKeyFiles } from '../layout/key-paths.ts';
 import { isDirectory, listDirectories, listExperimentDirs, META_FILE } from '../layout/layout.ts';
 import { toModelMeta, toRunMeta } from '../layout/meta-records.ts';

@@ -1,5 +1,5 @@
 import { type Selection, selectsExperiment } from '../../../model/selection.ts';
-import type { NamedRun } from '../../run-prefix.ts';
+import type { NamedRun } from '../../selecting/run-prefix.ts';
 import { listRunDirs } from '../layout/layout.ts';
 import type { LoadedExperiment } from './read-experiments.ts';
 import { scanRuns } from './scan-runs.ts';

@@ -13,8 +13,8 @@ import {
 import type { Experiment } from '../../../model/records.ts';
 import { type Trace, trace } from '../../../model/trace.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import type { ObjectReader, ObjectSource } from '../../place.ts';
-import { readSpans, SPANS_FILE } from '../../span-file.ts';
+import type { ObjectReader, ObjectSource } from '../../objects.ts';
+import { readSpans, SPANS_FILE } from '../../reading/span-file.ts';
 import { listDirectories } from '../layout/layout.ts';
 import { readMetaYaml, TYPED } from '../layout/meta-yaml.ts';
 import { ASSESSMENTS, listYamlFiles, METADATA, TRACE_FILE, TRACES } from '../layout/trace-files.ts';

@@ -8,15 +8,9 @@ import { DIGEST_TAG, ORIGIN_TAG, originId, withoutBookkeeping } from '../../../m
 import type { FoundObject } from '../../../model/findings.ts';
 import { type LoggedModel, loggedModel } from '../../../model/logged-model.ts';
 import { MlferryError } from '../../../util/errors.ts';
+import type { ArtifactEntry, ArtifactOwner } from '../../artifact-owner.ts';
 import { fileFailure } from '../../file-failure.ts';
-import type {
-  ArtifactEntry,
-  ArtifactOwner,
-  ObjectReader,
-  ObjectTarget,
-  ObjectWriter,
-  WrittenObject,
-} from '../../place.ts';
+import type { ObjectReader, ObjectTarget, ObjectWriter, WrittenObject } from '../../objects.ts';
 import { fileUri } from '../layout/file-uri.ts';
 import { listKeyFiles } from '../layout/key-paths.ts';
 import { META_FILE } from '../layout/layout.ts';

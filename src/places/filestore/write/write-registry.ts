@@ -12,7 +12,7 @@ import {
 import type { StringMap } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { hasFiles } from '../../has-files.ts';
-import type { ObjectReader, ObjectTarget, ObjectWriter, WrittenObject } from '../../place.ts';
+import type { ObjectReader, ObjectTarget, ObjectWriter, WrittenObject } from '../../objects.ts';
 import { fileUri } from '../layout/file-uri.ts';
 import { isDirectory, listExperimentDirs, META_FILE } from '../layout/layout.ts';
 import { formatMetaYaml } from '../layout/meta-yaml.ts';

@@ -7,7 +7,7 @@ import { printTraceData, traceIdOf } from '../../../model/mlflow/trace-data.ts';
 import { ownValue, type StringMap } from '../../../model/string-map.ts';
 import { type Trace, trace } from '../../../model/trace.ts';
 import { fileFailure } from '../../file-failure.ts';
-import type { ObjectTarget, ObjectWriter, WrittenObject } from '../../place.ts';
+import type { ObjectTarget, ObjectWriter, WrittenObject } from '../../objects.ts';
 import { fileUri } from '../layout/file-uri.ts';
 import { isDirectory } from '../layout/layout.ts';
 import { TRACES, traceFiles } from '../layout/trace-files.ts';

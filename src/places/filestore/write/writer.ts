@@ -7,14 +7,9 @@ import { goesOn } from '../../../model/mlflow/statuses.ts';
 import type { Run } from '../../../model/records.ts';
 import { asMlferryError, isAbsent, MlferryError } from '../../../util/errors.ts';
 import { fileFailure } from '../../file-failure.ts';
-import type {
-  ObjectWriter,
-  PlaceInfo,
-  TargetExperiment,
-  Writer,
-  WriterOptions,
-  WrittenRun,
-} from '../../place.ts';
+import type { ObjectWriter } from '../../objects.ts';
+import type { PlaceInfo, TargetExperiment, Writer, WrittenRun } from '../../place.ts';
+import type { WriterOptions } from '../../place-options.ts';
 import { fileUri } from '../layout/file-uri.ts';
 import { findStore, fingerprintOf, isDirectory, NEW_STORE, PARTIAL } from '../layout/layout.ts';
 import { createStaging } from '../layout/staging.ts';

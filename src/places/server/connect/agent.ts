@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { MlferryError, systemCode } from '../../../util/errors.ts';
-import type { PlaceOptions } from '../../place.ts';
+import type { PlaceOptions } from '../../place-options.ts';
 
 /**
  * The connections to one server: kept alive, bounded by the runs in flight, with the TLS options given or those of

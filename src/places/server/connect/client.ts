@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { sizedBody } from '../../../artifacts/sized-body.ts';
 import { fromServerJson, toJson } from '../../../model/json.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import type { PlaceOptions } from '../../place.ts';
+import type { PlaceOptions } from '../../place-options.ts';
 import type { ServerLocation } from '../location.ts';
 import { findCredentials } from './auth.ts';
 import { AnswerTooLarge, readBody, readStart } from './body.ts';

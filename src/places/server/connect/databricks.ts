@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MlferryError, systemCode } from '../../../util/errors.ts';
-import type { PlaceOptions } from '../../place.ts';
+import type { PlaceOptions } from '../../place-options.ts';
 import { bearer, type Credentials } from './auth.ts';
 import { iniSection } from './ini-section.ts';
 

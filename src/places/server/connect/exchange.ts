@@ -4,7 +4,7 @@ import { MlferryError } from '../../../util/errors.ts';
 import { redact, secretRemover } from '../../../util/redact.ts';
 import { parseRetryAfter, pause, type RetryPolicy, retryDelay } from '../../../util/retry.ts';
 import { TOOL_VERSION } from '../../../util/tool-version.ts';
-import type { PlaceOptions } from '../../place.ts';
+import type { PlaceOptions } from '../../place-options.ts';
 import { createAgent } from './agent.ts';
 import { type Credentials, missingCredentials } from './auth.ts';
 import { readStart } from './body.ts';

@@ -2,7 +2,7 @@ import { PARENT_TAG } from '../../../model/mlflow/tags.ts';
 import type { Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
-import type { ChildRun } from '../../place.ts';
+import type { ChildRun } from '../../manager.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { experimentIds } from '../read/experiment-ids.ts';
 import type { TargetRoutes } from '../write/target-routes.ts';

@@ -1,4 +1,4 @@
-import type { BulkManager } from '../../place.ts';
+import type { BulkManager } from '../../manager.ts';
 import { type Route, routes } from '../connect/routes.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 

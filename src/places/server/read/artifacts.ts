@@ -6,7 +6,7 @@ import { sizedBody } from '../../../artifacts/sized-body.ts';
 import type { Findings, Loss } from '../../../model/findings.ts';
 import { isAlteredPath } from '../../../model/mlflow/altered-paths.ts';
 import { errorCodes, MlferryError } from '../../../util/errors.ts';
-import type { ArtifactEntry } from '../../place.ts';
+import type { ArtifactEntry } from '../../artifact-owner.ts';
 import { isMlflow } from '../connect/capabilities.ts';
 import type { ServerOwner } from '../connect/owner.ts';
 import { below, routes } from '../connect/routes.ts';

@@ -3,7 +3,7 @@ import type { Run } from '../../../model/records.ts';
 import { splitJsonList } from '../../../model/split-json.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { type ErrorCode, MlferryError } from '../../../util/errors.ts';
-import type { PointSequence, PointStore } from '../../point-store.ts';
+import type { PointSequence, PointStore } from '../../reading/point-store.ts';
 import { bytesOf } from '../connect/body.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
 import { serverAnswer } from '../connect/problems.ts';

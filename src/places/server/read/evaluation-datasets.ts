@@ -7,7 +7,8 @@ import {
   evaluationDatasetRecord,
 } from '../../../model/evaluation-dataset.ts';
 import { isSameJson } from '../../../model/typed-json.ts';
-import { NO_FILES, type ObjectSource } from '../../place.ts';
+import { NO_FILES } from '../../artifact-owner.ts';
+import type { ObjectSource } from '../../objects.ts';
 import type { datasetPage, datasetRecordPage } from '../connect/evaluation-answers.ts';
 import { pages } from '../connect/pages.ts';
 import { routes, within } from '../connect/routes.ts';

@@ -7,7 +7,7 @@ import {
   slicePoints,
 } from '../../../model/points.ts';
 import { splitJsonList } from '../../../model/split-json.ts';
-import type { PointSequence } from '../../point-store.ts';
+import type { PointSequence } from '../../reading/point-store.ts';
 import { bytesOf } from '../connect/body.ts';
 import { pageTokens } from '../connect/page-tokens.ts';
 import { routes } from '../connect/routes.ts';

@@ -7,7 +7,7 @@ import type { Run } from '../../../model/records.ts';
 import { pushModelFilter } from '../../../search/push-objects.ts';
 import { endsJob } from '../../../util/ends-job.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import type { ObjectReader, ObjectSource } from '../../place.ts';
+import type { ObjectReader, ObjectSource } from '../../objects.ts';
 import type { loggedModelPage } from '../connect/answers.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
 import { modelOwner } from '../connect/owner.ts';

@@ -5,7 +5,7 @@ import {
   type PointBudget,
   type PointSequence,
   type PointStore,
-} from '../../point-store.ts';
+} from '../../reading/point-store.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { createBulkHistory, type KeyHistories } from './bulk-history.ts';
 

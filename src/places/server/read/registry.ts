@@ -6,13 +6,8 @@ import type { Findings } from '../../../model/findings.ts';
 import { PROMPT_TAG } from '../../../model/mlflow/tags.ts';
 import { type ModelVersion, modelVersion, registeredModel } from '../../../model/registered-model.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import {
-  type ArtifactOwner,
-  NO_FILES,
-  type ObjectReader,
-  type ObjectScope,
-  type ObjectSource,
-} from '../../place.ts';
+import { type ArtifactOwner, NO_FILES } from '../../artifact-owner.ts';
+import type { ObjectReader, ObjectScope, ObjectSource } from '../../objects.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
 import { modelOwner, type ServerOwner, versionOwner } from '../connect/owner.ts';
 import { pages } from '../connect/pages.ts';

@@ -1,7 +1,7 @@
 import type { Selection } from '../../../model/selection.ts';
 import { endsJob } from '../../../util/ends-job.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import type { NamedRun } from '../../run-prefix.ts';
+import type { NamedRun } from '../../selecting/run-prefix.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { type RunQuery, searchRuns, trySearch } from './searches.ts';
 import { selectExperiments } from './selected.ts';

@@ -3,7 +3,8 @@ import { type Scorer, scorer } from '../../../model/scorer.ts';
 import { wantsWholeExperiments } from '../../../model/selection.ts';
 import { isSameJson } from '../../../model/typed-json.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import { NO_FILES, type ObjectSource } from '../../place.ts';
+import { NO_FILES } from '../../artifact-owner.ts';
+import type { ObjectSource } from '../../objects.ts';
 import { routes } from '../connect/routes.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 

@@ -9,7 +9,7 @@ import { type Span, type Trace, trace } from '../../../model/trace.ts';
 import { pushTraceFilter } from '../../../search/push-objects.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
-import type { ObjectReader, ObjectSource } from '../../place.ts';
+import type { ObjectReader, ObjectSource } from '../../objects.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
 import { isTooLarge } from '../connect/client.ts';
 import { traceOwner } from '../connect/owner.ts';

@@ -1,5 +1,5 @@
 import { CREATION_TIME_TAG } from '../../../model/canonical.ts';
-import type { ObjectWriter } from '../../place.ts';
+import type { ObjectWriter } from '../../objects.ts';
 import type { TargetContext } from './target-context.ts';
 import { datasetRecordWriter } from './write-dataset-records.ts';
 import { evaluationDatasetWriter } from './write-evaluation-dataset.ts';

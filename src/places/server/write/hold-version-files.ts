@@ -4,7 +4,7 @@ import type { LoggedModel } from '../../../model/logged-model.ts';
 import { REGISTERED_DIRECTORY } from '../../../model/own-files.ts';
 import type { ModelVersion } from '../../../model/registered-model.ts';
 import { ownValue } from '../../../model/string-map.ts';
-import type { ObjectReader, ObjectTarget } from '../../place.ts';
+import type { ObjectReader, ObjectTarget } from '../../objects.ts';
 import { modelOwner } from '../connect/owner.ts';
 import { createOnce } from './create-once.ts';
 import { artifactLosses } from './run-losses.ts';

@@ -2,7 +2,7 @@ import { ORIGIN_TAG } from '../../../model/canonical.ts';
 import type { ModelVersion } from '../../../model/registered-model.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import type { ObjectTarget } from '../../place.ts';
+import type { ObjectTarget } from '../../objects.ts';
 import { createOnce } from './create-once.ts';
 import { GAP_TAG } from './fit-registry.ts';
 import { marks, type NameState } from './registry-state.ts';

@@ -3,7 +3,7 @@ import type { RunLoss } from '../../../model/fit-run.ts';
 import { printTraceData } from '../../../model/mlflow/trace-data.ts';
 import type { TraceInfo } from '../../../model/mlflow/trace-fields.ts';
 import type { Trace } from '../../../model/trace.ts';
-import type { ArtifactOwner } from '../../place.ts';
+import type { ArtifactOwner } from '../../artifact-owner.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
 import { traceOwner } from '../connect/owner.ts';
 import { artifactLosses } from './run-losses.ts';

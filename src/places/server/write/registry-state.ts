@@ -1,7 +1,7 @@
 import { CREATION_TIME_TAG, DIGEST_TAG, ORIGIN_TAG, originId } from '../../../model/canonical.ts';
 import type { ModelVersion, RegisteredModel } from '../../../model/registered-model.ts';
 import { ownValue } from '../../../model/string-map.ts';
-import type { ObjectTarget } from '../../place.ts';
+import type { ObjectTarget } from '../../objects.ts';
 import { GAP_TAG } from './fit-registry.ts';
 import type { TargetContext } from './target-context.ts';
 

@@ -7,7 +7,7 @@ import { toDouble } from '../../../model/metric-value.ts';
 import { limitsOf, type TargetLimits, withColumns } from '../../../model/mlflow/limits.ts';
 import { createPointSet, type PointSet } from '../../../model/point-set.ts';
 import { forEachPoint } from '../../../model/points.ts';
-import type { WriterOptions } from '../../place.ts';
+import type { WriterOptions } from '../../place-options.ts';
 import { artifactProxy } from '../connect/artifact-proxy.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
 import type { ServerOwner } from '../connect/owner.ts';

@@ -4,7 +4,7 @@ import { originId } from '../../../model/canonical.ts';
 import { type EvaluationDatasetRecord, evaluationDatasetRecord } from '../../../model/evaluation-dataset.ts';
 import { canonicalJson } from '../../../model/typed-json.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import type { ObjectWriter } from '../../place.ts';
+import type { ObjectWriter } from '../../objects.ts';
 import type { TargetContext } from './target-context.ts';
 
 /** Writes the records of evaluation datasets. */

@@ -8,7 +8,7 @@ import {
 import { type EvaluationDataset, evaluationDataset } from '../../../model/evaluation-dataset.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import type { ObjectWriter } from '../../place.ts';
+import type { ObjectWriter } from '../../objects.ts';
 import { createOnce } from './create-once.ts';
 import type { TargetContext } from './target-context.ts';
 

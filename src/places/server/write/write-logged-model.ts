@@ -6,7 +6,7 @@ import { type LoggedModel, loggedModel } from '../../../model/logged-model.ts';
 import { ownValue, type StringMap } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { fileFailure } from '../../file-failure.ts';
-import type { ObjectReader, ObjectTarget, ObjectWriter, WrittenObject } from '../../place.ts';
+import type { ObjectReader, ObjectTarget, ObjectWriter, WrittenObject } from '../../objects.ts';
 import { modelOwner } from '../connect/owner.ts';
 import { createOnce } from './create-once.ts';
 import { fitLoggedModel, modelMetricKey } from './fit-logged-model.ts';

@@ -7,7 +7,7 @@ import { ownValue } from '../../../model/string-map.ts';
 import { type Trace, trace } from '../../../model/trace.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { hasFiles } from '../../has-files.ts';
-import type { ObjectTarget, ObjectWriter, WrittenObject } from '../../place.ts';
+import type { ObjectTarget, ObjectWriter, WrittenObject } from '../../objects.ts';
 import { createSpanReader } from '../read/traces.ts';
 import { createOnce } from './create-once.ts';
 import { fitOlderTrace, spansOf } from './fit-trace.ts';

@@ -3,7 +3,7 @@ import type { FoundObject } from '../../../model/findings.ts';
 import type { RegisteredModel } from '../../../model/registered-model.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import type { ObjectTarget, WrittenObject } from '../../place.ts';
+import type { ObjectTarget, WrittenObject } from '../../objects.ts';
 import { createOnce } from './create-once.ts';
 import { marks } from './registry-state.ts';
 import type { TargetContext } from './target-context.ts';

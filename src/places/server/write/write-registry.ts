@@ -22,7 +22,7 @@ import {
 import { ownValue } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { hasFiles } from '../../has-files.ts';
-import type { ObjectReader, ObjectTarget, ObjectWriter } from '../../place.ts';
+import type { ObjectReader, ObjectTarget, ObjectWriter } from '../../objects.ts';
 import { versionOwner } from '../connect/owner.ts';
 import { knowsModels } from '../read/logged-models.ts';
 import { fitVersion, representVersion } from './fit-registry.ts';

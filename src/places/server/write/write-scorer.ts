@@ -2,7 +2,7 @@ import { originId } from '../../../model/canonical.ts';
 import { type Scorer, scorer } from '../../../model/scorer.ts';
 import { isSameJson } from '../../../model/typed-json.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import type { ObjectWriter } from '../../place.ts';
+import type { ObjectWriter } from '../../objects.ts';
 import { createOnce } from './create-once.ts';
 import type { TargetContext } from './target-context.ts';
 import { unlessMissing } from './target-routes.ts';

@@ -4,7 +4,8 @@ import { type TargetLimits, withColumns } from '../../../model/mlflow/limits.ts'
 import { goesOn } from '../../../model/mlflow/statuses.ts';
 import type { Run } from '../../../model/records.ts';
 import { MlferryError } from '../../../util/errors.ts';
-import type { RunReader, RunTarget, Writer, WriterOptions, WrittenRun } from '../../place.ts';
+import type { RunReader, RunTarget, Writer, WrittenRun } from '../../place.ts';
+import type { WriterOptions } from '../../place-options.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
 import { connect } from '../connect/client.ts';
 import { knowsEvaluation } from '../connect/knows-evaluation.ts';

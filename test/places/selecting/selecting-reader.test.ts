@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import type { Failure } from '../../src/model/findings.ts';
-import { ALL_ACTIVE, type Selection, selectsRun } from '../../src/model/selection.ts';
-import { FILESTORE_TRAITS } from '../../src/places/filestore/traits.ts';
-import { type RunSource, type SourceRun, selectingReader } from '../../src/places/selecting-reader.ts';
-import { MlferryError } from '../../src/util/errors.ts';
-import { makeExperiment, makeRun, memoryRunReader } from './memory-workspace.ts';
+import type { Failure } from '../../../src/model/findings.ts';
+import { ALL_ACTIVE, type Selection, selectsRun } from '../../../src/model/selection.ts';
+import { FILESTORE_TRAITS } from '../../../src/places/filestore/traits.ts';
+import {
+  type RunSource,
+  type SourceRun,
+  selectingReader,
+} from '../../../src/places/selecting/selecting-reader.ts';
+import { MlferryError } from '../../../src/util/errors.ts';
+import { makeExperiment, makeRun, memoryRunReader } from '../memory-workspace.ts';
 
 /** Five runs with a loss that begins at 9 and ends at 1 to 5; tells which histories were read and which runs reported. */
 async function source(more: Partial<RunSource> = {}, brokenRun = -1) {

@@ -1,12 +1,13 @@
-import type { ObjectRecord } from '../kinds/kind.ts';
-import { MODEL } from '../kinds/model-links.ts';
-import { madeOf, REGISTERED_MODEL, VERSION } from '../kinds/model-registry.ts';
-import type { Findings } from '../model/findings.ts';
-import { type ModelVersion, modelVersion } from '../model/registered-model.ts';
-import { ALL_ACTIVE, globMatcher } from '../model/selection.ts';
-import { MlferryError } from '../util/errors.ts';
-import { nearest } from '../util/nearest.ts';
-import type { ObjectScope, Reader } from './place.ts';
+import type { ObjectRecord } from '../../kinds/kind.ts';
+import { MODEL } from '../../kinds/model-links.ts';
+import { madeOf, REGISTERED_MODEL, VERSION } from '../../kinds/model-registry.ts';
+import type { Findings } from '../../model/findings.ts';
+import { type ModelVersion, modelVersion } from '../../model/registered-model.ts';
+import { ALL_ACTIVE, globMatcher } from '../../model/selection.ts';
+import { MlferryError } from '../../util/errors.ts';
+import { nearest } from '../../util/nearest.ts';
+import type { ObjectScope } from '../objects.ts';
+import type { Reader } from '../place.ts';
 
 /** What registered models lead to: ids of what is chosen by kind, the runs that it was made by, and those of all versions. */
 export interface RegisteredChoice {

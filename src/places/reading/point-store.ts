@@ -1,8 +1,8 @@
 import pLimit from 'p-limit';
-import { includesPoint, type Points, pointsOf, slicePoints } from '../model/points.ts';
-import { pointsToJson, scanPoints } from '../model/points-json.ts';
-import { MAX_POINTS, metrics, type Point } from '../model/records.ts';
-import { createByteSpool } from '../util/byte-spool.ts';
+import { includesPoint, type Points, pointsOf, slicePoints } from '../../model/points.ts';
+import { pointsToJson, scanPoints } from '../../model/points-json.ts';
+import { MAX_POINTS, metrics, type Point } from '../../model/records.ts';
+import { createByteSpool } from '../../util/byte-spool.ts';
 
 /** Points that may be held in memory; shared by the stores of one reader. About 40 bytes each. */
 export interface PointBudget {

@@ -1,11 +1,11 @@
-import type { ObjectKind, ObjectRecord } from '../kinds/kind.ts';
-import { kindOf } from '../kinds/kinds.ts';
-import { idOf, parentIdOf } from '../kinds/marks.ts';
-import type { Selection } from '../model/selection.ts';
-import { evaluateObject } from '../search/evaluate-object.ts';
-import { parseSearch } from '../search/parse-search.ts';
-import { searchKindNamed } from '../search/search-kinds.ts';
-import type { ObjectReader, ObjectScope } from './place.ts';
+import type { ObjectKind, ObjectRecord } from '../../kinds/kind.ts';
+import { kindOf } from '../../kinds/kinds.ts';
+import { idOf, parentIdOf } from '../../kinds/marks.ts';
+import type { Selection } from '../../model/selection.ts';
+import { evaluateObject } from '../../search/evaluate-object.ts';
+import { parseSearch } from '../../search/parse-search.ts';
+import { searchKindNamed } from '../../search/search-kinds.ts';
+import type { ObjectReader, ObjectScope } from '../objects.ts';
 
 type Fits = (record: ObjectRecord) => boolean;
 

@@ -1,9 +1,10 @@
-import { idOf } from '../kinds/marks.ts';
-import { REGISTERED_MODEL, VERSION } from '../kinds/model-registry.ts';
-import type { Findings } from '../model/findings.ts';
-import type { Selection } from '../model/selection.ts';
+import { idOf } from '../../kinds/marks.ts';
+import { REGISTERED_MODEL, VERSION } from '../../kinds/model-registry.ts';
+import type { Findings } from '../../model/findings.ts';
+import type { Selection } from '../../model/selection.ts';
+import type { ObjectReader, ObjectScope, ObjectSource } from '../objects.ts';
+import type { Reader } from '../place.ts';
 import { fittingObjects } from './object-filter.ts';
-import type { ObjectReader, ObjectScope, ObjectSource, Reader } from './place.ts';
 import {
   chooseRegistered,
   type RegisteredChoice,

@@ -1,5 +1,5 @@
-import { compareInt64 } from '../model/int64.ts';
-import type { Experiment, Run } from '../model/records.ts';
+import { compareInt64 } from '../../model/int64.ts';
+import type { Experiment, Run } from '../../model/records.ts';
 
 const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 

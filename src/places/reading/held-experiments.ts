@@ -1,9 +1,9 @@
-import type { Findings } from '../model/findings.ts';
-import type { Experiment, Run } from '../model/records.ts';
-import { globMatcher, type Selection, selectsExperiment, selectsRun } from '../model/selection.ts';
-import { errorCodes } from '../util/errors.ts';
-import { nearest } from '../util/nearest.ts';
-import type { NamedRun } from './run-prefix.ts';
+import type { Findings } from '../../model/findings.ts';
+import type { Experiment, Run } from '../../model/records.ts';
+import { globMatcher, type Selection, selectsExperiment, selectsRun } from '../../model/selection.ts';
+import { errorCodes } from '../../util/errors.ts';
+import { nearest } from '../../util/nearest.ts';
+import type { NamedRun } from '../selecting/run-prefix.ts';
 
 /** An experiment and its runs, of all stages: all of them, or those that are asked for. */
 export interface HeldExperiment {

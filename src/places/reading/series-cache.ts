@@ -1,4 +1,4 @@
-import type { MetricPoints } from './place.ts';
+import type { MetricPoints } from '../place.ts';
 
 /** Points that are kept in memory by one reader, 24 bytes each, and those of one run at most. */
 const MOST_POINTS = 500_000;

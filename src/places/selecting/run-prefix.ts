@@ -1,6 +1,6 @@
-import type { Run } from '../model/records.ts';
-import { type Selection, selectsRun } from '../model/selection.ts';
-import { MlferryError } from '../util/errors.ts';
+import type { Run } from '../../model/records.ts';
+import { type Selection, selectsRun } from '../../model/selection.ts';
+import { MlferryError } from '../../util/errors.ts';
 
 /** What is told of a run that may be meant. */
 export interface NamedRun extends Pick<Run, 'run_id' | 'lifecycle_stage'> {

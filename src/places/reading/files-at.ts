@@ -1,8 +1,8 @@
-import { listFiles } from '../artifacts/local/list-files.ts';
-import { openFile } from '../artifacts/local/open-file.ts';
-import type { Loss } from '../model/findings.ts';
-import { MlferryError } from '../util/errors.ts';
-import type { ArtifactOwner } from './place.ts';
+import { listFiles } from '../../artifacts/local/list-files.ts';
+import { openFile } from '../../artifacts/local/open-file.ts';
+import type { Loss } from '../../model/findings.ts';
+import { MlferryError } from '../../util/errors.ts';
+import type { ArtifactOwner } from '../artifact-owner.ts';
 
 /** A note on files; the caller adds whose they are. */
 type FileLoss = Omit<Loss, 'run_id' | 'experiment_name'>;

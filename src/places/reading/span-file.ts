@@ -1,8 +1,8 @@
 import { text } from 'node:stream/consumers';
-import { parseTraceData } from '../model/mlflow/trace-data.ts';
-import type { Span } from '../model/trace.ts';
-import { MlferryError } from '../util/errors.ts';
-import type { ArtifactOwner } from './place.ts';
+import { parseTraceData } from '../../model/mlflow/trace-data.ts';
+import type { Span } from '../../model/trace.ts';
+import { MlferryError } from '../../util/errors.ts';
+import type { ArtifactOwner } from '../artifact-owner.ts';
 
 /** The file of a trace's spans among its artifacts. */
 export const SPANS_FILE = 'traces.json';

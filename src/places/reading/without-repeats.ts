@@ -1,4 +1,4 @@
-import type { Findings } from '../model/findings.ts';
+import type { Findings } from '../../model/findings.ts';
 
 /** Findings that pass each loss and failure on once, however often a run is read. */
 export function withoutRepeats({ loss, failure }: Findings): Findings {
