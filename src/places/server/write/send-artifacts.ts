@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,10 +12,10 @@ import { MlferryError } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
 import type { ArtifactEntry, ArtifactOwner } from '../../artifact-owner.ts';
 import { errorOfFile } from '../../file-failure.ts';
-import { bytesOf } from '../connect/body.ts';
 import type { ServerOwner } from '../connect/owner.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
-import { directoriesOf, parentOf, safeName } from './artifact-names.ts';
+import { directoriesOf, safeName } from './artifact-names.ts';
+import { type FailedFile, listFiles, notArrived, sameContent } from './held-files.ts';
 import type { TargetRoutes } from './target-routes.ts';
 
 /** How files that the target has already are told from those it lacks: by size, or by their bytes where sizes are equal. */
@@ -32,12 +32,6 @@ export interface SentCounts {
   points: number;
   artifacts: number;
   bytes: number;
-}
-
-/** A file that did not arrive, and why. */
-export interface FailedFile {
-  readonly path: string;
-  readonly error: MlferryError;
 }
 
 /** What the target could not take of a run's files. */
@@ -248,60 +242,4 @@ async function withSize(
       first?.destroy();
     },
   };
-}
-
-async function sameContent(
-  client: TrackingClient,
-  owner: ServerOwner,
-  path: string,
-  open: () => Promise<Readable>,
-  sha256: string | undefined,
-): Promise<boolean> {
-  const { body } = await client.download(...owner.file(path));
-  const there = await hashOf(body);
-  return there === (sha256 ?? (await hashOf(await open())));
-}
-
-async function hashOf(body: Readable): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of bytesOf(body)) hash.update(chunk);
-  return hash.digest('hex');
-}
-
-/** The files in those of the wanted directories that exist: path → size. */
-async function listFiles(
-  routes: TargetRoutes,
-  owner: ServerOwner,
-  wanted: ReadonlySet<string>,
-): Promise<Map<string, number>> {
-  const files = new Map<string, number>();
-  const waiting = wanted.size === 0 ? [] : [''];
-  for (let directory = waiting.pop(); directory !== undefined; directory = waiting.pop()) {
-    for (const { path, size } of await routes.listArtifacts(owner, directory)) {
-      if (size !== undefined) files.set(path, size);
-      else if (wanted.has(path)) waiting.push(path);
-    }
-  }
-  return files;
-}
-
-/** The files that are not there with their sizes, each a MISMATCH. */
-async function notArrived(
-  routes: TargetRoutes,
-  owner: ServerOwner,
-  written: ReadonlyMap<string, number>,
-): Promise<FailedFile[]> {
-  const directories = new Set([...written.keys()].map(parentOf));
-  const arrived = new Map<string, number>();
-  for (const directory of directories) {
-    for (const { path, size } of await routes.listArtifacts(owner, directory))
-      if (size !== undefined) arrived.set(path, size);
-  }
-  return [...written].flatMap(([path, size]) => {
-    const there = arrived.get(path);
-    if (there === size) return [];
-    const what = there === undefined ? 'is not there' : `has ${there} bytes instead of ${size}`;
-    const message = `Artifact ${JSON.stringify(path)} of ${owner.words} was accepted, but ${what}`;
-    return [{ path, error: new MlferryError('MISMATCH', message) }];
-  });
 }

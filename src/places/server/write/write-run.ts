@@ -16,6 +16,7 @@ import type { MetricPoints, RunReader, RunTarget, WrittenRun } from '../../place
 import { runOwner } from '../connect/owner.ts';
 import { createRun } from './create-run.ts';
 import { runsOfOrigin } from './find-copied-runs.ts';
+import { holdsFile } from './held-files.ts';
 import { type KnownRun, knownRun } from './known-runs.ts';
 import { logInputs, NO_INPUTS } from './log-inputs.ts';
 import { runChanges } from './run-changes.ts';
@@ -106,8 +107,10 @@ export async function writeRun(
       });
       return;
     }
-    const own = { owner, sink };
-    await sendOwnFile(context, own, artifacts?.ownName(name) ?? name, size, async () => open());
+    const path = artifacts?.ownName(name) ?? name;
+    // A run that is not complete is looked at again: what it has already is not sent twice.
+    if (!created && (await holdsFile(context, owner, path, size, async () => open()))) return;
+    await sendOwnFile(context, { owner, sink }, path, size, async () => open());
   };
 
   if (!complete) {
