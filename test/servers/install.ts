@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { hasMariadb } from './mariadb.ts';
 import { hasPostgresql } from './postgresql.ts';
 import {
   COMPLETE_MARKER,
@@ -73,19 +74,24 @@ function installFasttrackml(): void {
   writeFileSync(join(fasttrackmlVenv, COMPLETE_MARKER), requirement);
 }
 
-/** CI must not skip the tests on PostgreSQL: a bare Debian machine gets it here. */
-async function installPostgresqlInCi(): Promise<void> {
-  if (!process.env.CI || process.getuid?.() !== 0 || (await hasPostgresql())) return;
-  console.error('Installing PostgreSQL');
+/** CI must not skip the tests on database servers: a bare Debian machine gets them here. */
+async function installDatabaseServersInCi(): Promise<void> {
+  if (!process.env.CI || process.getuid?.() !== 0) return;
+  const missing = [
+    ...((await hasPostgresql()) ? [] : ['postgresql']),
+    ...((await hasMariadb()) ? [] : ['mariadb-server']),
+  ];
+  if (missing.length === 0) return;
+  console.error(`Installing ${missing.join(', ')}`);
   run('apt-get', ['update', '-qq']);
-  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'postgresql']);
+  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing]);
 }
 
 try {
   mkdirSync(venvsDirectory, { recursive: true });
   installMlflow();
   installFasttrackml();
-  await installPostgresqlInCi();
+  await installDatabaseServersInCi();
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;

@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import pg from 'pg';
 import { createMariadb, hasMariadb } from '../../servers/mariadb.ts';
-import { createDatabase, hasPostgresql } from '../../servers/postgresql.ts';
+import { createDatabase, type Database, hasPostgresql } from '../../servers/postgresql.ts';
+import { freePort } from '../../servers/start-server.ts';
 
 type Rows = ReadonlyArray<Readonly<Record<string, unknown>>>;
 
@@ -42,8 +45,25 @@ function* statements(table: string, rows: Rows) {
   }
 }
 
+/** A database, with a directory for a server of its own where none runs. */
+async function makeIn(
+  create: (directory: string, port: () => Promise<number>) => Promise<Database>,
+): Promise<Database> {
+  const directory = await mkdtemp(join(tmpdir(), 'mlferry-database-'));
+  // PostgreSQL runs as nobody.
+  await chmod(directory, 0o711);
+  const database = await create(directory, freePort);
+  return {
+    ...database,
+    async drop() {
+      await database.drop();
+      await rm(directory, { recursive: true, force: true, maxRetries: 10 });
+    },
+  };
+}
+
 async function makePostgresql(): Promise<ServerTestDatabase> {
-  const database = await createDatabase(tmpdir(), async () => 0);
+  const database = await makeIn(createDatabase);
   const client = new pg.Client(database.uri.replace('+psycopg2', ''));
   client.on('error', () => undefined);
   await client.connect();
@@ -73,7 +93,7 @@ async function makePostgresql(): Promise<ServerTestDatabase> {
 }
 
 async function makeMariadb(): Promise<ServerTestDatabase> {
-  const database = await createMariadb();
+  const database = await makeIn(createMariadb);
   const connection = await createConnection({
     uri: database.uri.replace('+pymysql', ''),
     multipleStatements: true,
