@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Help } from 'commander';
 import { places } from '../places/registry.ts';
 import { TOOL_VERSION } from '../util/tool-version.ts';
 import { addBackupCommand } from './backup.ts';
@@ -44,12 +44,19 @@ Exit status
 /** The whole command line. */
 export function createProgram(io: Io): Command {
   const program = new Command('mlferry')
-    .description('Copy, back up, restore and manage MLflow experiments and runs')
+    .description(
+      'Copy, back up, restore and manage MLflow workspaces: experiments, runs, models, the registry, traces',
+    )
     .version(TOOL_VERSION)
     .addHelpText('after', OVERVIEW)
     .option('-v, --debug', 'show each request on stderr: method, address, status, ms, bytes')
     .option('--log-file <file>', 'add requests and everything on stderr to this file')
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({
+      showGlobalOptions: true,
+      // That nothing is given is no default worth telling.
+      optionDescription: (option) =>
+        new Help().optionDescription(option).replace(/ \(default: (?:\[\]|false)\)$/, ''),
+    })
     .showSuggestionAfterError()
     .exitOverride();
   addCopyCommand(program, io);

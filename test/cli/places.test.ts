@@ -97,6 +97,7 @@ describe('mistyped places', () => {
 describe('--json', () => {
   it.each([
     [['inspect', '/nowhere', '--json'], 2, 'LOCATION'],
+    [['inspect', 'sqlite:///nowhere.db', '--json'], 2, 'LOCATION'],
     [['copy', SAMPLES, '--json'], 2, 'USAGE'],
     [['copy', SAMPLES, 'http://127.0.0.1:9', '--json', '--nonsense'], 2, 'USAGE'],
     [['runs', 'list', SAMPLES, '-f', 'x =', '--json'], 2, 'EXPRESSION'],

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { access, copyFile, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { asMlferryError, isAbsent } from '../../../util/errors.ts';
+import { asMlferryError, isAbsent, MlferryError, systemCode } from '../../../util/errors.ts';
 import { loadSqlite } from './load-sqlite.ts';
 import { BUSY, READONLY_ROLLBACK, sqliteCode, sqliteError } from './sqlite-errors.ts';
 
@@ -56,7 +56,15 @@ function isReadable(path: string): boolean {
 
 /** Bytes 18 and 19 of the header tell it (https://www.sqlite.org/fileformat.html). */
 async function journalMode(path: string): Promise<'wal' | 'rollback'> {
-  const file = await open(path);
+  const file = await open(path).catch((error: unknown) => {
+    const reason = isAbsent(error)
+      ? 'does not exist'
+      : `cannot be opened: ${systemCode(error) ?? String(error)}`;
+    throw new MlferryError('LOCATION', `The database ${path} ${reason}`, {
+      hint: 'sqlite:///name is relative to this directory, sqlite:////path is the whole path.',
+      cause: error,
+    });
+  });
   try {
     const { buffer } = await file.read(Buffer.alloc(2), 0, 2, 18);
     return buffer[0] === 2 ? 'wal' : 'rollback';
