@@ -20,5 +20,8 @@ export function isChosen(
     return isSeen(of.within, parent);
   const whole = wantsWholeExperiments(selection);
   if (whole && (of.within === 'experiment' || selection.experiments.length === 0)) return true;
-  return allReferencesOf(of, record).some(({ kind, id }) => kind !== of.within && isSeen(kind, id));
+  // Of its own kind others are on their way at once: what names one of those is chosen by nothing but that.
+  return allReferencesOf(of, record).some(
+    ({ kind, id }) => kind !== of.within && kind !== of.kind && isSeen(kind, id),
+  );
 }

@@ -191,7 +191,8 @@ describe('secrets of a server without manners are in no produced byte', () => {
     ['inspect, JSON', () => ['inspect', fake.url.href, '--json', '-e', 'none'], 3],
     ['a mistyped scheme', () => ['copy', `ftp://${ENCODED}@host/`, out('x.tar')], 2],
     ['a scheme without slashes', () => ['copy', `${user}:${token}@host:5000`, out('x.tar')], 2],
-    ['another database', () => ['copy', `postgresql://${ENCODED}@host/db`, out('x.tar')], 2],
+    ['a database that nobody has', () => ['copy', `postgresql://${ENCODED}@127.0.0.1:1/db`, out('x.tar')], 7],
+    ['another database', () => ['copy', `mssql://${ENCODED}@host/db`, out('x.tar')], 2],
     ['a server as the archive', () => ['restore', `http://${ENCODED}@host/`, out('x')], 2],
     [
       'an address that nobody has',
