@@ -39,8 +39,11 @@ export async function copyVerified(place: string, options: CopyWithin): Promise<
   const problems = new Map<string, string>();
   const objectProblems: Array<{ of: FoundObject; problem: string }> = [];
   const note = (of: FoundObject | undefined, run_id: string | undefined, problem: string) => {
+    const id = of?.id ?? run_id;
     if (of !== undefined && of.kind !== 'run') objectProblems.push({ of, problem });
-    else if ((of?.id ?? run_id) !== undefined) problems.set(of?.id ?? run_id ?? '', problem);
+    else if (id !== undefined) problems.set(id, problem);
+    // What is nobody's own may be any run's.
+    else for (const run of runs) if (!problems.has(run)) problems.set(run, problem);
   };
   const { report } = await copyBetween(place, place, {
     ...shared,
@@ -49,6 +52,12 @@ export async function copyVerified(place: string, options: CopyWithin): Promise<
     onProgress: ({ runs: counts }) => onCopied?.(counts.done),
   });
   if (report.error !== undefined) throw ended(report.error);
+  if (report.unlisted > 0)
+    note(
+      undefined,
+      undefined,
+      `${report.unlisted} losses and failures are counted, but not listed: move fewer runs at once`,
+    );
   for (const { of, run_id, message } of report.failures) note(of, run_id, message);
   for (const loss of report.losses) if (isContent(loss)) note(loss.of, loss.run_id, loss.detail);
   const same = new Set<string>();

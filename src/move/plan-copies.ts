@@ -16,7 +16,8 @@ import { objectsNamingRuns } from './objects-naming-runs.ts';
 
 /**
  * The plan of a move at a place that gives runs new ids: a copy of each, and the soft deletion of those whose copy was found to
- * be the same. Runs that cannot be replaced by a copy are failures, and stay with all above them.
+ * be the same. Runs that cannot be replaced by a copy are failures, and stay with all above them. Throws UNSUPPORTED where a
+ * deletion is for good.
  */
 export async function planCopies(
   location: string,
@@ -25,6 +26,7 @@ export async function planCopies(
   options: MoveRunsOptions,
   ledger: Ledger,
 ): Promise<Plan> {
+  await manager.mustDeleteSoftly?.();
   const named = new Set<string>();
   const { runs: chosen, ...moving } = await chooseMoving(manager, target, options, (run) => {
     const { tags, inputs } = runReferences(run);

@@ -23,6 +23,8 @@ export interface Manager {
   /** Soft delete. `time`: ms since the epoch, kept where restore finds it (`deleted_time`, or the tag on a server). */
   deleteRun(run: RunKey, time: number): Promise<void>;
   restoreRun(run: RunKey): Promise<void>;
+  /** Throws UNSUPPORTED where what is deleted could not be restored: asked before work whose last step is a deletion. */
+  mustDeleteSoftly?(): Promise<void>;
   /** Of an active run. REFUSED, before anything is sent, when a key or value does not fit whole. */
   setTags(run: RunKey, tags: TagChanges): Promise<void>;
   renameRun(run: RunKey, run_name: string): Promise<void>;

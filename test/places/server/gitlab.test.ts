@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { copyBetween } from '../../../src/copy/copy-between.ts';
 import { deleteExperiments } from '../../../src/manage/delete-experiments.ts';
 import { deleteRuns } from '../../../src/manage/delete-runs.ts';
+import { moveRuns } from '../../../src/move/move-runs.ts';
 import { verify } from '../../../src/verify/verify.ts';
 import { startFakeGitlab } from './fake-gitlab.ts';
 
@@ -73,6 +74,10 @@ it('is not told to delete: nothing could bring it back', async () => {
     expect(changed).toBe(0);
     expect(new Set(failures.map(({ code }) => code))).toEqual(new Set(['UNSUPPORTED']));
   }
+  const selection = { experiments: ['wine-classifier'] };
+  await expect(moveRuns(url, { to: 'elsewhere', create: true, selection, confirm })).rejects.toMatchObject({
+    code: 'UNSUPPORTED',
+  });
   expect(runs.size).toBe(before);
   expect([...fake.to('/runs/delete'), ...fake.to('/experiments/delete')]).toEqual([]);
 });

@@ -51,7 +51,7 @@ export async function openServerManager(place: ServerLocation, options: PlaceOpt
 
   let restores: Promise<boolean> | undefined;
   /** What is deleted here can be restored by mlferry: nothing is deleted for good. */
-  const mustRestore = async () => {
+  const mustDeleteSoftly = async () => {
     restores ??= canRestore(client);
     if (await restores) return;
     throw new MlferryError('UNSUPPORTED', `${client.location} deletes for good`, {
@@ -62,8 +62,9 @@ export async function openServerManager(place: ServerLocation, options: PlaceOpt
   return {
     reader,
     children: createChildren(client, routes, options.concurrency),
+    mustDeleteSoftly,
     async deleteRun(run, time) {
-      await mustRestore();
+      await mustDeleteSoftly();
       await setTags(run, { [DELETED_TIME_TAG]: String(time) });
       try {
         await routes.deleteRun(run.run_id);
@@ -81,7 +82,7 @@ export async function openServerManager(place: ServerLocation, options: PlaceOpt
     renameRun: ({ run_id }, run_name) => routes.updateRun(run_id, { run_name }),
     // Of an experiment in that stage already the server says that there is none.
     async deleteExperiment(experiment_id) {
-      await mustRestore();
+      await mustDeleteSoftly();
       await unlessMissing(routes.deleteExperiment(experiment_id));
     },
     async restoreExperiment(experiment_id, deleted) {
