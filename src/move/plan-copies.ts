@@ -175,7 +175,7 @@ async function reviveCopies(
 /** The options of the one place for both sides of a copy within it: with its own credentials, whose names say `TO`. */
 function bothSides({
   tls,
-  environment = {},
+  environment = process.env,
   ...options
 }: MoveRunsOptions): Omit<CopyWithin, 'runs' | 'into' | 'held'> {
   const own = Object.entries(environment).filter(([name]) => !name.startsWith('MLFERRY_FROM_'));
