@@ -53,6 +53,7 @@ function fill(path: string): void {
     ...['b', 'B', 'a', '_', 'ö', '日本', '\ufb01', '😀'].map((key, step) => pointRow({ key, step })),
     ...values.map((value, step) => pointRow({ key: 'doubles', value, step })),
     pointRow({ key: 'nan', value: 0, is_nan: 1 }),
+    pointRow({ key: 'nan', value: 0.5 }),
     pointRow({ key: 'far', step: far, timestamp: -far }),
     ...Array.from({ length: LENGTH }, (_, step) =>
       pointRow({ run_uuid: LONG, key: `key ${step % 3}`, step, value: step / 7 }),
@@ -365,6 +366,31 @@ describe.each(ENGINES)('$name', ({ name, isThere, make }) => {
     await reader.close();
   });
 
+  it('that goes away within a long history is no end of it', async ({ skip }) => {
+    const { uri, disconnectOthers } = own(skip);
+    const { reader } = await open(uri);
+    const runs = [];
+    for (const experiment of await collect(reader.experiments(ALL)))
+      runs.push(...(await collect(reader.runs(experiment, ALL))));
+    const history = runs
+      .find(({ run }) => run.run_id === LONG)
+      ?.metrics()
+      [Symbol.asyncIterator]();
+    const first = await history?.next();
+    let points: number = first?.done === false ? first.value.points.length : 0;
+    expect(points).toBeGreaterThan(0);
+    await disconnectOthers();
+    const rest = async () => {
+      for (let next = await history?.next(); next?.done === false; next = await history?.next())
+        points += next.value.points.length;
+      return points;
+    };
+    // What was put aside already is whole.
+    const end = await rest().catch((error: unknown) => error);
+    if (end !== LENGTH) expect(end).toMatchObject({ code: 'UNAVAILABLE' });
+    await reader.close().catch(() => undefined);
+  });
+
   it('refuses who it does not know, and what is not there, without telling the password', async ({
     skip,
   }) => {
@@ -393,7 +419,7 @@ describe.each(ENGINES)('$name', ({ name, isThere, make }) => {
       environment,
     });
     expect(stderr).toBe('');
-    expect(JSON.parse(stdout)).toMatchObject({ total: { runs: 2, points: LENGTH + 17 } });
+    expect(JSON.parse(stdout)).toMatchObject({ total: { runs: 2, points: LENGTH + 18 } });
     expect(status).toBe(0);
     const archive = ['backup', uri, join(directory, `${name}.tar`), '--artifacts-root', directory, '-q'];
     expect(await runMlferry(archive)).toEqual({ status: 0, stdout: '', stderr: '' });

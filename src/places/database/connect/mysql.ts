@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { connectionError } from './connection-errors.ts';
 import { type Database, type Dialect, FIRST, inPieces, type Parameter } from './database.ts';
 import type { DatabaseAddress } from './database-address.ts';
@@ -72,10 +73,23 @@ export async function openMysql(address: DatabaseAddress, tempDir: string): Prom
       if (first.length < FIRST) return;
       const spool = createRowSpool(tempDir);
       try {
-        const rest = session
-          .execute({ sql: `${sql} LIMIT ${ALL} OFFSET ${FIRST}`, rowsAsArray: true }, [...parameters])
-          .stream();
-        await guarded(spool.fill(rest));
+        // The driver tells a lost connection to the connection alone: the stream would wait for ever.
+        let loss: Error | undefined;
+        let rest: Readable | undefined;
+        const lost = (error: Error) => {
+          loss = error;
+          rest?.destroy(error);
+        };
+        session.once('error', lost);
+        try {
+          rest = session
+            .execute({ sql: `${sql} LIMIT ${ALL} OFFSET ${FIRST}`, rowsAsArray: true }, [...parameters])
+            .stream();
+          if (loss !== undefined) rest.destroy(loss);
+          await guarded(spool.fill(rest));
+        } finally {
+          session.off('error', lost);
+        }
         yield* spool.pieces();
       } finally {
         await spool.remove();

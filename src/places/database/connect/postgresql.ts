@@ -12,9 +12,12 @@ const POSTGRESQL: Dialect = {
   json: (column) => `CAST(${column} AS TEXT)`,
   bytes: (column) => `${column} COLLATE "C"`,
   sortsBytes: true,
+  // The catalogue and not information_schema, which hides what the user may not read: that must be DENIED, not absent.
   columns:
-    'SELECT table_name AS "table", column_name AS "column", data_type AS "type" FROM information_schema.columns' +
-    ' WHERE table_schema = current_schema()',
+    'SELECT c.relname AS "table", a.attname AS "column", format_type(a.atttypid, a.atttypmod) AS "type"' +
+    ' FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid' +
+    ' JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema()' +
+    " AND c.relkind IN ('r', 'p', 'v', 'm') AND a.attnum > 0 AND NOT a.attisdropped",
 };
 
 /** OIDs of `bigint`, and of arrays of nothing else here. */

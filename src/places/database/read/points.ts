@@ -113,7 +113,7 @@ function pointRows(
     `SELECT "key", ${tables.columns('metrics', ['step', 'timestamp'])}, CASE WHEN "is_nan" THEN NULL ELSE "value" END` +
     ' FROM "metrics" WHERE "run_uuid" = ?' +
     (few === undefined ? '' : ` AND ${key} IN (${placeholders(few)})`) +
-    ` ORDER BY ${key}, "metrics"."timestamp", "metrics"."step", "value", "is_nan"`;
+    ` ORDER BY ${key}, "metrics"."timestamp", "metrics"."step", "metrics"."value", "metrics"."is_nan"`;
   return database.stream(sql, [run_id, ...(few ?? [])]);
 }
 

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
+import { fileListOf } from '../../../model/file-list.ts';
 import type { Run } from '../../../model/records.ts';
 import { selectsExperiment } from '../../../model/selection.ts';
-import { asMlferryError, MlferryError } from '../../../util/errors.ts';
-import { redact } from '../../../util/redact.ts';
+import { asMlferryError } from '../../../util/errors.ts';
 import type { PlaceInfo, Reader } from '../../place.ts';
 import type { PlaceOptions } from '../../place-options.ts';
+import { artifactsRootOf } from '../../reading/artifacts-root.ts';
 import { reportMissing } from '../../reading/held-experiments.ts';
 import { createPointStore } from '../../reading/point-store.ts';
 import { withoutRepeats } from '../../reading/without-repeats.ts';
@@ -67,6 +67,7 @@ function databaseSource(store: Store, info: PlaceInfo, namesWorkspace: boolean):
       run,
       metrics: (keys) => readPoints(store, run_id, Object.keys(run.latest_metrics), keys),
       ...files,
+      fileList: () => fileListOf(files.artifacts()),
     };
   };
 
@@ -126,12 +127,4 @@ function notes(options: PlaceOptions): Pick<Store, 'note' | 'failure' | 'fail'> 
       failure({ code, object, ...(run_id === undefined ? {} : { run_id }), message, hint });
     },
   };
-}
-
-/** The directory that a user told. Throws LOCATION when it is none. */
-async function artifactsRootOf({ artifactsRoot }: PlaceOptions): Promise<string | undefined> {
-  if (artifactsRoot === undefined) return undefined;
-  if ((await stat(artifactsRoot).catch(() => undefined))?.isDirectory() === true)
-    return resolve(artifactsRoot);
-  throw new MlferryError('LOCATION', `--artifacts-root: "${redact(artifactsRoot)}" is not a directory`);
 }

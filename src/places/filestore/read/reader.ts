@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { fileListOf } from '../../../model/file-list.ts';
 import type { Experiment, Run } from '../../../model/records.ts';
 import { isExcluded, type Selection, selectsExperiment, selectsRun } from '../../../model/selection.ts';
@@ -7,6 +7,7 @@ import { isAbsent, MlferryError } from '../../../util/errors.ts';
 import { nearest } from '../../../util/nearest.ts';
 import type { PlaceInfo, Reader } from '../../place.ts';
 import type { PlaceOptions } from '../../place-options.ts';
+import { artifactsRootOf } from '../../reading/artifacts-root.ts';
 import { createSeriesCache } from '../../reading/series-cache.ts';
 import { type RunSource, type SourceRun, selectingReader } from '../../selecting/selecting-reader.ts';
 import { fingerprintOf, isDirectory, listExperimentDirs, META_FILE, requireStore } from '../layout/layout.ts';
@@ -254,13 +255,6 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
     },
   };
   return selectingReader(source, options);
-}
-
-/** The directory that a user told. Throws LOCATION when it is none. Only a source has files that stand elsewhere. */
-async function artifactsRootOf({ artifactsRoot, side }: PlaceOptions): Promise<string | undefined> {
-  if (artifactsRoot === undefined || side === 'to') return undefined;
-  if (await isDirectory(artifactsRoot)) return resolve(artifactsRoot);
-  throw new MlferryError('LOCATION', `--artifacts-root: "${artifactsRoot}" is not a directory`);
 }
 
 function movedLoss({ movedFrom }: ScannedRun): RunLoss[] {
