@@ -22,6 +22,9 @@ const naming = z.looseObject({
   /** Of a verification: what is not the same. */
   items: z.array(z.looseObject({ kind: z.string(), id: z.string(), symbol: z.string() })).optional(),
   verification: z.looseObject({ items: z.array(z.unknown()).optional() }).optional(),
+  /** Of a report: why it stopped, and how much more there is. */
+  error: z.unknown().optional(),
+  unlisted: z.number().optional(),
 });
 
 /** `--runs-from`: puts the ids that the files hold to those of `--run`. Throws USAGE where that is none: it would mean all runs. */
@@ -89,6 +92,16 @@ function idsOf(value: unknown): string[] {
   const { kind = 'run', run_id, source_id, failures, items, verification } = row;
   if (failures === undefined && items === undefined)
     return kind === 'run' ? [source_id ?? run_id ?? []].flat() : [];
+  if (row.error !== undefined || (row.unlisted ?? 0) > 0) {
+    const why = row.error !== undefined ? 'is of a job that stopped' : 'does not list all that it counts';
+    throw new MlferryError(
+      'USAGE',
+      `--runs-from: the report ${why}: it does not name all runs that are missing`,
+      {
+        hint: 'Run the same command again without --runs-from: it goes on where it stopped.',
+      },
+    );
+  }
   const failed = (failures ?? []).flatMap(({ run_id: id, of }) => (of?.kind === 'run' ? of.id : (id ?? [])));
   // Of a run that only the target has the source has none.
   const different = (items ?? []).flatMap((item) =>

@@ -1,6 +1,7 @@
 import { mustFit, renamed } from '../job/rename.ts';
 import { kindOf } from '../kinds/kinds.ts';
 import { MODEL } from '../kinds/model-links.ts';
+import { ALL_PARTS } from '../kinds/parts.ts';
 import { runDigest, withoutDeletedRuns } from '../model/canonical.ts';
 import { PARENT_TAG } from '../model/mlflow/tags.ts';
 import type { Experiment, Run } from '../model/records.ts';
@@ -105,9 +106,12 @@ async function stale(pass: Pass, chunk: readonly Work[]): Promise<Work[]> {
   for (const work of chunk) {
     const { source, experiment } = work;
     const models = pass.models?.of(source.run) ?? [];
-    const full = digestWithModels(runDigest(source.run), models);
+    const all = digestWithModels(runDigest(source.run), models);
     try {
-      const part = partDigest(kindOf('run'), full, parts);
+      const run = kindOf('run');
+      const part = partDigest(run, all, parts);
+      // A whole copy has all that a smaller one would have, but not other bytes in its model files.
+      const full = partDigest(run, all, { ...ALL_PARTS, keepModelFiles: parts.keepModelFiles });
       const current =
         (await writer.isCurrent(
           source.run,

@@ -1,4 +1,5 @@
 import picomatch from 'picomatch';
+import { MODELS_FILE } from '../model/own-files.ts';
 import { MlferryError } from '../util/errors.ts';
 
 /** Which files of runs and other objects are taken along. */
@@ -40,13 +41,14 @@ export function takesAllFiles({ include, exclude, max_size }: FileRules): boolea
 /** Whether a file is taken along; `path` is relative to the root of its object. */
 export type IsTaken = (file: { readonly path: string; readonly size?: number | undefined }) => boolean;
 
-/** The rules as a question. */
+/** The rules as a question. What mlferry itself keeps of logged models in a file is no file of the source. */
 export function fileChooser({ include, exclude, max_size }: FileRules): IsTaken {
   const [included, excluded] = [include, exclude].map(matcherOf);
   return ({ path, size = 0 }) =>
-    (include.length === 0 || included?.(path) === true) &&
-    excluded?.(path) !== true &&
-    (max_size === undefined || size <= max_size);
+    path === MODELS_FILE ||
+    ((include.length === 0 || included?.(path) === true) &&
+      excluded?.(path) !== true &&
+      (max_size === undefined || size <= max_size));
 }
 
 /** Whether a path, or a directory above it, fits a glob. */

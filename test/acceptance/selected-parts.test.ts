@@ -233,6 +233,7 @@ describe('--registered-model and --with-model-version', () => {
   it.each([
     ['secnd', 'did you mean "second"?'],
     ['second@nobody', '"second" has no such version'],
+    ['*@nobody', 'registered models has such a version'],
   ])('%s fits nothing: exit 3, told with what there is', async (pattern, message) => {
     const args = ['inspect', source.url, '--registered-model', pattern];
     const { status, stderr } = await runMlferry(args);

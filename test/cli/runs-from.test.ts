@@ -80,6 +80,14 @@ describe('--runs-from', () => {
       directory,
     );
     expect([wrong.status, wrong.err]).toEqual([2, expect.stringContaining('line 2 is no run id')]);
+    for (const [more, why] of [
+      ['"error": {"code": "UNAVAILABLE"}', 'is of a job that stopped'],
+      ['"unlisted": 4000', 'does not list all'],
+    ]) {
+      const report = await file(`{"failures": [{"run_id": "${SLOW}"}], ${more}}`);
+      const part = await mlferry(['runs', 'list', SAMPLES, '--runs-from', report], directory);
+      expect([part.status, part.err]).toEqual([2, expect.stringContaining(why ?? '')]);
+    }
     const absent = await mlferry(
       ['runs', 'list', SAMPLES, '--runs-from', join(directory, 'absent')],
       directory,

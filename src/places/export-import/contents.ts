@@ -34,6 +34,8 @@ export interface Damage {
 
 /** What the files of an export say, as far as it has to be known before the first object is given. */
 export interface Contents {
+  /** The files of what is read: another export's, of the same ids, are away. */
+  readonly catalogue: Catalogue;
   /** In the order of their creation. */
   readonly experiments: readonly ExperimentContents[];
   /** Files that list what was exported. */
@@ -47,7 +49,7 @@ export interface Contents {
 
 /** Reads experiments, lists and the beginning of each run. `namesByRun`: of the experiments of runs, as model versions tell them. */
 export function readContents(
-  { files }: Catalogue,
+  whole: Catalogue,
   signal: AbortSignal,
   namesByRun: () => ReadonlyArray<readonly [run_id: string | undefined, name: string | undefined]>,
 ): Contents {
@@ -79,11 +81,11 @@ export function readContents(
     if (known === undefined) experiments.set(experiment.experiment_id, exported);
     homes.set(dirname(file.path), known ?? exported);
   };
-  for (const path of files.get('experiment') ?? []) {
+  for (const path of whole.files.get('experiment') ?? []) {
     const exported = attempt(path, () => readExperiment(path));
     if (exported !== undefined) take(exported);
   }
-  for (const path of files.get('index') ?? []) {
+  for (const path of whole.files.get('index') ?? []) {
     const file = attempt(path, () => readExportFile(path));
     if (file === undefined) continue;
     lists.push(file);
@@ -92,9 +94,12 @@ export function readContents(
     if (exported !== undefined) take(exported);
   }
 
+  const isOurs = (path: string) => !away.some((directory) => isInside(directory, path));
+  const files = new Map([...whole.files].map(([part, paths]) => [part, paths.filter(isOurs)]));
+  const ownLists = lists.filter(({ path }) => isOurs(path));
+
   const runs = new Map<string, RunHead & { readonly isHome: boolean }>();
   for (const path of files.get('run') ?? []) {
-    if (away.some((directory) => isInside(directory, path))) continue;
     const home = homeOf(path, homes)?.experiment.experiment_id;
     const head = attempt(path, () => readRunHead(path), home);
     if (head === undefined) continue;
@@ -104,7 +109,9 @@ export function readContents(
   }
 
   const byExperiment = Map.groupBy(runs.values(), ({ experiment_id }) => experiment_id);
-  const told = lists.flatMap((file) => experimentsInList(file).map((each) => ({ ...each, list: file.path })));
+  const told = ownLists.flatMap((file) =>
+    experimentsInList(file).map((each) => ({ ...each, list: file.path })),
+  );
   const isKnown = ({ id }: { readonly id: string }) => experiments.has(id) || byExperiment.has(id);
   const ofParts = told.filter(({ list }) => LISTS_OF_PARTS.includes(basename(list)));
   const strays = [...(files.get('logged model') ?? []), ...(files.get('trace') ?? [])].filter((path) => {
@@ -134,12 +141,13 @@ export function readContents(
   }));
   return {
     experiments: all.sort((a, b) => byCreation(a.experiment, b.experiment)),
-    lists,
+    catalogue: { ...whole, files },
+    lists: ownLists,
     damage,
     missing: told.filter((each) => !ofParts.includes(each) && !isKnown(each)),
     tracking_uri: [...experiments.values()]
       .map(({ file }) => file)
-      .concat(lists)
+      .concat(ownLists)
       .map(({ mlflow_tracking_uri }) => mlflow_tracking_uri)
       .concat([...runs.values()].map(({ mlflow_tracking_uri }) => mlflow_tracking_uri))
       .find((uri) => uri !== undefined),

@@ -29,16 +29,16 @@ import { EXPORT_TRAITS } from './traits.ts';
 export async function openExportReader(place: ExportLocation, options: PlaceOptions): Promise<Reader> {
   const { findings, signal } = options;
   const root = await realpath(place.path);
-  const catalogue = await readCatalogue(root, signal);
+  const everything = await readCatalogue(root, signal);
   const notes = createNotes(root, findings);
-  const registered = once(() => readRegistry(catalogue, notes));
-  const models = once(() => listLoggedModels(catalogue, notes));
-  const contents = readContents(catalogue, signal, () =>
+  const registered = once(() => readRegistry(everything, notes));
+  const contents = readContents(everything, signal, () =>
     registered().flatMap(({ versions }) =>
       versions.map(({ record, experiment_name }) => [record.run_id, experiment_name] as const),
     ),
   );
-  const { experiments } = contents;
+  const { experiments, catalogue } = contents;
+  const models = once(() => listLoggedModels(catalogue, notes));
   const info: PlaceInfo = {
     kind: 'export-import',
     location: place.path,

@@ -63,15 +63,24 @@ export async function chooseRegistered(
   };
   for (const pattern of new Set(patterns)) {
     const { wanted, found } = fitting(pattern, byName);
+    let fits = false;
     for (const name of found) {
       const own = byName.get(name) ?? [];
       const chosen = own.filter((version) => wanted(version, own));
       for (const version of chosen) take(version);
-      if (chosen.length > 0 || wanted === ALL) names.add(name);
-      else if (!pattern.includes('*'))
-        tellMissing(pattern, `${JSON.stringify(name)} has no such version`, findings);
+      if (chosen.length === 0 && wanted !== ALL) continue;
+      names.add(name);
+      fits = true;
     }
-    if (found.length > 0) continue;
+    if (fits) continue;
+    if (found.length > 0) {
+      const none =
+        found.length === 1
+          ? `${JSON.stringify(found[0])} has no such version`
+          : `none of ${found.length} registered models has such a version`;
+      tellMissing(pattern, none, findings);
+      continue;
+    }
     const near = nearest(pattern, byName.keys());
     tellMissing(
       pattern,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { copyBetween } from '../../../src/copy/copy-between.ts';
 import { ALL_ACTIVE } from '../../../src/model/selection.ts';
 import { openReader } from '../../../src/places/open.ts';
 import { readerOptions, readWorkspace } from '../memory-workspace.ts';
@@ -157,11 +158,24 @@ describe('nothing outside of the export is read', () => {
 });
 
 it('two exports of one experiment id and two names are not mixed', async () => {
-  await cp(join(root, 'experiments/1'), join(root, 'more/1'), { recursive: true });
-  await change('more/1/experiment.json', (text) => text.replace('"exp_a"', '"another"'));
-  const { runs, failures } = await read();
-  expect(runs).toHaveLength(9);
-  expect(failures).toMatchObject([
-    { object: 'file more/1/experiment.json', hint: expect.stringContaining(join('more', '1')) },
-  ]);
+  const trace = 'tr-ea73ea83785be5ad0dc21c3a20fdad0d';
+  const model = 'm-b61b7f29d781405198d437b12080dc92';
+  for (const [id, foreign] of [
+    [trace, `tr-${'f'.repeat(32)}`],
+    [model, `m-${'f'.repeat(32)}`],
+  ] as const) {
+    const kind = id === trace ? 'traces' : 'logged_models';
+    const file = id === trace ? 'trace.json' : 'logged_model.json';
+    await mkdir(join(root, 'more/2', kind, foreign), { recursive: true });
+    const text = await readFile(join(root, 'experiments/2', kind, id, file), 'utf8');
+    await writeFile(join(root, 'more/2', kind, foreign, file), text.replaceAll(id, foreign));
+  }
+  await cp(join(root, 'experiments/2/experiment.json'), join(root, 'more/2/experiment.json'));
+  await change('more/2/experiment.json', (text) => text.replace('"exp_lm"', '"another"'));
+  const { report } = await copyBetween(root, join(dir, 'both.ndjson'), { stateDir: undefined });
+  expect(report).toMatchObject({
+    runs: { created: 9 },
+    objects: { traces: { created: 2 }, logged_models: { created: 2 } },
+    failures: [{ object: 'file more/2/experiment.json', hint: expect.stringContaining(join('more', '2')) }],
+  });
 });
