@@ -7,6 +7,7 @@ import { partsOf } from '../kinds/parts.ts';
 import type { Selection } from '../model/selection.ts';
 import { openReader, openWriter, selectionAt } from '../places/open.ts';
 import { searchOf } from '../search/search-of.ts';
+import { untilAborted } from '../util/bandwidth.ts';
 import { asMlferryError } from '../util/errors.ts';
 import { TOOL_VERSION } from '../util/tool-version.ts';
 import { type CopyResult, copy } from './copy.ts';
@@ -67,7 +68,7 @@ async function copyInJob(
       rename: options.rename ?? [],
       into: options.into,
       held: options.held,
-      bandwidth: options.bandwidth,
+      bandwidth: untilAborted(options.bandwidth, shared.signal),
       parts,
       dryRun,
       signal: shared.signal,

@@ -1,5 +1,6 @@
 import { pipeline, type Readable, Transform } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { MlferryError } from './errors.ts';
 
 /** A limit of bytes a second, shared by everything that is given it. */
 export interface Bandwidth {
@@ -34,12 +35,32 @@ export function limitBandwidth(bytesPerSecond: number, clock: Clock = REAL): Ban
   };
 }
 
+/** The same limit, whose waits end with a job's signal: INTERRUPTED. */
+export function untilAborted(bandwidth: Bandwidth | undefined, signal: AbortSignal): Bandwidth | undefined {
+  if (bandwidth === undefined) return undefined;
+  return {
+    async take(bytes, own) {
+      try {
+        await bandwidth.take(bytes, own === undefined ? signal : AbortSignal.any([signal, own]));
+      } catch (error) {
+        if (!signal.aborted) throw error;
+        throw new MlferryError('INTERRUPTED', 'Interrupted', { cause: error });
+      }
+    },
+  };
+}
+
 /** A stream of the same bytes that flow as the limit lets them; it fails as the other does, which is destroyed with it. */
 export function paced(body: Readable, bandwidth: Bandwidth | undefined): Readable {
   if (bandwidth === undefined) return body;
+  const destroyed = new AbortController();
   const pace = new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      bandwidth.take(chunk.length).then(() => done(null, chunk), done);
+      bandwidth.take(chunk.length, destroyed.signal).then(() => done(null, chunk), done);
+    },
+    destroy(error, done) {
+      destroyed.abort();
+      done(error);
     },
   });
   // Whoever reads it hears of its errors.

@@ -12,6 +12,7 @@ import type { Failure, Findings, Loss } from '../model/findings.ts';
 import type { Selection } from '../model/selection.ts';
 import { openReader, selectionAt } from '../places/open.ts';
 import type { PlaceInfo, Reader } from '../places/place.ts';
+import { untilAborted } from '../util/bandwidth.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
 import { checkPlace } from './check-place.ts';
 import { compareRuns } from './compare-places.ts';
@@ -117,7 +118,7 @@ export async function verify(
           rename: options.rename ?? [],
           into: options.into,
           held: options.held ?? [],
-          bandwidth: options.bandwidth,
+          bandwidth: untilAborted(options.bandwidth, signal),
           expected,
           unreadable,
           isHidden: (run_id, path) =>

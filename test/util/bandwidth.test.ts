@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { limitBandwidth, paced } from '../../src/util/bandwidth.ts';
+import { limitBandwidth, paced, untilAborted } from '../../src/util/bandwidth.ts';
 
 /** Time that passes only in pauses. */
 function clock() {
@@ -47,6 +47,15 @@ describe('bandwidth', () => {
     const [first] = await Promise.all(bodies.map((body) => buffer(body)));
     expect(first).toEqual(Buffer.alloc(2000, 1));
     expect(time.now()).toBeGreaterThanOrEqual(5750);
+  });
+
+  it('ends with the job, however long the wait would be', async () => {
+    const job = new AbortController();
+    const bandwidth = untilAborted(limitBandwidth(1), job.signal);
+    const body = paced(Readable.from([Buffer.alloc(1_000_000)], { objectMode: false }), bandwidth);
+    const read = buffer(body);
+    job.abort();
+    await expect(read).rejects.toMatchObject({ code: 'INTERRUPTED' });
   });
 
   it('passes errors on, and destroys what nobody reads to its end', async () => {
