@@ -5,7 +5,8 @@ import { runReferences } from '../kinds/remap.ts';
 import { holdAncestorsBack } from '../manage/carry-out.ts';
 import { type MoveTarget, NO_PLAN, type Plan, type RunChange } from '../manage/changes.ts';
 import { chooseMoving, type MoveRunsOptions, type MovingChoice, stillRunning } from '../manage/plan-move.ts';
-import { ORIGIN_TAG, originRunId } from '../model/canonical.ts';
+import { readRuns } from '../manage/read-runs.ts';
+import { ORIGIN_TAG, originRunId, runDigest } from '../model/canonical.ts';
 import type { Findings } from '../model/findings.ts';
 import { ALL_ACTIVE } from '../model/selection.ts';
 import { ownValue } from '../model/string-map.ts';
@@ -32,6 +33,9 @@ export async function planCopies(
     const { tags, inputs } = runReferences(run);
     for (const id of [...[...tags.values()].flat(), ...inputs]) named.add(id);
   });
+  const below = chosen.filter(
+    ({ level, lifecycle_stage }) => level > 0 && lifecycle_stage === 'deleted',
+  ).length;
   const active = chosen.filter(({ lifecycle_stage }) => lifecycle_stage === 'active');
   const problems = new Map([...deletedOnes(chosen), ...(await registeredOnes(manager, active))]);
   const movable = withoutProblems(active, problems, moving.parents, ledger);
@@ -47,6 +51,7 @@ export async function planCopies(
   const notes = [
     'a server cannot move a run: each is copied under a new id, with its logged models and traces, compared, and then the original is deleted; originals of models and traces stay',
     ...stillRunning(movable),
+    ...(below > 0 ? [`${below} deleted runs below them stay where they are`] : []),
   ];
   return {
     ...NO_PLAN,
@@ -58,6 +63,7 @@ export async function planCopies(
     async prepare(job, outcome) {
       const experiment_id = target.experiment_id ?? (await manager.createExperiment(target.name));
       await reviveCopies(manager, experiment_id, new Set(runs.map(({ run_id }) => run_id)));
+      const before = await readRuns(manager.reader, runs);
       const bad = await copyAll({
         ...bothSides(options),
         signal: job.signal,
@@ -66,6 +72,11 @@ export async function planCopies(
         held,
         onCopied: job.progress,
       });
+      const after = await readRuns(manager.reader, runs);
+      for (const { run_id } of runs) {
+        const [then, now] = [before, after].map((all) => all.get(run_id)).map((run) => run && runDigest(run));
+        if (!bad.has(run_id) && (now === undefined || now !== then)) bad.set(run_id, CHANGED);
+      }
       const failed = job.findings;
       const ready = withoutProblems(runs, bad, moving.parents, failed);
       outcome.failed += runs.length - ready.length;
@@ -100,6 +111,12 @@ interface Problem {
   readonly message: string;
   readonly hint?: string;
 }
+
+const CHANGED: Problem = {
+  code: 'MISMATCH',
+  message: 'It was changed while it was copied',
+  hint: 'Run the same command again: its copy is brought up to date first.',
+};
 
 function deletedOnes(chosen: readonly MovingChoice[]): Array<readonly [string, Problem]> {
   return chosen.flatMap(({ run_id, level, lifecycle_stage }) =>
@@ -182,9 +199,9 @@ function bothSides({
   const from = own.flatMap(([name, value]) =>
     name.startsWith('MLFERRY_TO_') ? [[name.replace('MLFERRY_TO_', 'MLFERRY_FROM_'), value] as const] : [],
   );
-  const { concurrency, tempDir, stateDir, maxRequestsPerSecond } = options;
+  const { concurrency, tempDir, stateDir, maxRequestsPerSecond, bandwidth } = options;
   return {
-    ...{ concurrency, tempDir, stateDir, maxRequestsPerSecond },
+    ...{ concurrency, tempDir, stateDir, maxRequestsPerSecond, bandwidth },
     environment: Object.fromEntries([...own, ...from]),
     ...(tls === undefined ? {} : { tls: { from: tls, to: tls } }),
   };
