@@ -250,6 +250,29 @@ describe.each(['3.17.2', '2.22.5'] as const)('a server of MLflow %s', (version) 
     await runs('restore', url, '--from-undo', alone.undo_file ?? '');
   });
 
+  it('leaves a run whose earlier copy has another value since', async () => {
+    const { url } = await server();
+    const at = workspace(url);
+    const { experiment_id } = z
+      .object({ experiment_id: z.string() })
+      .parse(await at.call('experiments/create', { name: 'forked' }));
+    const { run } = z
+      .object({ run: z.object({ info: z.object({ run_id: z.string() }) }) })
+      .parse(await at.call('runs/create', { experiment_id, start_time: 1 }));
+    const { run_id } = run.info;
+    await at.call('runs/update', { run_id, status: 'FINISHED', end_time: 2 });
+    const { stdout } = await runMlferry(['copy', url, url, '--run', run_id, '--into', 'fork', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ runs: { created: 1 } });
+    const listed = await runMlferry(['runs', 'list', url, '-e', 'fork', '--json']);
+    const [copy] = z.array(z.object({ run_id: z.string() })).parse(JSON.parse(listed.stdout));
+    await at.call('runs/log-parameter', { run_id, key: 'p', value: '1' });
+    await at.call('runs/log-parameter', { run_id: copy?.run_id, key: 'p', value: '2' });
+    const moved = await runs('move', url, '--to', 'fork', '--run', run_id);
+    expect(moved).toMatchObject({ changed: 0, failures: [{ code: 'MISMATCH' }], exit_status: 3 });
+    const still = await runMlferry(['runs', 'list', url, '--run', run_id, '--json']);
+    expect(JSON.parse(still.stdout)).toMatchObject([{ run_id, lifecycle_stage: 'active' }]);
+  });
+
   it('killed again and again, loses nothing and doubles nothing', async () => {
     const proxy = await startFaultProxy((await server()).url);
     const environment = { HOME: directory, XDG_STATE_HOME: join(directory, `killed-${version}`) };

@@ -70,15 +70,20 @@ async function write(path: string, notes: readonly ObjectReader[]) {
   const run = await makeRun({ run_id: RUN });
   await writer.run(memoryRunReader(run), { experiment, origin: 'f/1', digest: 'd', remap: () => run.run });
   const writeNote = writer.objects?.get('note');
-  for (const note of notes)
-    await writeNote?.(note, {
-      origin: 'f/n',
-      digest: 'd',
-      inDoubt: false,
-      remap: () => note.record,
-      whole: async () => note.record,
-    });
-  await writer.finish();
+  try {
+    for (const note of notes)
+      await writeNote?.(note, {
+        origin: 'f/n',
+        digest: 'd',
+        inDoubt: false,
+        remap: () => note.record,
+        whole: async () => note.record,
+      });
+    await writer.finish();
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
   return { path, losses };
 }
 

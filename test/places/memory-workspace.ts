@@ -146,12 +146,15 @@ export async function readWorkspace(
   selection: Selection = { ...ALL_ACTIVE, view: 'all' },
 ): Promise<Workspace> {
   const workspace = [];
-  for await (const experiment of reader.experiments(selection)) {
-    const runs: MemoryRun[] = [];
-    for await (const run of reader.runs(experiment, selection)) runs.push(await readRun(run));
-    workspace.push({ experiment, runs });
+  try {
+    for await (const experiment of reader.experiments(selection)) {
+      const runs: MemoryRun[] = [];
+      for await (const run of reader.runs(experiment, selection)) runs.push(await readRun(run));
+      workspace.push({ experiment, runs });
+    }
+  } finally {
+    await reader.close();
   }
-  await reader.close();
   return workspace;
 }
 

@@ -63,6 +63,12 @@ export function readRegistry({ files }: Catalogue, notes: Notes): readonly Regis
     );
   });
   return [...entries].sort(byName).map(([name, { model, versions, aliases }]) => {
+    for (const [alias, version] of aliases) {
+      if (versions.has(version)) continue;
+      const of = { kind: 'registered_model', id: name };
+      const detail = `The alias is of version ${version}, which is not in the export`;
+      notes.loss({ code: 'NOT_EXPORTED', left_behind: true, of, key: alias, detail });
+    }
     const all = [...versions.values()].sort((a, b) => Number(a.record.version) - Number(b.record.version));
     return {
       model: model ?? madeOf(name, all),

@@ -157,6 +157,17 @@ describe('nothing outside of the export is read', () => {
   });
 });
 
+it('an alias of a version that was not exported is told', async () => {
+  await change('models/rm1/model.json', (text) =>
+    text.replace(/("alias": "champion",\s*"version": )"10"/, '$1"99"'),
+  );
+  const { report } = await copyBetween(root, join(dir, 'alias.ndjson'), { stateDir: undefined });
+  expect(report.losses).toContainEqual(
+    expect.objectContaining({ code: 'NOT_EXPORTED', key: 'champion', detail: expect.stringContaining('99') }),
+  );
+  expect(report.exit_status).toBe(3);
+});
+
 it('two exports of one experiment id and two names are not mixed', async () => {
   const trace = 'tr-ea73ea83785be5ad0dc21c3a20fdad0d';
   const model = 'm-b61b7f29d781405198d437b12080dc92';

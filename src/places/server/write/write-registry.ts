@@ -234,7 +234,9 @@ async function completeVersion(
   for (const [key, value] of Object.entries(wanted.tags))
     if (ownValue(present.tags, key) !== value) await routes.setModelVersionTag(wanted, key, value);
   losses.push(...(await setAliases(context, state, wanted, origin)));
-  await routes.setModelVersionTag(wanted, DIGEST_TAG, digest);
+  // Without files that an archive or stream only names it is not complete: a copy from where they are brings them.
+  const isWhole = !context.hashesTellBytes || !losses.some(({ code }) => code === 'ARTIFACTS_NOT_CARRIED');
+  if (isWhole) await routes.setModelVersionTag(wanted, DIGEST_TAG, digest);
 }
 
 /**
