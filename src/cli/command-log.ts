@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fchmodSync, fstatSync, openSync, writeSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
 import { asMlferryError } from '../util/errors.ts';
 import { redact } from '../util/redact.ts';
@@ -17,7 +17,7 @@ const REDRAWN = '\u001B[?';
 
 /**
  * Opens what `--debug` and `--log-file` ask for: requests on `stderr`, requests and talk at the end of a file of lines with a time
- * (readable by its owner only). Throws USAGE when the file cannot be written.
+ * (readable by its owner only, from now on). Throws USAGE when the file cannot be written; when it can be no more, that is told.
  */
 export function openCommandLog(
   { debug, logFile }: { readonly debug: boolean; readonly logFile: string | undefined },
@@ -25,8 +25,17 @@ export function openCommandLog(
   stderr: (text: string) => void,
 ): CommandLog {
   const file = logFile === undefined ? undefined : openLogFile(logFile);
+  let isBroken = false;
   const note = (text: string) => {
-    if (file !== undefined) writeSync(file, `${new Date().toISOString()} ${redact(text)}\n`);
+    if (file === undefined || isBroken) return;
+    try {
+      writeSync(file, `${new Date().toISOString()} ${redact(text)}\n`);
+    } catch (error) {
+      // What is logged is not worth the job.
+      isBroken = true;
+      const { message } = asMlferryError(error, 'NO_SPACE', `The log file ${logFile}`);
+      stderr(`warning: ${message}. The command goes on without its log.\n`);
+    }
   };
   note(`mlferry ${TOOL_VERSION}: ${args.map((arg) => JSON.stringify(arg)).join(' ')}`);
   const endTrace = traceRequests((text) => {
@@ -40,14 +49,22 @@ export function openCommandLog(
     },
     close() {
       endTrace();
-      if (file !== undefined) closeSync(file);
+      if (file === undefined) return;
+      try {
+        closeSync(file);
+      } catch {
+        // Some file systems say only now that there was no room: the job is done.
+      }
     },
   };
 }
 
 function openLogFile(path: string): number {
   try {
-    return openSync(path, 'a', 0o600);
+    const file = openSync(path, 'a', 0o600);
+    // One that was there before; of a pipe or terminal everybody may read.
+    if (fstatSync(file).isFile()) fchmodSync(file, 0o600);
+    return file;
   } catch (error) {
     throw asMlferryError(error, 'USAGE', `The log file ${path} cannot be written`);
   }

@@ -3,9 +3,11 @@ import type { Argument, Command, Option } from 'commander';
 import { listJobs } from '../job/jobs.ts';
 import { listExperiments } from '../manage/list-runs.ts';
 import { readLocation } from '../places/location-text.ts';
+import { plainText } from '../util/plain-text.ts';
+import { type CommandLine, optionsOf, readWords } from './command-line.ts';
 import type { Io } from './io.ts';
 import { PLACE_ARGUMENTS, placeNamed } from './place-names.ts';
-import { readPlaces } from './places-file.ts';
+import { readPlaces, tlsOf } from './places-file.ts';
 import { RUN_FIELDS } from './run-fields.ts';
 import { defaultStateDir } from './state-dir.ts';
 
@@ -19,51 +21,17 @@ export interface Completions {
 const PATIENCE = 1500;
 const MOST_EXPERIMENTS = 500;
 
-/** What the words before the one in the making say. */
-interface Line {
-  readonly command: Command;
-  /** Arguments of the command, so far. */
-  readonly given: readonly string[];
-  /** The option whose value is wanted. */
-  readonly option: Option | undefined;
-  readonly word: string;
-}
-
 const NOTHING: Completions = { values: [], files: false };
 
 /** What the last of `words` may become. What cannot be read has nothing to say. */
 export async function complete(program: Command, words: readonly string[], io: Io): Promise<Completions> {
-  const line = lineOf(program, words);
+  const line = readWords(program, words);
   const { values, files } = await candidates(line, io).catch(() => NOTHING);
-  return { values: values.filter(([value]) => value.startsWith(line.word)), files };
+  const fitting = values.filter(([value]) => value.startsWith(line.word) && !/[\t\r\n]/.test(value));
+  return { values: fitting.map(([value, meaning]) => [`${line.before}${value}`, plainText(meaning)]), files };
 }
 
-function lineOf(program: Command, words: readonly string[]): Line {
-  let command = program;
-  let option: Option | undefined;
-  const given: string[] = [];
-  for (const word of words.slice(0, -1)) {
-    if (option !== undefined) {
-      option = undefined;
-      continue;
-    }
-    const named = optionsOf(command).find(({ short, long }) => word === short || word === long);
-    if (named !== undefined) option = named.required ? named : undefined;
-    else if (!word.startsWith('-') || word === '-') {
-      const below = given.length === 0 ? command.commands.find((each) => each.name() === word) : undefined;
-      if (below === undefined) given.push(word);
-      else command = below;
-    }
-  }
-  return { command, given, option, word: words.at(-1) ?? '' };
-}
-
-/** The command's own and those of the commands above it. */
-function optionsOf(command: Command): Option[] {
-  return [...command.options, ...(command.parent === null ? [] : optionsOf(command.parent))];
-}
-
-async function candidates({ command, given, option, word }: Line, io: Io): Promise<Completions> {
+async function candidates({ command, given, option, word }: CommandLine, io: Io): Promise<Completions> {
   if (option !== undefined) return valuesOf(option, command, given, word, io);
   if (word.startsWith('-')) {
     const options = optionsOf(command).filter(({ hidden }) => !hidden);
@@ -108,16 +76,21 @@ function columnsFor(word: string): Array<readonly [string, string]> {
 }
 
 /** Names of the experiments of a place that can tell them soon: no file, which would be read whole. */
-async function experimentsOf(named: string | undefined, io: Io): Promise<Array<readonly [string, string]>> {
-  const given = named ?? io.environment.MLFLOW_TRACKING_URI;
+async function experimentsOf(
+  argument: string | undefined,
+  io: Io,
+): Promise<Array<readonly [string, string]>> {
+  const given = argument ?? io.environment.MLFLOW_TRACKING_URI;
   if (given === undefined || given === '') return [];
-  const location = (await placeNamed(given, io))?.location ?? given;
+  const named = await placeNamed(given, io);
+  const location = named?.location ?? given;
   const { path } = readLocation(location);
   if (location === '-' || (path !== undefined && statSync(path).isFile())) return [];
   const found: Array<readonly [string, string]> = [];
   const { environment } = io;
   const signal = path === undefined ? AbortSignal.any([io.signal, AbortSignal.timeout(PATIENCE)]) : io.signal;
-  await listExperiments(location, { environment, signal }, async ({ experiment_id, name }) => {
+  const tls = named === undefined ? undefined : tlsOf(named);
+  await listExperiments(location, { environment, signal, tls }, async ({ experiment_id, name }) => {
     if (found.length < MOST_EXPERIMENTS) found.push([name, experiment_id]);
   });
   return found;

@@ -1,9 +1,11 @@
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
 import { redact } from '../util/redact.ts';
+import { readWords, writesToStdout } from './command-line.ts';
 import type { CommandLog } from './command-log.ts';
 import type { Io } from './io.ts';
 import { listening } from './listening.ts';
+import { usePlaceNames } from './place-names.ts';
 import { createProgram, logOptions } from './program.ts';
 
 /** The command line: parses, runs one command, sets the exit status. The first Ctrl-C stops cleanly, a second at once. */
@@ -41,24 +43,6 @@ export async function main(argv: readonly string[]): Promise<void> {
   await run(argv, io);
 }
 
-/**
- * With `--json` a failure before the report is one JSON object, too: on stdout, or on stderr where stdout is the stream
- * that is written.
- */
-function printFailure(args: readonly string[], { code, message, hint, meaning }: MlferryError, io: Io): void {
-  if (!args.includes('--json')) return;
-  const failure = { error: { code, message, hint }, exit_status: meaning.exit };
-  (writesToStdout(args) ? io.stderr : io.stdout).write(`${JSON.stringify(failure)}\n`);
-}
-
-/** Whether the second place is `-`; as the first one it is stdin. */
-function writesToStdout([, ...args]: readonly string[]): boolean {
-  const places = args.filter(
-    (arg, index) => (arg === '-' && args[index - 1] !== '--runs-from') || !arg.startsWith('-'),
-  );
-  return places.lastIndexOf('-') > 0;
-}
-
 function usageError({ message }: CommanderError): MlferryError {
   return new MlferryError('USAGE', message.replace(/^error: /, ''));
 }
@@ -76,13 +60,28 @@ export async function run(argv: readonly string[], outside: Io): Promise<void> {
     },
   };
   const program = createProgram(io);
-  program.hook('preAction', async () => {
+  /** The command with its arguments, once the line is parsed without an error. */
+  let reached: { readonly command: Command; readonly given: readonly unknown[] } | undefined;
+  /**
+   * With `--json` a failure before the report is one JSON object, too: on stdout, or on stderr where stdout is the stream
+   * that is written.
+   */
+  const printFailure = ({ code, message, hint, meaning }: MlferryError) => {
+    if (!args.includes('--json')) return;
+    const failure = { error: { code, message, hint }, exit_status: meaning.exit };
+    const { command, given } = reached ?? readWords(program, [...args, '']);
+    (writesToStdout(command, given) ? io.stderr : io.stdout).write(`${JSON.stringify(failure)}\n`);
+  };
+  // Before anything that may fail, so that the log has it.
+  program.hook('preAction', async (_, command) => {
+    reached = { command, given: command.processedArgs };
     const options = logOptions(program);
     if (options === undefined) return;
     const { openCommandLog } = await import('./command-log.ts');
     debug = options.debug;
     log = openCommandLog(options, args, (text) => outside.stderr.write(text));
   });
+  program.hook('preAction', (_, command) => usePlaceNames(command, io));
   program.hook('preAction', async (_, command) => {
     const { runsFrom = [] } = command.opts<{ runsFrom?: string[] }>();
     if (runsFrom.length > 0) await (await import('./runs-from.ts')).takeRunsFrom(command, io);
@@ -92,12 +91,12 @@ export async function run(argv: readonly string[], outside: Io): Promise<void> {
     else await program.parseAsync([...argv]);
   } catch (error) {
     if (error instanceof CommanderError) {
-      if (error.exitCode !== 0) printFailure(args, usageError(error), io);
+      if (error.exitCode !== 0) printFailure(usageError(error));
       io.exit(error.exitCode === 0 ? 0 : 2);
       return;
     }
     const known = asMlferryError(error);
-    printFailure(args, known, io);
+    printFailure(known);
     // A message of several lines ends with a line that stands by itself, the caret below a search expression.
     const end = known.message.includes('\n') ? '\n' : '. ';
     io.stderr.write(`error ${known.code}: ${known.message}${end}${known.hint}\n`);

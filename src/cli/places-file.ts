@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import type { TlsOptions } from '../places/place-options.ts';
 import { asMlferryError, isAbsent, MlferryError } from '../util/errors.ts';
 import { configDir } from './config-dir.ts';
 import type { Io } from './io.ts';
@@ -14,6 +15,15 @@ export const namedPlace = z.strictObject({
   insecure: z.boolean().optional(),
 });
 export type NamedPlace = z.infer<typeof namedPlace>;
+
+/** How its server is reached, as the library takes it. */
+export function tlsOf({ ca, client_cert, insecure }: NamedPlace): TlsOptions {
+  return {
+    ...(ca === undefined ? {} : { caFile: ca }),
+    ...(client_cert === undefined ? {} : { clientCertFile: client_cert }),
+    ...(insecure === undefined ? {} : { insecure }),
+  };
+}
 
 const placesSchema = z.record(z.string(), namedPlace);
 

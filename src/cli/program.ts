@@ -13,7 +13,6 @@ import type { Io } from './io.ts';
 import { addJobsCommand } from './jobs.ts';
 import { addModelsCommand } from './models.ts';
 import { addPlaceCommand } from './place.ts';
-import { usePlaceNames } from './place-names.ts';
 import { addRestoreCommand } from './restore.ts';
 import { addRunsCommand } from './runs.ts';
 import { addSchemaCommand } from './schema.ts';
@@ -74,7 +73,6 @@ export function createProgram(io: Io): Command {
   addSchemaCommand(program, io);
   addPlaceCommand(program, io);
   addCompletionCommand(program, io);
-  program.hook('preAction', (_, command) => usePlaceNames(command, io));
   for (const command of withSubcommands(program)) {
     command.exitOverride().configureOutput({
       writeOut: (text) => io.stdout.write(text),

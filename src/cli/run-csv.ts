@@ -3,7 +3,7 @@ import { writeCsv } from '../manage/csv.ts';
 import { CSV_LAYOUTS } from '../manage/csv-layout-names.ts';
 import { systemCode } from '../util/errors.ts';
 import { printable } from '../util/plain-text.ts';
-import { redact } from '../util/redact.ts';
+import { endWithFailures } from './end-with-failures.ts';
 import type { Io } from './io.ts';
 import { choiceOf, placeOf } from './manage-values.ts';
 
@@ -25,9 +25,7 @@ export async function runCsv(place: string, values: unknown, io: Io): Promise<vo
     const { failures, repeated_keys } = await writeCsv(place, io.stdout, options);
     if (repeated_keys.length > 0)
       io.stderr.write(`note: in the head more than once: ${printable(repeated_keys.join(', '))}\n`);
-    for (const { object, message, hint } of failures)
-      io.stderr.write(`${printable(object)}: ${redact(message)}. ${hint}\n`);
-    io.exit(failures.length > 0 ? 3 : 0);
+    endWithFailures(failures, io);
   } catch (error) {
     // Whoever reads it had enough.
     if (systemCode(error) !== 'EPIPE') throw error;

@@ -10,7 +10,7 @@ import type { View } from '../model/selection.ts';
 import { searchOf } from '../search/search-of.ts';
 import { MlferryError } from '../util/errors.ts';
 import { printable } from '../util/plain-text.ts';
-import { redact } from '../util/redact.ts';
+import { endWithFailures } from './end-with-failures.ts';
 import type { Io } from './io.ts';
 import { placeOf, tagsOf } from './manage-values.ts';
 import { runChange } from './run-change.ts';
@@ -64,9 +64,7 @@ export async function experimentsList(place: string, values: unknown, io: Io): P
   if (json) io.stdout.write(`[${lines.length === 0 ? '' : `\n${lines.join(',\n')}\n`}]\n`);
   else if (ndjson) io.stdout.write(lines.map((line) => `${line}\n`).join(''));
   else io.stdout.write(formatTable(rows));
-  for (const { object, message, hint } of failures)
-    io.stderr.write(`${printable(object)}: ${redact(message)}. ${hint}\n`);
-  io.exit(failures.length > 0 ? 3 : 0);
+  endWithFailures(failures, io);
 }
 
 /** `delete`. */

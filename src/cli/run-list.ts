@@ -7,7 +7,7 @@ import { ownValue } from '../model/string-map.ts';
 import { MlferryError } from '../util/errors.ts';
 import { nearest } from '../util/nearest.ts';
 import { printable } from '../util/plain-text.ts';
-import { redact } from '../util/redact.ts';
+import { endWithFailures } from './end-with-failures.ts';
 import { formatCount } from './format.ts';
 import type { Io } from './io.ts';
 import { choiceOf, placeOf } from './manage-values.ts';
@@ -80,9 +80,7 @@ export async function runList(place: string, values: unknown, io: Io): Promise<v
   printer.end();
   if (!list.json && !list.ndjson && count === 0) io.stderr.write('(0 runs)\n');
   if (left > 0) io.stderr.write(`(${formatCount(left)} more: --limit ${list.limit})\n`);
-  for (const { object, message, hint } of failures)
-    io.stderr.write(`${printable(object)}: ${redact(message)}. ${hint}\n`);
-  io.exit(failures.length > 0 ? 3 : 0);
+  endWithFailures(failures, io);
 }
 
 interface RunPrinter {

@@ -7,6 +7,7 @@ import { searchOf } from '../search/search-of.ts';
 import { MlferryError } from '../util/errors.ts';
 import { printable } from '../util/plain-text.ts';
 import { redact } from '../util/redact.ts';
+import { endWithFailures } from './end-with-failures.ts';
 import { formatCount } from './format.ts';
 import type { Io } from './io.ts';
 import { placeOf } from './manage-values.ts';
@@ -42,7 +43,7 @@ export async function modelsList(place: string, values: unknown, io: Io): Promis
   if (json) io.stdout.write(arrayOf(lines));
   else if (ndjson) io.stdout.write(lines.map((line) => `${line}\n`).join(''));
   else io.stdout.write(formatTable(rows, io.stdout.isTTY === true ? io.stdout.columns : undefined));
-  end(failures, io);
+  endWithFailures(failures, io);
 }
 
 /** `show`. */
@@ -51,7 +52,7 @@ export async function modelsShow(place: string, name: string, values: unknown, i
   const found: ListedModel[] = [];
   const failures = await read(place, { registered_models: [name] }, values, io, (model) => found.push(model));
   io.stdout.write(json ? arrayOf(found.map((model) => toJson(model))) : found.map(modelText).join('\n'));
-  end(failures, io);
+  endWithFailures(failures, io);
 }
 
 /** A JSON array, an element a line. */
@@ -67,12 +68,6 @@ function read(
   searchOf(selection);
   const options = { ...placeOf(values, io), selection, stdin: io.stdin };
   return listModels(place, options, async (model) => take(model));
-}
-
-function end(failures: readonly Failure[], io: Io): void {
-  for (const { object, message, hint } of failures)
-    io.stderr.write(`${printable(object)}: ${redact(message)}. ${hint}\n`);
-  io.exit(failures.length > 0 ? 3 : 0);
 }
 
 function rowOf({

@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { readLocation } from '../places/location-text.ts';
 import { placeAt, places } from '../places/registry.ts';
 import { MlferryError } from '../util/errors.ts';
 import { nearest } from '../util/nearest.ts';
@@ -10,6 +9,7 @@ import type { Io } from './io.ts';
 import { PLACE_NAME } from './place-names.ts';
 import { type NamedPlace, placesFile, readPlaces, writePlace } from './places-file.ts';
 import { formatTable } from './table.ts';
+import { hasSecret } from './warn-of-credentials.ts';
 
 /** What the commands of `mlferry place` do. */
 
@@ -24,14 +24,12 @@ const addOptions = z.object({
 export function placeAdd(name: string, location: string, values: unknown, io: Io): void {
   const { ca, clientCert, insecure, overwrite } = addOptions.parse(values);
   checkName(name);
-  if (redact(location) !== location)
+  if (hasSecret(location))
     throw new MlferryError('USAGE', 'Credentials are not kept with a name', {
       hint: 'Leave them out of the location; give them as MLFERRY_FROM_TOKEN or MLFERRY_FROM_USERNAME and _PASSWORD (MLFERRY_TO_… for the target), or by …_TOKEN_COMMAND and …_PASSWORD_COMMAND.',
     });
-  placeAt(location);
-  const { path } = readLocation(location);
   const place: NamedPlace = {
-    location: path === undefined || location === '-' ? location : resolve(path),
+    location: placeAt(location).absolute(),
     ...(ca === undefined ? {} : { ca: resolve(ca) }),
     ...(clientCert === undefined ? {} : { client_cert: resolve(clientCert) }),
     ...(insecure === undefined ? {} : { insecure }),

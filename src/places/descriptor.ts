@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Selection } from '../model/selection.ts';
 import type { LocationText } from './location-text.ts';
 import type { Manager } from './manager.ts';
@@ -36,6 +37,8 @@ export interface PlaceParts<L> {
   claim(location: LocationText): L | undefined;
   /** One text for one place, however it was written, without credentials. `undefined` for what cannot be opened twice. */
   identity(location: L): string | undefined;
+  /** The location from whatever directory, where it holds a path and is none. */
+  absolute?(location: L): string;
   /** The experiments or runs that a location names besides the place: the address of a page that shows them. */
   chosen?(location: L): Partial<Pick<Selection, 'experiments' | 'runs'>> | undefined;
   /** Absent sides are those that the place does not have. */
@@ -60,6 +63,8 @@ export interface PlaceAt {
   readonly descriptor: PlaceDescriptor;
   /** See {@link PlaceParts}. */
   identity(): string | undefined;
+  /** The location from whatever directory it is opened, as it was written otherwise. */
+  absolute(): string;
   chosen(): Partial<Pick<Selection, 'experiments' | 'runs'>> | undefined;
   readonly reader?: (options: PlaceOptions) => Promise<Reader>;
   readonly writer?: (options: WriterOptions) => Promise<Writer>;
@@ -87,6 +92,10 @@ export function describePlace<L>(parts: PlaceParts<L>): PlaceDescriptor {
       return {
         descriptor,
         identity: () => parts.identity(location),
+        absolute: () =>
+          text.path === undefined || text.text === '-'
+            ? (parts.absolute?.(location) ?? text.text)
+            : resolve(text.path),
         chosen: () => parts.chosen?.(location),
         ...(reader && { reader: async (options) => (await reader())(location, options) }),
         ...(writer && { writer: async (options) => (await writer())(location, options) }),

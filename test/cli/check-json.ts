@@ -14,7 +14,14 @@ function schemaOf(args: readonly string[], isFailure: boolean): z.ZodType | unde
 
 /** Throws unless what a command with `--json` printed on stdout is one JSON text of the published schema. */
 export function checkJson(args: readonly string[], stdout: string, status: number | null): void {
-  if (!args.includes('--json') || args.includes('-') || status === null || status > 127) return;
+  if (
+    !args.includes('--json') ||
+    args.includes('-') ||
+    args[0] === 'export' ||
+    status === null ||
+    status > 127
+  )
+    return;
   const printed: unknown = JSON.parse(stdout);
   const isFailure = z
     .strictObject({ error: z.unknown(), exit_status: z.unknown() })

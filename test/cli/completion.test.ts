@@ -1,5 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { chmod, cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -22,6 +25,11 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'mlferry-completion-'));
   await mlferry('place', 'add', 'samples-here', 'samples/mlruns');
   await mlferry('place', 'add', 'prod', 'http://127.0.0.1:9');
+  await cp('samples/mlruns', join(directory, 'mlruns'), { recursive: true });
+  const undo = join(directory, 'undo.ndjson');
+  const rename = ['wine-classifier', 'wines of = old', '--undo-file', undo];
+  await mlferry('experiments', 'rename', join(directory, 'mlruns'), ...rename);
+  await mlferry('place', 'add', 'edited', join(directory, 'mlruns'));
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
@@ -51,9 +59,33 @@ describe('complete', () => {
     [['copy', '--into', 'x'], []],
     [['place', 'remove', 'p'], ['prod']],
     [['runs', 'list', 'prod', '-e', ''], []],
+    [['runs', 'list', 'samples-here', '--experiment=w'], ['--experiment=wine-classifier']],
+    [['runs', 'csv', 'x', '--layout=t'], ['--layout=tidy']],
+    [['runs', 'list', 'edited', '-e', 'wines o'], ['wines of = old']],
+    [['copy', '--id-map=x'], [':files']],
+    [['copy', '--json=x'], []],
     [['nope', 'x'], []],
   ])('%j may become %j', async (words, wanted) => {
     expect((await completed(...words)).sort()).toEqual(wanted.toSorted());
+  });
+
+  it('asks the server of a named place with the TLS options of its name', async () => {
+    const pem = readFileSync('test/fixtures/tls/server.pem');
+    const options = { key: pem, cert: pem };
+    const experiments = [{ experiment_id: '1', name: 'behind TLS', lifecycle_stage: 'active' }];
+    const server = createServer(options, ({ url }, response) => {
+      response.statusCode = url?.includes('/experiments/search') ? 200 : 404;
+      response.end(JSON.stringify({ experiments }));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const place = `https://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+    await mlferry('place', 'add', 'secure', place, '--ca', 'test/fixtures/tls/ca.pem');
+    await mlferry('place', 'add', 'unknown', place);
+    expect(await completed('runs', 'list', 'secure', '-e', '')).toEqual(['behind TLS']);
+    expect(await completed('runs', 'list', 'unknown', '-e', '')).toEqual([]);
+    server.close();
+    server.closeAllConnections();
   });
 
   it('is not among the commands that help shows', async () => {
@@ -76,9 +108,11 @@ async function inBash(line: string): Promise<string[]> {
     source "$1"
     compopt() { :; }
     COMP_LINE=$2
-    # As readline does it: colons are words of their own.
-    read -ra parts <<< "\${2//:/ : }"
-    COMP_WORDS=("\${parts[@]}")
+    # As readline does it: colons and equals signs are words of their own, escaped spaces are none of its ends.
+    typed=\${2//:/ : }
+    typed=\${typed//=/ = }
+    read -ra parts <<< "\${typed//\\\\ /@}"
+    COMP_WORDS=("\${parts[@]//@/\\\\ }")
     [[ $2 == *' ' ]] && COMP_WORDS+=('')
     COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
     _mlferry
@@ -108,6 +142,14 @@ describe('the script for Bash', () => {
     expect(await inBash(`mlferry runs list file://${resolve('samples/mlruns')} -e win`)).toEqual([
       'wine-classifier',
     ]);
+  });
+
+  it('takes words apart and together that have spaces, quotes and equals signs', async () => {
+    expect(await inBash('mlferry runs list edited -e wi')).toEqual(['wines\\ of\\ =\\ old']);
+    expect(await inBash('mlferry runs list edited -e wines\\ o')).toEqual(['wines\\ of\\ =\\ old']);
+    expect(await inBash('mlferry runs list edited -e "win')).toEqual(['wines of = old']);
+    expect(await inBash('mlferry runs list edited --experiment=win')).toEqual(['wines\\ of\\ =\\ old']);
+    expect(await inBash('mlferry runs csv x --layout=t')).toEqual(['tidy']);
   });
 
   it('does not run what was typed', async () => {

@@ -93,6 +93,18 @@ new:
   });
 
   it.each([
+    ['sqlite:///here/mlflow.db', `sqlite:///${resolve('here/mlflow.db')}`],
+    ['sqlite:////data/mlflow.db?workspace=team', 'sqlite:////data/mlflow.db?workspace=team'],
+    ['postgresql+psycopg2://reader@host:5433/mlflow', 'postgresql+psycopg2://reader@host:5433/mlflow'],
+    ['file:./mlruns', resolve('mlruns')],
+    ['databricks://team', 'databricks://team'],
+  ])('%s is kept from wherever it is used', async (given, kept) => {
+    await added('db', given);
+    const { out } = await mlferry('place', 'list', '--json');
+    expect(JSON.parse(out)).toEqual([{ name: 'db', location: kept }]);
+  });
+
+  it.each([
     ['a: [1', 'is not YAML'],
     ['prod: http://host', 'is not a list of places'],
     ['prod:\n  location: http://host\n  token: x', 'is not a list of places'],
@@ -107,6 +119,9 @@ new:
   it.each([
     [['prod', 'https://me:secret@host'], 'Credentials are not kept'],
     [['prod', 'https://host?token=abc'], 'Credentials are not kept'],
+    [['prod', 'https://secret@host'], 'Credentials are not kept'],
+    [['prod', 'postgresql://me:secret@host/mlflow'], 'Credentials are not kept'],
+    [['prod', 'mysql://me@host/mlflow?password=secret'], 'Credentials are not kept'],
     [['prod', 'nope://x'], 'does not know places of this scheme'],
     [['a.tar', 'http://host'], 'cannot be the name of a place'],
     [['databricks', 'http://host'], 'cannot be the name of a place'],

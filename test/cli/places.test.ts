@@ -108,10 +108,30 @@ describe('--json', () => {
     expect(status).toBe(exit_status);
   });
 
-  it('keeps a stream on stdout free of it', async () => {
-    const { out, err } = await mlferry(['export', '/nowhere', '-', '--json'], directory);
+  it.each([
+    [['export', '/nowhere', '-', '--json']],
+    [['export', '/nowhere', '--json']],
+    [['--log-file', 'LOG', 'copy', '--json', '/nowhere', '-']],
+    [['copy', '/nowhere', '-e', 'x', '-', '--json']],
+    [['copy', '/nowhere', '-', '--json', '--nonsense']],
+  ])('%j keeps a stream on stdout free of it', async (args) => {
+    const words = args.map((word) => (word === 'LOG' ? join(directory, 'log') : word));
+    const { out, err } = await mlferry(words, directory);
     expect(out).toBe('');
     expect(err).toContain('"exit_status":2');
+  });
+
+  it.each([
+    [['--log-file', 'LOG', 'import', '-', '/no/directory.tar.d', '--json']],
+    [['import', '--concurrency', '4', '-', '/no/directory.tar.d', '--json']],
+    [['--log-file', 'LOG', 'verify', '-', '--json']],
+    [['runs', 'list', 'samples/mlruns', '-e', '-', '-f', 'x =', '--json']],
+    [['copy', '--bandwidth', '1M', '-', '/no', '--json', '--nonsense']],
+  ])('%j has it on stdout, where a dash is stdin or a value', async (args) => {
+    const words = args.map((word) => (word === 'LOG' ? join(directory, 'log') : word));
+    const { out, status } = await mlferry(words, directory);
+    expect(JSON.parse(out)).toMatchObject({ exit_status: status });
+    expect(status).not.toBe(0);
   });
 });
 

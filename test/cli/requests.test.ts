@@ -62,6 +62,30 @@ describe('--debug and --log-file', () => {
     expect(status).toBe(7);
   });
 
+  it('make a file that was there one of its owner alone', async () => {
+    const file = join(directory, 'mlferry.log');
+    await writeFile(file, 'before\n', { mode: 0o644 });
+    await mlferry(['inspect', 'samples/mlruns', '--log-file', file], directory);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect(await readFile(file, 'utf8')).toMatch(/^before\n\S+Z mlferry /);
+  });
+
+  it('a log file that takes no more is told once and costs nothing else', async () => {
+    const archive = join(directory, 'a.tar');
+    const args = ['backup', 'samples/mlruns', archive, '--log-file', '/dev/full'];
+    const { err, status } = await mlferry(args, directory);
+    expect(err.match(/warning: The log file \/dev\/full: ENOSPC.*goes on without its log/g)).toHaveLength(1);
+    expect(status).toBe(0);
+    expect((await stat(archive)).size).toBeGreaterThan(0);
+  });
+
+  it('keep what is wrong with a named place', async () => {
+    const file = join(directory, 'mlferry.log');
+    const { status } = await mlferry(['--log-file', file, 'inspect', 'place:nowhere'], directory);
+    expect(await readFile(file, 'utf8')).toContain('There is no place named "nowhere"');
+    expect(status).toBe(2);
+  });
+
   it('a log file that cannot be written ends the command before it begins', async () => {
     const { err, status } = await mlferry(['inspect', 'samples/mlruns', '--log-file', directory], directory);
     expect(err).toMatch(/^error USAGE: The log file .* cannot be written/);

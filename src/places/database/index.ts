@@ -1,5 +1,5 @@
 import { describePlace } from '../descriptor.ts';
-import { databaseIdentity, databaseLocation } from './location.ts';
+import { absoluteLocation, databaseIdentity, databaseLocation } from './location.ts';
 import { DATABASE_TRAITS } from './traits.ts';
 
 /** MLflow's backend database, without a server. */
@@ -18,5 +18,6 @@ export const database = describePlace({
   traits: DATABASE_TRAITS,
   claim: databaseLocation,
   identity: databaseIdentity,
+  absolute: absoluteLocation,
   reader: async () => (await import('./read/reader.ts')).openDatabaseReader,
 });

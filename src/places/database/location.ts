@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { MlferryError } from '../../util/errors.ts';
 import { redact } from '../../util/redact.ts';
 import { isSqlite } from '../is-sqlite.ts';
@@ -22,6 +23,8 @@ export interface ServerDatabase extends Pick<FileDatabase, 'name' | 'workspace'>
   readonly password: string | undefined;
   readonly database: string;
   readonly parameters: URLSearchParams;
+  /** As it was written. */
+  readonly text: string;
 }
 
 /** MLflow's backend database. */
@@ -80,6 +83,7 @@ function serverDatabase(text: string, dialect: ServerDatabase['dialect'], rest: 
     password: decoded(url.password) || undefined,
     database,
     parameters: url.searchParams,
+    text,
     workspace,
   };
 }
@@ -102,6 +106,12 @@ function decoded(text: string): string | undefined {
 export function databaseIdentity(location: DatabaseLocation): string {
   if (location.dialect !== 'sqlite') return location.name;
   return `sqlite:///${pathIdentity(location.path)}${workspaceEnd(location.workspace)}`;
+}
+
+/** The location with a whole path; of a database server as it was written. */
+export function absoluteLocation(location: DatabaseLocation): string {
+  if (location.dialect !== 'sqlite') return location.text;
+  return `sqlite:///${resolve(location.path)}${workspaceEnd(location.workspace)}`;
 }
 
 const workspaceEnd = (workspace: string | undefined) =>
