@@ -5,8 +5,9 @@ import { copyBetween } from '../../src/copy/copy-between.ts';
 import { startFaultProxy } from '../faults/proxy.ts';
 import { sharedServer } from '../servers/shared-server.ts';
 
+/** `MLFERRY_TEST_LONG=1`: the ten thousand. */
+const RUNS = process.env.MLFERRY_TEST_LONG === '1' ? 10_000 : 2000;
 const EXPERIMENTS = 50;
-const RUNS = 10_000;
 
 const source = sharedServer();
 const target = sharedServer();
@@ -50,7 +51,7 @@ function fill(file: string): void {
       owner,
     );
     tag.run('mlflow.runName', `run ${n}`, id);
-    param.run('pick', n % 1001 === 7 ? 'ten' : n % 501 === 9 ? 'twenty' : 'none', id);
+    param.run('pick', n % (RUNS / 10 + 1) === 7 ? 'ten' : n % (RUNS / 20 + 1) === 9 ? 'twenty' : 'none', id);
     for (const [step, value] of [0.5, 0.1, 0.7 + (n % 10)].entries())
       metric.run('loss', value, time + step, step, 0, id);
     latest.run('loss', 0.7 + (n % 10), time + 2, 2, 0, id);
@@ -59,7 +60,7 @@ function fill(file: string): void {
   database.close();
 }
 
-test('a filtered copy of 10,000 runs costs requests by what it keeps', async () => {
+test('a filtered copy of many runs costs requests by what it keeps', async () => {
   const [from, to] = [await source(), await target()];
   fill(join(from.directory, 'mlflow.db'));
   const [reading, writing] = [await startFaultProxy(from.url), await startFaultProxy(to.url)];
@@ -76,9 +77,10 @@ test('a filtered copy of 10,000 runs costs requests by what it keeps', async () 
     const none = await requestsOf("params.pick = 'nothing'", 0);
     const ten = await requestsOf("params.pick = 'ten'", 10);
     const twenty = await requestsOf("params.pick = 'twenty'", 20);
-    console.log('requests to the source and to the target, keeping 0, 10, 20 of 10,000:', none, ten, twenty);
+    console.log('requests to the source and to the target, keeping 0, 10, 20:', none, ten, twenty);
     // What does not depend on what is kept: connecting, the experiments, one search over all of them; models and registry.
-    expect(none.read).toBeLessThanOrEqual(20);
+    // Where nothing fits, a few pages more are read to tell the nearest names.
+    expect(none.read).toBeLessThanOrEqual(35);
     for (const [kept, { read, written }] of [
       [10, ten],
       [20, twenty],
@@ -96,7 +98,7 @@ test('aggregates read the histories that the record does not decide, many in one
   const from = await source();
   const reading = await startFaultProxy(from.url);
   try {
-    // All 10,000 have a least loss of 0.1; 1,000 show it to be below 1 by their latest value alone.
+    // All have a least loss of 0.1; a tenth show it to be below 1 by their latest value alone.
     const { report } = await copyBetween(reading.url, join(from.directory, 'aggregate.tar'), {
       selection: { filter: "MIN(metrics.loss) < 1 AND params.pick LIKE 't%'" },
       metrics: false,
@@ -109,7 +111,7 @@ test('aggregates read the histories that the record does not decide, many in one
   }
 });
 
-test('the best runs of 10,000 are found without asking each experiment', async () => {
+test('the best of many runs are found without asking each experiment', async () => {
   const from = await source();
   const reading = await startFaultProxy(from.url);
   const searchesOf = async (order_by: string[], file: string) => {

@@ -221,7 +221,7 @@ describe('a signal', () => {
   const UNDER_WAY = 4;
 
   test.for([
-    ['SIGINT', 130, long ? 40 : 3],
+    ['SIGINT', 130, long ? 40 : 2],
     ['SIGTERM', 143, long ? 10 : 1],
   ] as const)('%s ends the job cleanly wherever it is', async ([signal, status, times]) => {
     const whole = await newJob();

@@ -159,7 +159,11 @@ async function changedParts(store: string) {
   ];
 }
 
-describe.each(['3.1.4', '3.6.0'] as const)('logged models of MLflow %s', (version) => {
+/** `MLFERRY_TEST_LONG=1`: both. The older one tells outputs of runs in `runs/get` only; the other answers as the newest. */
+const olderVersions =
+  process.env.MLFERRY_TEST_LONG === '1' ? (['3.1.4', '3.6.0'] as const) : (['3.1.4'] as const);
+
+describe.each(olderVersions)('logged models of MLflow %s', (version) => {
   it('go to the newest server, and come back', async () => {
     await using older = await startServer({ version });
     await using target = await newTarget();

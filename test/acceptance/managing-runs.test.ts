@@ -15,7 +15,7 @@ import { CLI, runMlferry } from './run-mlferry.ts';
 const long = process.env.MLFERRY_TEST_LONG === '1';
 const OLD = long ? 2000 : 100;
 /** Of the interrupted commands. */
-const MANY = long ? 400 : 200;
+const MANY = long ? 400 : 120;
 const server = sharedServer();
 
 let directory = '';
@@ -64,8 +64,8 @@ async function filled(old: number) {
   const [one = '', two = ''] = experiments;
   const named = (prefix: string, count: number, group: string) =>
     Array.from({ length: count }, (_, index) => ({ name: `${prefix} ${index}`, tags: { group } }));
-  await at.createRuns(one, [...named('old a', old / 2, 'old'), ...named('new', 150, 'new')]);
-  await at.createRuns(two, [...named('old b', old / 2, 'old'), ...named('kept', 50, "it's")]);
+  await at.createRuns(one, [...named('old a', old / 2, 'old'), ...named('new', 40, 'new')]);
+  await at.createRuns(two, [...named('old b', old / 2, 'old'), ...named('kept', 20, "it's")]);
   for (let index = 0; index < 20; index += 1) await at.deleteRun(`new ${index}`);
   const stages = async () => split(await at.stages(...experiments));
   const { others } = await stages();

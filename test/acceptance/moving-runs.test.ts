@@ -273,33 +273,35 @@ describe.each(['3.17.2', '2.22.5'] as const)('a server of MLflow %s', (version) 
     expect(JSON.parse(still.stdout)).toMatchObject([{ run_id, lifecycle_stage: 'active' }]);
   });
 
-  it('killed again and again, loses nothing and doubles nothing', async () => {
-    const proxy = await startFaultProxy((await server()).url);
-    const environment = { HOME: directory, XDG_STATE_HOME: join(directory, `killed-${version}`) };
-    const args = ['runs', 'move', proxy.url, '--to', 'killed', '--create', '-e', 'main', '--yes'];
-    const killedAt: string[] = [];
-    try {
-      for (let number = 8; ; number += LONG ? 1 : 14) {
-        const moment = killedAt.length % 2 === 0 ? 'after' : 'before';
-        const { at, status, stderr } = await runKilled(args, [proxy], { number, moment }, environment);
-        if (at === undefined) {
-          expect([status, stderr]).toEqual([0, stderr]);
-          break;
+  // The steps are the same on all servers.
+  if (LONG || version === NEWEST_MLFLOW)
+    it('killed again and again, loses nothing and doubles nothing', async () => {
+      const proxy = await startFaultProxy((await server()).url);
+      const environment = { HOME: directory, XDG_STATE_HOME: join(directory, `killed-${version}`) };
+      const args = ['runs', 'move', proxy.url, '--to', 'killed', '--create', '-e', 'main', '--yes'];
+      const killedAt: string[] = [];
+      try {
+        for (let number = 8; ; number += LONG ? 1 : 14) {
+          const moment = killedAt.length % 2 === 0 ? 'after' : 'before';
+          const { at, status, stderr } = await runKilled(args, [proxy], { number, moment }, environment);
+          if (at === undefined) {
+            expect([status, stderr]).toEqual([0, stderr]);
+            break;
+          }
+          killedAt.push(at);
+          const { active, moved } = await compare('killed');
+          expect(new Set([...active, ...moved].map(({ run_name }) => run_name)).size, at).toBe(2);
         }
-        killedAt.push(at);
-        const { active, moved } = await compare('killed');
-        expect(new Set([...active, ...moved].map(({ run_name }) => run_name)).size, at).toBe(2);
+      } finally {
+        await proxy.close();
       }
-    } finally {
-      await proxy.close();
-    }
-    expect(killedAt.length).toBeGreaterThan(3);
-    expect(await compare('killed'), killedAt.join()).toMatchObject({
-      different: [],
-      active: [],
-      moved: [{}, {}],
+      expect(killedAt.length).toBeGreaterThan(3);
+      expect(await compare('killed'), killedAt.join()).toMatchObject({
+        different: [],
+        active: [],
+        moved: [{}, {}],
+      });
     });
-  });
 });
 
 /** The part of a snapshot that is one experiment. */

@@ -9,6 +9,9 @@ import { copyReport, runMlferry } from './run-mlferry.ts';
 
 type View = Awaited<ReturnType<typeof viewTraces>>;
 
+/** `MLFERRY_TEST_LONG=1`: directories of every version. */
+const long = process.env.MLFERRY_TEST_LONG === '1';
+
 let newest: TestServer;
 let seen: View;
 let directory: string;
@@ -67,7 +70,8 @@ describe.each(['2.22.5', '3.1.4'] as const)('traces of MLflow %s', (version) => 
     expect(await copyReport(['copy', older.url, archive])).toMatchObject({ losses: [], failures: [] });
     await mustBeSame(older.url, archive, 3);
     expect(await readBothWays(older)).toMatchObject({ onlyServer: [], onlyDatabase: [] });
-    // Its directories, too.
+    // Its directories, too, which are alike in both.
+    if (!long && version !== '2.22.5') return;
     const store = { url: join(directory, version), version };
     await logOlderTraces(store);
     await using fromStore = await startServer();

@@ -33,6 +33,10 @@ MODULES = [
     "gunicorn.app.wsgiapp",
     "gunicorn.workers.sync",
     "requests",
+    "pandas",
+    "mlflow.pyfunc",
+    "mlflow.sklearn",
+    "sklearn.linear_model",
 ]
 
 

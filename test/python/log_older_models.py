@@ -11,6 +11,7 @@ import tempfile
 import mlflow
 import numpy as np
 import pandas as pd
+import sklearn
 from mlflow import MlflowClient
 from mlflow.models import infer_signature
 from sklearn.linear_model import LogisticRegression
@@ -22,6 +23,9 @@ mlflow.set_registry_uri(sys.argv[1])
 SIZE = int(sys.argv[2]) if len(sys.argv) > 2 else 3000
 client = MlflowClient()
 mlflow.set_experiment("models")
+
+# Left to itself, MLflow starts a Python for each model, to see what it imports.
+REQUIREMENTS = [f"mlflow=={mlflow.__version__}", f"scikit-learn=={sklearn.__version__}"]
 
 
 class Scaled(mlflow.pyfunc.PythonModel):
@@ -48,6 +52,7 @@ with mlflow.start_run(run_name="train", nested=True) as run:
         artifact_path="classifier",
         signature=infer_signature(train, fitted.predict(train)),
         input_example=train,
+        pip_requirements=REQUIREMENTS,
     )
     with tempfile.TemporaryDirectory() as directory:
         weights = os.path.join(directory, "weights.bin")
@@ -62,6 +67,7 @@ with mlflow.start_run(run_name="train", nested=True) as run:
             artifact_path="deep/scaled",
             python_model=Scaled(),
             artifacts={"weights": weights},
+            pip_requirements=REQUIREMENTS,
             **{"code_paths" if "code_paths" in names else "code_path": [module]},
         )
 with tempfile.TemporaryDirectory() as directory:
@@ -70,7 +76,10 @@ with tempfile.TemporaryDirectory() as directory:
 mlflow.end_run()
 with mlflow.start_run(run_name="late"):
     mlflow.sklearn.log_model(
-        fitted, artifact_path="own", signature=infer_signature(train, fitted.predict(train))
+        fitted,
+        artifact_path="own",
+        signature=infer_signature(train, fitted.predict(train)),
+        pip_requirements=REQUIREMENTS,
     )
 
 client.create_registered_model("champions", tags={"team": "a b"}, description="Two\nlines")

@@ -36,6 +36,12 @@ function flipped(bytes: Buffer, bit: number): Buffer {
   return copy;
 }
 
+/** `MLFERRY_TEST_LONG=1`: every byte and bit. Otherwise steps that meet every place of a block of 512 bytes, as blocks pass. */
+const every = process.env.MLFERRY_TEST_LONG === '1';
+
+/** A file of which the last block was begun, or is about to end: where a check may mistake one block for another. */
+const isNearBlock = (length: number) => length % 512 < 3 || length % 512 > 509;
+
 describe('a damaged archive', () => {
   it('is whole to begin with', async () => {
     expect(await outcome(whole)).toBe('accepted');
@@ -44,18 +50,17 @@ describe('a damaged archive', () => {
   it('is refused when cut at any byte', async () => {
     const wrong: string[] = [];
     for (let length = 0; length < whole.length; length++) {
+      if (!every && length % 7 !== 0 && !isNearBlock(length)) continue;
       const found = await outcome(whole.subarray(0, length));
       if (found !== 'TRUNCATED' && found !== 'CORRUPT') wrong.push(`${length}: ${found}`);
     }
     expect(wrong).toEqual([]);
   });
 
-  // Every bit with MLFERRY_TEST_LONG; else one bit of each byte, another one from byte to byte.
   it('is refused when any bit is flipped', async () => {
-    const every = process.env.MLFERRY_TEST_LONG !== undefined;
     const wrong: string[] = [];
     for (let bit = 0; bit < whole.length * 8; bit++) {
-      if (!every && bit % 8 !== (bit >> 3) % 8) continue;
+      if (!every && bit % 27 !== 0) continue;
       const found = await outcome(flipped(whole, bit));
       if (!['TRUNCATED', 'CORRUPT', 'HOSTILE', 'FORMAT'].includes(found)) wrong.push(`bit ${bit}: ${found}`);
     }
