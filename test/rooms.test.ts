@@ -31,7 +31,7 @@ const SHARED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What all places share. */
-const COMMON: readonly string[] = ['places/selecting', 'places/reading'];
+const COMMON: readonly string[] = ['places/selecting', 'places/reading', 'places/writing'];
 
 /** Names that only their own room may use as a text, with exceptions and why. */
 const NAMES: ReadonlyArray<{

@@ -5,6 +5,7 @@ import {
   addArtifactsDirOption,
   addDirectoryOptions,
   addPaceOptions,
+  addTargetRootOption,
 } from './place-options.ts';
 import { addExplainOption, addSelectionOptions, collect } from './selection-options.ts';
 import { addStateDirOption } from './state-dir.ts';
@@ -54,6 +55,7 @@ export function addTransferOptions(command: Command, features: TransferFeatures)
   if (features.stream) addArtifactsDirOption(command);
   if (features.readsStream) addAllowEditedOption(command);
   addDirectoryOptions(command);
+  if (features.assignsIds) addTargetRootOption(command);
   return addPaceOptions(addStateDirOption(command))
     .option('--verify', 'compare the target with the source afterwards, point by point')
     .option('--json', 'print the report as one JSON object on stdout')

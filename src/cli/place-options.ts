@@ -47,6 +47,14 @@ export function addDirectoryOptions(command: Command): Command {
     );
 }
 
+/** For commands that write to a database, or compare one with its source. */
+export function addTargetRootOption(command: Command): Command {
+  return command.option(
+    '--to-artifacts-root <path>',
+    'where the artifact root of the target database stands, of a server (mlflow-artifacts:) or of a new database',
+  );
+}
+
 /** For commands that take a stream with its artifacts. */
 export function addArtifactsDirOption(command: Command): Command {
   return command.option('--artifacts-dir <dir>', "directory of a stream's artifact bytes");

@@ -13,6 +13,7 @@ export const placeShape = {
   allowEdited: z.boolean().default(false),
   strict: z.boolean().default(false),
   artifactsRoot: z.string().optional(),
+  toArtifactsRoot: z.string().optional(),
   fromCa: z.string().optional(),
   fromClientCert: z.string().optional(),
   fromInsecure: z.boolean().optional(),
@@ -24,8 +25,16 @@ const placeValues = z.object(placeShape);
 
 /** What they say of the places of a command. */
 export function placesOf(values: z.infer<typeof placeValues>) {
-  const { concurrency, maxRequestsPerSecond, tempDir, artifactsDir, allowEdited, strict, artifactsRoot } =
-    values;
+  const {
+    concurrency,
+    maxRequestsPerSecond,
+    tempDir,
+    artifactsDir,
+    allowEdited,
+    strict,
+    artifactsRoot,
+    toArtifactsRoot,
+  } = values;
   return {
     concurrency,
     maxRequestsPerSecond,
@@ -35,6 +44,7 @@ export function placesOf(values: z.infer<typeof placeValues>) {
     allowEdited,
     strict,
     artifactsRoot,
+    toArtifactsRoot,
     tls: {
       from: tlsOptions(values.fromCa, values.fromClientCert, values.fromInsecure),
       to: tlsOptions(values.toCa, values.toClientCert, values.toInsecure),

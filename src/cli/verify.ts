@@ -6,6 +6,7 @@ import {
   addArtifactsDirOption,
   addDirectoryOptions,
   addPaceOptions,
+  addTargetRootOption,
   addTlsOptions,
 } from './place-options.ts';
 import { placeToRead } from './place-to-read.ts';
@@ -61,5 +62,6 @@ Exit status
   });
   addPaceOptions(command);
   addTlsOptions(command, 'from');
+  addTargetRootOption(command);
   addTlsOptions(command, 'to');
 }

@@ -1,5 +1,5 @@
 import type { Loss } from './findings.ts';
-import { fits, isKeyAllowed, prefix, type TargetLimits } from './mlflow/limits.ts';
+import { allowedText, fits, isKeyAllowed, prefix, type TargetLimits } from './mlflow/limits.ts';
 import { fitModelHistory } from './mlflow/model-history.ts';
 import { MODEL_HISTORY_TAG, RUN_NAME_TAG } from './mlflow/tags.ts';
 import { OVERSIZE_FILE } from './own-files.ts';
@@ -45,12 +45,6 @@ export function tagsForCreateOnly(tags: StringMap, limits: TargetLimits): String
   );
 }
 
-/** A text without what no server (lone surrogates) or no database with columns (NUL) can hold. */
-function allowedText(text: string, { columns }: TargetLimits): string {
-  const wellFormed = text.toWellFormed();
-  return columns === undefined ? wellFormed : wellFormed.replaceAll('\0', '\uFFFD');
-}
-
 /**
  * Measures a run before it is sent, because servers cut long values silently with a 200 (MLflow 2.11 and newer).
  * Shortened values are prefixes of the allowed length; keys that are not allowed are left out, except tags that the
@@ -65,7 +59,7 @@ export function fitRun(run: Run, limits: TargetLimits, kept: StringMap = {}): Fi
   const name = fitName(run, limits, losses);
   const tags = fitMap(
     'tag',
-    Object.fromEntries(tagsToSend.filter(([key]) => key !== RUN_NAME_TAG)),
+    Object.fromEntries(tagsToSend.filter(([key]) => limits.unchecked || key !== RUN_NAME_TAG)),
     limits.tag,
     limits,
     losses,
@@ -165,9 +159,10 @@ function fitName(
   const tag = ownValue(run.tags, RUN_NAME_TAG);
   const wanted = run.run_name === '' ? (tag ?? '') : run.run_name;
   const allowed = allowedText(wanted, limits);
-  // The name is also stored as a tag.
-  const run_name = prefix(allowed, Math.min(limits.tag, limits.columns?.runName ?? limits.tag));
-  if (wanted === '') {
+  // A server stores the name as a tag, too.
+  const longest = limits.unchecked ? Number.POSITIVE_INFINITY : limits.tag;
+  const run_name = prefix(allowed, Math.min(longest, limits.columns?.runName ?? longest));
+  if (wanted === '' && !limits.unchecked) {
     losses.push({
       code: 'VALUE_NOT_ALLOWED',
       key: 'run_name',
@@ -175,7 +170,7 @@ function fitName(
     });
   } else if (run_name !== wanted)
     losses.push(valueLoss('the name of the run', 'run_name', allowed !== wanted));
-  const differs = tag !== undefined && tag !== wanted;
+  const differs = !limits.unchecked && tag !== undefined && tag !== wanted;
   if (differs) {
     losses.push({
       code: 'VALUE_CONFLICT',

@@ -31,6 +31,8 @@ export interface PlaceSettings {
   readonly strict?: boolean | undefined;
   /** Where the artifact root that a source directory names, of a server or of another machine, stands now. */
   readonly artifactsRoot?: string | undefined;
+  /** Where the artifact root of a target database stands, as seen from here. */
+  readonly toArtifactsRoot?: string | undefined;
   readonly stdin?: Readable | undefined;
   readonly stdout?: Writable | undefined;
 }
@@ -44,6 +46,7 @@ export function settingsIn({
   allowEdited,
   strict,
   artifactsRoot,
+  toArtifactsRoot,
   stdin,
   stdout,
 }: PlaceSettings): Required<PlaceSettings> {
@@ -55,6 +58,7 @@ export function settingsIn({
     allowEdited,
     strict,
     artifactsRoot,
+    toArtifactsRoot,
     stdin,
     stdout,
   };

@@ -12,6 +12,7 @@ import { openReader, openWriter } from '../../src/places/open.ts';
 import type { Reader, RunReader } from '../../src/places/place.ts';
 import { placeAt } from '../../src/places/registry.ts';
 import { MlferryError } from '../../src/util/errors.ts';
+import { makeDatabase } from '../places/database/make-database.ts';
 import {
   type MemoryRun,
   makeExperiment,
@@ -80,6 +81,15 @@ const kinds: Kind[] = [
   { name: 'workspace of a server', location: workspaceLocation, ...onServer },
   { name: 'server of MLflow 2.9', location: async () => (await oldest()).url, ...onServer },
   { name: 'mlruns', location: file('mlruns'), grows: true, exactDoubles: true },
+  {
+    name: 'database',
+    location: async (directory) => {
+      const database = makeDatabase(join(directory, 'mlflow.db'));
+      database.close();
+      return database.path;
+    },
+    ...onServer,
+  },
   { name: 'archive', location: file('a.tar'), ...inFile },
   { name: 'archive, gzip', location: file('a.tgz'), ...inFile },
   { name: 'archive, zstd', location: file('a.tar.zst'), ...inFile },

@@ -1,5 +1,5 @@
 /**
- * What a tracking server takes of a run. Lengths in code points (MLflow measures `len()` of a Python str); from
+ * What a tracking server or its database takes of a run. Lengths in code points (MLflow measures `len()` of a Python str); from
  * mlflow/utils/validation.py of 2.9.2, 2.22.5, 3.1.4, 3.6.0 and 3.17.2.
  */
 export interface TargetLimits {
@@ -25,6 +25,8 @@ export interface TargetLimits {
   readonly columns:
     | { readonly runName: number; readonly userId: number; readonly sourceType: number }
     | undefined;
+  /** Nothing but lengths is checked: keys may hold any characters, a run may have no name, or another one than its tag tells. */
+  readonly unchecked?: true;
 }
 
 /** Limits of an MLflow version (`2.9.2`); of an unknown one the strictest since 2.9. */
@@ -62,12 +64,19 @@ const KEY_WITH_COLON = /^[/\p{L}\p{N}_.\- :]*\n?$/u;
 
 /** Whether the server takes a metric, param or tag of this key: its charset, its length, no path that would resolve to another. */
 export function isKeyAllowed(key: string, limits: TargetLimits): boolean {
+  if (limits.unchecked) return fits(key, limits.key) && allowedText(key, limits) === key;
   return (
     fits(key, limits.key) &&
     (limits.colon ? KEY_WITH_COLON : KEY).test(key) &&
     !key.startsWith('..') &&
     key.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..')
   );
+}
+
+/** A text without what no server (lone surrogates) or no database with columns (NUL) can hold. */
+export function allowedText(text: string, { columns }: TargetLimits): string {
+  const wellFormed = text.toWellFormed();
+  return columns === undefined ? wellFormed : wellFormed.replaceAll('\0', '\uFFFD');
 }
 
 /** Whether a text has at most `limit` code points. */

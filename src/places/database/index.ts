@@ -10,7 +10,7 @@ export const database = describePlace({
     inMany: 'in databases of MLflow',
     short: ['a database of MLflow (mlflow.db, postgresql://…)'],
     forms: [
-      ['mlflow.db, sqlite:///mlflow.db', "MLflow's backend database, to read from"],
+      ['mlflow.db, sqlite:///mlflow.db', "MLflow's backend database"],
       ['postgresql://host/name, mysql://…', 'the same on a database server'],
     ],
     example: 'sqlite:///mlflow.db',
@@ -19,5 +19,6 @@ export const database = describePlace({
   claim: databaseLocation,
   identity: databaseIdentity,
   absolute: absoluteLocation,
+  writer: async () => (await import('./write/writer.ts')).openDatabaseWriter,
   reader: async () => (await import('./read/reader.ts')).openDatabaseReader,
 });

@@ -4,13 +4,15 @@ import { MlferryError } from '../../util/errors.ts';
 import { redact } from '../../util/redact.ts';
 import type { PlaceOptions } from '../place-options.ts';
 
-/** The directory that a user told. Throws LOCATION when it is none. Only a source has files that stand elsewhere. */
+/** The directory that a user told for this side. Throws LOCATION when it is none. */
 export async function artifactsRootOf({
   artifactsRoot,
+  toArtifactsRoot,
   side,
-}: Pick<PlaceOptions, 'artifactsRoot' | 'side'>): Promise<string | undefined> {
-  if (artifactsRoot === undefined || side === 'to') return undefined;
-  if ((await stat(artifactsRoot).catch(() => undefined))?.isDirectory() === true)
-    return resolve(artifactsRoot);
-  throw new MlferryError('LOCATION', `--artifacts-root: "${redact(artifactsRoot)}" is not a directory`);
+}: Pick<PlaceOptions, 'artifactsRoot' | 'toArtifactsRoot' | 'side'>): Promise<string | undefined> {
+  const [option, root] =
+    side === 'to' ? ['--to-artifacts-root', toArtifactsRoot] : ['--artifacts-root', artifactsRoot];
+  if (root === undefined) return undefined;
+  if ((await stat(root).catch(() => undefined))?.isDirectory() === true) return resolve(root);
+  throw new MlferryError('LOCATION', `${option}: "${redact(root)}" is not a directory`);
 }

@@ -17,6 +17,34 @@ export interface Dialect {
   readonly sortsBytes: boolean;
   /** All columns: rows with `table`, `column` and `type`. */
   readonly columns: string;
+  /** Whether the engine checks the declared lengths of texts. */
+  readonly checksLengths: boolean;
+}
+
+/** A value for a column. */
+export type Cell = Parameter | boolean | null;
+
+/** An open database that is written to: what it reads is as it is now. */
+export interface WritableDatabase extends Database {
+  /** The greatest id of an experiment. */
+  readonly greatestId: string;
+  /** Brings the engine's numbering of experiments behind those that were inserted with an id; absent: it does so itself. */
+  readonly renumber?: string;
+  /** Executes a statement that changes rows; their number. */
+  change(sql: string, cells?: readonly Cell[]): Promise<number>;
+  /** Inserts rows by the engine's own means, but those whose key is there already; how many. */
+  insert(table: InsertedTable, rows: ReadonlyArray<readonly Cell[]>): Promise<number>;
+  /** Begins a transaction that may write, waiting for others. */
+  begin(): Promise<void>;
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
+}
+
+/** A table and the columns of it that rows are inserted with; `key` is its primary key. */
+export interface InsertedTable {
+  readonly table: string;
+  readonly columns: readonly string[];
+  readonly key: readonly string[];
 }
 
 /** An open database in one read-only snapshot. Texts of SQL have `?` for parameters and names in double quotes. */
@@ -46,4 +74,16 @@ export function* inPieces<T>(rows: readonly T[]): Generator<readonly T[]> {
 /** As many placeholders as there are values, for IN. */
 export function placeholders(values: readonly unknown[]): string {
   return values.map(() => '?').join(', ');
+}
+
+/** The end of an INSERT whose row may be there already: sets these columns of it, or leaves it as it is. */
+export function onConflict(key: readonly string[], set: readonly string[] = []): string {
+  if (set.length === 0) return ' ON CONFLICT DO NOTHING';
+  const columns = key.map((name) => `"${name}"`).join(', ');
+  return ` ON CONFLICT (${columns}) DO UPDATE SET ${set.map((name) => `"${name}" = excluded."${name}"`).join(', ')}`;
+}
+
+/** The beginning of an INSERT, up to its values. */
+export function insertInto({ table, columns }: InsertedTable): string {
+  return `INSERT INTO "${table}" (${columns.map((name) => `"${name}"`).join(', ')}) VALUES `;
 }

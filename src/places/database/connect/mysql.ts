@@ -15,6 +15,7 @@ const MYSQL: Dialect = {
   columns:
     'SELECT table_name AS "table", column_name AS "column", data_type AS "type" FROM information_schema.columns' +
     ' WHERE table_schema = DATABASE()',
+  checksLengths: true,
 };
 
 const SESSION = [

@@ -1,12 +1,12 @@
 import pLimit from 'p-limit';
 import { toInt64 } from '../../../model/int64.ts';
 import { connectionError } from './connection-errors.ts';
-import { type Database, type Dialect, FIRST, inPieces, type Parameter, PIECE } from './database.ts';
+import { type Cell, type Database, type Dialect, FIRST, inPieces, PIECE } from './database.ts';
 import type { DatabaseAddress } from './database-address.ts';
 import { loadDriver } from './load-driver.ts';
 
 /** PostgreSQL's SQL. */
-const POSTGRESQL: Dialect = {
+export const POSTGRESQL: Dialect = {
   name: 'postgresql',
   integer: (column) => column,
   json: (column) => `CAST(${column} AS TEXT)`,
@@ -18,16 +18,17 @@ const POSTGRESQL: Dialect = {
     ' FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid' +
     ' JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema()' +
     " AND c.relkind IN ('r', 'p', 'v', 'm') AND a.attnum > 0 AND NOT a.attisdropped",
+  checksLengths: true,
 };
 
 /** OIDs of `bigint`, and of arrays of nothing else here. */
 const INT8 = 20;
 
 /**
- * Opens a PostgreSQL database in one read-only snapshot (REPEATABLE READ). Throws UNAVAILABLE, DENIED, NOT_FOUND, and UNSUPPORTED
+ * Connects to a PostgreSQL database. `setUp`: statements before any other. Throws UNAVAILABLE, DENIED, LOCATION, and UNSUPPORTED
  * without the driver.
  */
-export async function openPostgresql(address: DatabaseAddress): Promise<Database> {
+export async function connectPostgresql(address: DatabaseAddress, setUp: readonly string[] = []) {
   const { default: pg } = await loadDriver('pg', () => import('pg'));
   const { host, port, user, password, database, tls } = address;
   const client = new pg.Client({
@@ -46,28 +47,38 @@ export async function openPostgresql(address: DatabaseAddress): Promise<Database
       throw connectionError(error, address);
     }
   };
+  // A connection answers one question at a time; the driver leaves the waiting to others.
+  const alone = pLimit(1);
   try {
     await guarded(client.connect());
     // Servers before 12 tell doubles short of their last digits unless they are asked.
-    await guarded(client.query('SET extra_float_digits = 3; SET statement_timeout = 0'));
-    await guarded(client.query('SET idle_in_transaction_session_timeout = 0'));
-    await guarded(client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'));
+    for (const sql of ['SET extra_float_digits = 3', 'SET statement_timeout = 0', ...setUp])
+      await guarded(client.query(sql));
   } catch (error) {
     await client.end().catch(() => undefined);
     throw error;
   }
-  let cursors = 0;
-  // A connection answers one question at a time; the driver leaves the waiting to others.
-  const alone = pLimit(1);
-  const lists = async (text: string, values: readonly Parameter[]) => {
-    const query = { text, values: [...values], rowMode: 'array' } as const;
-    return (await alone(() => guarded(client.query<unknown[]>(query)))).rows;
+  return {
+    query: (text: string, values: readonly Cell[]) =>
+      alone(() => guarded(client.query<Record<string, unknown>>(text, [...values]))),
+    lists: async (text: string, values: readonly Cell[]) => {
+      const query = { text, values: [...values], rowMode: 'array' } as const;
+      return (await alone(() => guarded(client.query<unknown[]>(query)))).rows;
+    },
+    close: () => client.end(),
   };
+}
+
+/** Opens a PostgreSQL database in one read-only snapshot (REPEATABLE READ). Throws as {@link connectPostgresql} does. */
+export async function openPostgresql(address: DatabaseAddress): Promise<Database> {
+  const { query, lists, close } = await connectPostgresql(address, [
+    'SET idle_in_transaction_session_timeout = 0',
+    'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
+  ]);
+  let cursors = 0;
   return {
     dialect: POSTGRESQL,
-    rows: async (sql, parameters = []) =>
-      (await alone(() => guarded(client.query<Record<string, unknown>>(numbered(sql), [...parameters]))))
-        .rows,
+    rows: async (sql, parameters = []) => (await query(numbered(sql), parameters)).rows,
     async *stream(sql, parameters = []) {
       const text = numbered(sql);
       const first = await lists(`${text} LIMIT ${FIRST}`, parameters);
@@ -87,12 +98,12 @@ export async function openPostgresql(address: DatabaseAddress): Promise<Database
         await lists(`CLOSE ${name}`, []).catch(() => undefined);
       }
     },
-    close: () => client.end(),
+    close,
   };
 }
 
 /** `?` as PostgreSQL numbers them. */
-function numbered(sql: string): string {
+export function numbered(sql: string): string {
   let number = 0;
   return sql.replace(/\?/g, () => {
     number += 1;

@@ -7,7 +7,7 @@ export const READONLY_ROLLBACK = 776;
 
 const MEANINGS: Readonly<Record<number, readonly [ErrorCode, string]>> = {
   5: ['UNAVAILABLE', 'another process holds it for writing'],
-  8: ['DENIED', 'it cannot be opened for reading'],
+  8: ['DENIED', 'it can only be read, or not even that without writing beside it'],
   10: ['NO_SPACE', 'the disk gave an error'],
   11: ['CORRUPT', 'the file is damaged'],
   13: ['NO_SPACE', 'the disk is full'],

@@ -8,7 +8,7 @@ import { sqliteError } from './sqlite-errors.ts';
 const SAFE = `BETWEEN ${Number.MIN_SAFE_INTEGER} AND ${Number.MAX_SAFE_INTEGER}`;
 
 /** SQLite's SQL. Its texts are compared byte by byte; JSON is text. */
-const SQLITE: Dialect = {
+export const SQLITE: Dialect = {
   name: 'sqlite',
   integer: (column) => `CASE WHEN ${column} ${SAFE} THEN ${column} ELSE CAST(${column} AS TEXT) END`,
   json: (column) => `CAST(${column} AS TEXT)`,
@@ -18,6 +18,7 @@ const SQLITE: Dialect = {
     'SELECT tables.name AS "table", columns.name AS "column", columns.type AS "type"' +
     ' FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns' +
     " WHERE tables.type = 'table'",
+  checksLengths: false,
 };
 
 /**

@@ -13,6 +13,8 @@ export interface Tables {
    * column.
    */
   columns(table: string, names: readonly string[]): string;
+  /** How many characters a text column holds: not limited where the engine checks no lengths. */
+  length(table: string, column: string): number;
 }
 
 /** Tables without which a database is none of MLflow's tracking. */
@@ -41,6 +43,11 @@ export async function readTables(database: Database, location: string): Promise<
     has: (table, column) =>
       column === undefined ? byTable.has(table) : byTable.get(table)?.has(column) === true,
     value,
+    length(table, column) {
+      const type = byTable.get(table)?.get(column) ?? '';
+      const length = database.dialect.checksLengths ? /CHAR.*\((\d+)\)/.exec(type)?.[1] : undefined;
+      return Number(length ?? Number.POSITIVE_INFINITY);
+    },
     columns: (table, names) => names.map((name) => `${value(table, name)} AS "${name}"`).join(', '),
   };
 }

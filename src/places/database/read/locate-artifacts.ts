@@ -81,7 +81,7 @@ export function artifactLocator({
 }
 
 /** A path that is relative to where MLflow ran: without a scheme, or `file:./mlruns`. */
-function relativePath(uri: string): string | undefined {
+export function relativePath(uri: string): string | undefined {
   const [, path] = /^(?:file:)?(?![a-z][a-z0-9+.-]*:)([^/\\].*)$/is.exec(uri) ?? [];
   return path;
 }

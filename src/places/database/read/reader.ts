@@ -1,28 +1,28 @@
-import { createHash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
-import { z } from 'zod';
 import { fileListOf } from '../../../model/file-list.ts';
 import type { Run } from '../../../model/records.ts';
 import { selectsExperiment } from '../../../model/selection.ts';
-import { asMlferryError } from '../../../util/errors.ts';
 import type { PlaceInfo, Reader } from '../../place.ts';
 import type { PlaceOptions } from '../../place-options.ts';
 import { artifactsRootOf } from '../../reading/artifacts-root.ts';
 import { reportMissing } from '../../reading/held-experiments.ts';
 import { createPointStore } from '../../reading/point-store.ts';
-import { withoutRepeats } from '../../reading/without-repeats.ts';
 import { type RunSource, type SourceRun, selectingReader } from '../../selecting/selecting-reader.ts';
 import { openDatabase } from '../connect/open-database.ts';
 import { readTables } from '../connect/tables.ts';
-import { type DatabaseLocation, databaseIdentity } from '../location.ts';
+import { fingerprintOf } from '../fingerprint.ts';
+import type { DatabaseLocation } from '../location.ts';
 import { DATABASE_TRAITS } from '../traits.ts';
+import { artifactRoots } from '../write/artifact-roots.ts';
+import { databaseRepresentation } from '../write/representation.ts';
 import { readExperiments, withTags } from './experiments.ts';
 import { ownFiles } from './files.ts';
 import { artifactLocator } from './locate-artifacts.ts';
 import { objectSources } from './objects.ts';
 import { readPoints } from './points.ts';
 import { countOthers, findRuns, findRunsLike, readRuns } from './runs.ts';
-import { type Store, unreadable } from './store.ts';
+import type { Store } from './store.ts';
+import { storeNotes } from './store-notes.ts';
 import { noteUnheld } from './unheld.ts';
 import { chosenWorkspace } from './workspaces.ts';
 
@@ -39,20 +39,20 @@ export async function openDatabaseReader(place: DatabaseLocation, options: Place
   try {
     const tables = await readTables(database, location);
     const workspace = await chosenWorkspace({ database, tables }, place.workspace, location);
-    const locate = artifactLocator({
-      base: place.dialect === 'sqlite' ? dirname(resolve(place.path)) : undefined,
-      artifactsRoot: await artifactsRootOf(options),
-      workspace,
-    });
+    const base = place.dialect === 'sqlite' ? dirname(resolve(place.path)) : undefined;
+    const roots = { base, artifactsRoot: await artifactsRootOf(options), workspace };
+    const locate = artifactLocator(roots);
     const budget = { free: BUDGET_POINTS };
     const keepPoints = () => createPointStore(options.tempDir, budget);
-    const store: Store = { database, tables, workspace, locate, keepPoints, ...notes(options) };
+    const store: Store = { database, tables, workspace, locate, keepPoints, ...storeNotes(options) };
     const info: PlaceInfo = {
       kind: 'database',
       location,
-      fingerprint: createHash('sha256').update(databaseIdentity(place)).digest('hex').slice(0, 16),
+      fingerprint: fingerprintOf(place),
     };
-    return selectingReader(databaseSource(store, info, place.workspace !== undefined), options);
+    const representation = databaseRepresentation(store, artifactRoots({ ...roots, experiments: [] }));
+    const source = databaseSource(store, info, place.workspace !== undefined);
+    return selectingReader({ ...source, representation }, options);
   } catch (error) {
     await database.close();
     throw error;
@@ -112,19 +112,5 @@ function databaseSource(store: Store, info: PlaceInfo, namesWorkspace: boolean):
     hiddenRuns: async ({ experiment_id }, { view, runs }) =>
       view === 'all' || runs.length > 0 ? 0 : countOthers(store, experiment_id, view),
     close: () => store.database.close(),
-  };
-}
-
-/** Where what is found goes: each finding once, however often something is read. */
-function notes(options: PlaceOptions): Pick<Store, 'note' | 'failure' | 'fail'> {
-  const { loss, failure } = withoutRepeats(options.findings);
-  return {
-    note: loss,
-    failure,
-    fail(object, thrown, run_id) {
-      const known = thrown instanceof z.ZodError ? unreadable(object, thrown) : asMlferryError(thrown);
-      const { code, message, hint } = known;
-      failure({ code, object, ...(run_id === undefined ? {} : { run_id }), message, hint });
-    },
   };
 }

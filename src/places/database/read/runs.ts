@@ -54,8 +54,8 @@ const TOGETHER = 100;
  */
 export async function* readRuns(
   store: Store,
-  experiment: Experiment,
-  { runs, view }: Selection,
+  experiment: Pick<Experiment, 'experiment_id' | 'name'>,
+  { runs, view }: Pick<Selection, 'runs' | 'view'>,
 ): AsyncGenerator<Run[]> {
   const { database, tables, fail } = store;
   const ids = new Set(runs);

@@ -3,9 +3,10 @@ import { MlferryError } from '../../../util/errors.ts';
 import { checkedRows, type Store } from './store.ts';
 
 /** The workspace that exists without being made (mlflow/utils/workspace_utils.py). */
-const DEFAULT = 'default';
+export const DEFAULT_WORKSPACE = 'default';
 
 const row = z.object({ workspace: z.string() });
+const nameRow = z.object({ name: z.string() });
 
 /** The workspaces that hold experiments or registered models. */
 export async function heldWorkspaces(store: Pick<Store, 'database' | 'tables'>): Promise<string[]> {
@@ -19,8 +20,8 @@ export async function heldWorkspaces(store: Pick<Store, 'database' | 'tables'>):
 }
 
 /**
- * The workspace to read: the wanted one, else `default`; `undefined` where the database has none. Throws LOCATION for one that
- * holds nothing.
+ * The workspace to read or write: the wanted one, else `default`; `undefined` where the database has none. Throws LOCATION for one that
+ * was not made and holds nothing.
  */
 export async function chosenWorkspace(
   store: Pick<Store, 'database' | 'tables'>,
@@ -28,12 +29,15 @@ export async function chosenWorkspace(
   location: string,
 ): Promise<string | undefined> {
   if (!store.tables.has('experiments', 'workspace')) {
-    if (wanted === undefined || wanted === DEFAULT) return undefined;
+    if (wanted === undefined || wanted === DEFAULT_WORKSPACE) return undefined;
     throw new MlferryError('LOCATION', `${location} has no workspaces: they came with MLflow 3.10`);
   }
-  if (wanted === undefined || wanted === DEFAULT) return DEFAULT;
+  if (wanted === undefined || wanted === DEFAULT_WORKSPACE) return DEFAULT_WORKSPACE;
+  const made = store.tables.has('workspaces')
+    ? await checkedRows(store, nameRow, 'SELECT "name" FROM "workspaces"')
+    : [];
   const held = await heldWorkspaces(store);
-  if (held.includes(wanted)) return wanted;
+  if (held.includes(wanted) || made.some(({ name }) => name === wanted)) return wanted;
   throw new MlferryError('LOCATION', `${location} holds nothing in a workspace "${wanted}"`, {
     hint: `It has: ${held.join(', ')}.`,
   });

@@ -3,6 +3,7 @@ import { DIGEST_TAG, FILES_TAG, ORIGIN_PARENT_TAG } from '../../../model/canonic
 import { PARENT_TAG } from '../../../model/mlflow/tags.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import type { MetricPoints, WrittenRun } from '../../place.ts';
+import { isThereIn } from '../../writing/write-files.ts';
 import { readInputs } from '../layout/dataset-files.ts';
 import { listKeyFiles } from '../layout/key-paths.ts';
 import { META_FILE } from '../layout/layout.ts';
@@ -14,7 +15,7 @@ import { readTexts } from '../read/read-run.ts';
 import { createKnownPoints, createMetricWriter, dropTornEnd, type KnownPoints } from './metric-writer.ts';
 import { fileListTag, tagsOf } from './new-run.ts';
 import { holdable, holdableName, type RunJob } from './run-context.ts';
-import { isThereIn, placeInputs, placeOversize, splitSeries, writeArtifacts } from './run-parts.ts';
+import { placeInputs, placeOversize, splitSeries, writeArtifacts } from './run-parts.ts';
 import { readTag } from './target-runs.ts';
 
 /** The copy of a run as it stands on the target, as far as `meta.yaml` and three tags tell. */

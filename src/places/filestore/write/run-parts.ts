@@ -1,25 +1,19 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { localPathProblem } from '../../../artifacts/local/names.ts';
 import { placeFile, sizeOfFile } from '../../../artifacts/local/put-file.ts';
-import { createFileListDigest, type FileList } from '../../../model/file-list.ts';
 import { OVERSIZE_FILE } from '../../../model/own-files.ts';
 import type { DatasetInput } from '../../../model/records.ts';
-import { endsJob } from '../../../util/ends-job.ts';
-import { asMlferryError, isAbsent, systemCode } from '../../../util/errors.ts';
+import { isAbsent, systemCode } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
-import type { ArtifactEntry, ArtifactOwner } from '../../artifact-owner.ts';
+import type { ArtifactEntry } from '../../artifact-owner.ts';
 import type { MetricPoints } from '../../place.ts';
+import { type ArtifactCounts, writeFilesOf } from '../../writing/write-files.ts';
 import { datasetId, datasetMeta, inputId, inputMeta, readDataset } from '../layout/dataset-files.ts';
 import { createKeySpace } from '../layout/key-paths.ts';
 import { META_FILE } from '../layout/layout.ts';
 import { formatMetaYaml } from '../layout/meta-yaml.ts';
 import type { OversizeFile } from '../layout/oversize.ts';
 import type { FilesJob, RunJob, StoreContext } from './run-context.ts';
-import { type ArtifactOutcome, writeArtifact } from './write-artifact.ts';
 
 /** Parts of a run that a new and a grown run have in common. */
 
@@ -123,110 +117,14 @@ async function placeDataset(
   return true;
 }
 
-/** Counts of artifacts written. */
-export interface ArtifactCounts {
-  readonly artifacts: number;
-  readonly bytes: number;
-  /** The source itself has an artifact of the name {@link OVERSIZE_FILE}. */
-  readonly hasOversize: boolean;
-  /** Files that could not be written, or that an archive or stream names without their bytes, each reported. */
-  readonly failed: number;
-  /** The list of the source's files, where there are any. */
-  readonly list: FileList | undefined;
-}
-
-/**
- * Writes the source's artifacts that `isThere` does not find, below `directory`. In a dry run they are only counted. What
- * keeps one file from being written costs that file; throws what ends the job.
- */
+/** Writes the source's artifacts that `isThere` does not find, below `directory`; in a dry run they are only counted. */
 export async function writeArtifacts(
-  { context, source, note, fail }: FilesJob,
+  job: FilesJob,
   directory: string,
   isThere: (entry: ArtifactEntry) => Promise<boolean>,
 ): Promise<ArtifactCounts> {
-  let artifacts = 0;
-  let bytes = 0;
-  let hasOversize = false;
-  let failed = 0;
-  const listed = createFileListDigest();
-  for await (const entry of source.artifacts()) {
-    listed.add(entry);
-    hasOversize ||= entry.path === OVERSIZE_FILE;
-    const problem = localPathProblem(entry.path);
-    if (problem !== undefined) {
-      note({
-        code: 'ARTIFACT_NAME',
-        left_behind: true,
-        key: entry.path,
-        detail: `the artifact is left out: ${problem}`,
-      });
-      continue;
-    }
-    if (await isThere(entry)) continue;
-    const temporary = await context.staging.newPath();
-    if (temporary === undefined) {
-      if (!(await isCarried(context, source, entry))) {
-        note({
-          code: 'ARTIFACTS_NOT_CARRIED',
-          key: entry.path,
-          detail: 'the artifact is left out: the source does not hold its bytes',
-        });
-        continue;
-      }
-      artifacts += 1;
-      bytes += entry.size ?? 0;
-      continue;
-    }
-    let outcome: ArtifactOutcome;
-    try {
-      outcome = await writeArtifact(source, entry, directory, temporary);
-    } catch (error) {
-      const known = asMlferryError(error);
-      if (endsJob(known)) throw known;
-      failed += 1;
-      fail(entry.path, known);
-      continue;
-    }
-    if ('bytes' in outcome) {
-      artifacts += 1;
-      bytes += outcome.bytes;
-      continue;
-    }
-    note({
-      code: outcome.code,
-      left_behind: true,
-      key: entry.path,
-      detail: `the artifact is left out: ${outcome.reason}`,
-    });
-    if (outcome.code === 'ARTIFACTS_NOT_CARRIED' && context.sourceTraits.fileBytes === 'where hashed')
-      failed += 1;
-  }
-  return { artifacts, bytes, hasOversize, failed, list: listed.list() };
-}
-
-/** Tells of a file whether one of its size, and of its bytes where the source tells their hash, stands below `directory`. */
-export function isThereIn(directory: string): (entry: ArtifactEntry) => Promise<boolean> {
-  return async ({ path, size, sha256 }) => {
-    const file = join(directory, ...path.split('/'));
-    const present = await sizeOfFile(file);
-    if (present === undefined || (size !== undefined && size !== present)) return false;
-    if (sha256 === undefined) return true;
-    const hash = createHash('sha256');
-    await pipeline(createReadStream(file), hash);
-    return hash.digest('hex') === sha256;
-  };
-}
-
-/** Whether the source has the bytes of a file it lists; asked of those only that may have none, where it costs no request. */
-async function isCarried(
-  { sourceTraits }: StoreContext,
-  source: ArtifactOwner,
-  entry: ArtifactEntry,
-): Promise<boolean> {
-  if (sourceTraits.fileBytes !== 'where hashed') return true;
-  const body = await source.open(entry);
-  body?.destroy();
-  return body !== undefined;
+  const { staging, sourceTraits } = job.context;
+  return writeFilesOf({ ...job, sourceTraits, newPath: () => staging.newPath() }, directory, isThere);
 }
 
 /**

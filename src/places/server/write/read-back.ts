@@ -6,8 +6,8 @@ import { compareLatest } from '../../../model/mlflow/latest-points.ts';
 import { type DatasetInput, type Point, type Run, run as runRecord } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { createByteSpool } from '../../../util/byte-spool.ts';
+import { comparablePoint } from '../../writing/sift-points.ts';
 import { inputKey } from './run-changes.ts';
-import { comparablePoint } from './sift-points.ts';
 import type { TargetRoutes } from './target-routes.ts';
 
 /** Keeps what the target must show of the runs written in a pass, and compares at the end. */

@@ -7,12 +7,12 @@ import { RUN_NAME_TAG } from '../../../model/mlflow/tags.ts';
 import type { DatasetInput, Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import type { FittedTags, Representation, RepresentedRun } from '../../representation.ts';
+import { fitExperimentTags } from '../../writing/fit-experiment-tags.ts';
 import { artifactProxy } from '../connect/artifact-proxy.ts';
 import { NOT_DELETED } from '../connect/can-restore.ts';
 import { isAtLeast, isMlflow } from '../connect/capabilities.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { RENAMED, safeName } from './artifact-names.ts';
-import { fitExperimentTags } from './experiment-tags.ts';
 import { NO_INPUTS } from './log-inputs.ts';
 import { inputKey, OTHER_USER } from './run-changes.ts';
 

@@ -1,8 +1,8 @@
 import type { RunLoss } from '../../../model/fit-run.ts';
 import { REFUSED_METRICS_FILE } from '../../../model/own-files.ts';
+import type { PointTally } from '../../writing/sift-points.ts';
 import { RENAMED } from './artifact-names.ts';
 import type { ArtifactsSent } from './send-artifacts.ts';
-import type { PointTally } from './sift-points.ts';
 import type { TargetContext } from './target-context.ts';
 
 /** What the target could not take of a run's files. */

@@ -6,11 +6,11 @@ import { ownValue, type StringMap } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { pause, retryDelay } from '../../../util/retry.ts';
 import type { MetricPoints } from '../../place.ts';
+import { comparablePoint, type PointTally, siftPoints } from '../../writing/sift-points.ts';
 import { isDuplicate, serverAnswer } from '../connect/problems.ts';
 import { isSamePoint } from '../read/points.ts';
 import { isPerhapsDone } from './create-once.ts';
 import { type Batch, hasRoomForTag, logBatches, type Metric } from './log-batches.ts';
-import { comparablePoint, type PointTally, siftPoints } from './sift-points.ts';
 import type { TargetContext } from './target-context.ts';
 
 /** Params, tags and points of one run on their way to the target. */
@@ -52,6 +52,7 @@ export async function sendData(context: TargetContext, plan: DataPlan, tally: Po
     {
       limits: context.limits(),
       merges: context.store !== 'FileStore',
+      negativeTimestamps: false,
       present: (key) => presentPoints(context, plan, key),
       spill: plan.spill,
     },

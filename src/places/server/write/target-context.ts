@@ -8,6 +8,7 @@ import { limitsOf, type TargetLimits, withColumns } from '../../../model/mlflow/
 import { createPointSet, type PointSet } from '../../../model/point-set.ts';
 import { forEachPoint } from '../../../model/points.ts';
 import type { WriterOptions } from '../../place-options.ts';
+import type { KeyPoint } from '../../writing/sift-points.ts';
 import { artifactProxy } from '../connect/artifact-proxy.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
 import type { ServerOwner } from '../connect/owner.ts';
@@ -15,7 +16,6 @@ import type { TrackingClient } from '../connect/tracking-client.ts';
 import { readHistory } from '../read/history.ts';
 import type { Patience } from './create-once.ts';
 import { BATCH_LIMITS, type BatchLimits } from './log-batches.ts';
-import type { KeyPoint } from './sift-points.ts';
 import type { ExperimentState } from './target-experiments.ts';
 import { type TargetRoutes, targetRoutes } from './target-routes.ts';
 

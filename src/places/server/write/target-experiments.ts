@@ -5,8 +5,8 @@ import { ownValue, type StringMap } from '../../../model/string-map.ts';
 import { endsJob } from '../../../util/ends-job.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import type { TargetExperiment } from '../../place.ts';
+import { fitExperimentTags } from '../../writing/fit-experiment-tags.ts';
 import { createOnce, type Patience } from './create-once.ts';
-import { fitExperimentTags } from './experiment-tags.ts';
 import { type DuplicateCopy, type KnownRun, scanKnownRuns } from './known-runs.ts';
 import { type TargetRoutes, unlessMissing } from './target-routes.ts';
 

@@ -1,17 +1,19 @@
-import { compareInt64 } from '../../../model/int64.ts';
-import { fromDouble, toDouble } from '../../../model/metric-value.ts';
-import { latestOf } from '../../../model/mlflow/latest-points.ts';
-import { isKeyAllowed, type TargetLimits } from '../../../model/mlflow/limits.ts';
-import { comparable, createPointSet, type PointSet } from '../../../model/point-set.ts';
-import { buildPoints, filterPoints, type Points, pointAt } from '../../../model/points.ts';
-import type { Point } from '../../../model/records.ts';
-import type { MetricPoints } from '../../place.ts';
+import { compareInt64 } from '../../model/int64.ts';
+import { fromDouble, toDouble } from '../../model/metric-value.ts';
+import { latestOf } from '../../model/mlflow/latest-points.ts';
+import { isKeyAllowed, type TargetLimits } from '../../model/mlflow/limits.ts';
+import { comparable, createPointSet, type PointSet } from '../../model/point-set.ts';
+import { buildPoints, filterPoints, type Points, pointAt } from '../../model/points.ts';
+import type { Point } from '../../model/records.ts';
+import type { MetricPoints } from '../place.ts';
 
 /** How points are sorted out before they are sent. */
 export interface Sieve {
   readonly limits: TargetLimits;
   /** Whether the store merges points that are exactly equal (SQL stores; a FileStore keeps each). */
   readonly merges: boolean;
+  /** Whether the target takes points before 1970. */
+  readonly negativeTimestamps: boolean;
   /** What the target has of a key: nothing, all (skip it), or these points. */
   present(key: string): Promise<'nothing' | 'everything' | PointSet>;
   /** Takes points that the target refuses. */
@@ -86,7 +88,7 @@ export async function* siftPoints(
     }
     const refused = buildPoints();
     const wanted = filterPoints(piece.points, (step, timestamp, value) => {
-      if (compareInt64(timestamp, 0) < 0) {
+      if (!sieve.negativeTimestamps && compareInt64(timestamp, 0) < 0) {
         refused.push(step, timestamp, value);
         return false;
       }

@@ -1,6 +1,6 @@
-import { placeFile, writeBody } from '../../../artifacts/local/put-file.ts';
-import { systemCode } from '../../../util/errors.ts';
-import type { ArtifactEntry, ArtifactOwner } from '../../artifact-owner.ts';
+import { placeFile, writeBody } from '../../artifacts/local/put-file.ts';
+import { systemCode } from '../../util/errors.ts';
+import type { ArtifactEntry, ArtifactOwner } from '../artifact-owner.ts';
 
 /** What became of an artifact: bytes written, or why it could not be. */
 export type ArtifactOutcome =

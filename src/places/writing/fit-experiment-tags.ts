@@ -1,10 +1,10 @@
-import type { RunLoss } from '../../../model/fit-run.ts';
-import { fits, isKeyAllowed, prefix, type TargetLimits } from '../../../model/mlflow/limits.ts';
-import type { StringMap } from '../../../model/string-map.ts';
-import type { FittedTags } from '../../representation.ts';
+import type { RunLoss } from '../../model/fit-run.ts';
+import { allowedText, fits, isKeyAllowed, prefix, type TargetLimits } from '../../model/mlflow/limits.ts';
+import type { StringMap } from '../../model/string-map.ts';
+import type { FittedTags } from '../representation.ts';
 
 /**
- * An experiment's tags as a server takes them. `experiments/create` of the newest MLflow checks them, too (3.17.2; 3.6.0 and
+ * An experiment's tags as a server or its database takes them. `experiments/create` of the newest MLflow checks them, too (3.17.2; 3.6.0 and
  * older do not), and refuses the whole experiment.
  */
 export function fitExperimentTags(tags: StringMap, limits: TargetLimits): FittedTags {
@@ -20,7 +20,7 @@ export function fitExperimentTags(tags: StringMap, limits: TargetLimits): Fitted
       });
       continue;
     }
-    const allowed = value.toWellFormed();
+    const allowed = allowedText(value, limits);
     if (!fits(allowed, limits.experimentTag)) {
       losses.push({
         code: 'EXPERIMENT_TAG_TOO_LONG',
@@ -31,7 +31,7 @@ export function fitExperimentTags(tags: StringMap, limits: TargetLimits): Fitted
       losses.push({
         code: 'VALUE_NOT_ALLOWED',
         key,
-        detail: 'the experiment tag is no valid Unicode text; what is not was replaced',
+        detail: 'the experiment tag holds characters that the target cannot hold; they were replaced',
       });
     }
     sent.push([key, prefix(allowed, limits.experimentTag)]);
