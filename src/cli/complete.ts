@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs';
 import type { Argument, Command, Option } from 'commander';
 import { listJobs } from '../job/jobs.ts';
-import { listExperiments } from '../manage/list-runs.ts';
+import { listModels } from '../manage/list-models.ts';
+import { type ListOptions, listExperiments } from '../manage/list-runs.ts';
 import { readLocation } from '../places/location-text.ts';
 import { plainText } from '../util/plain-text.ts';
 import { type CommandLine, optionsOf, readWords } from './command-line.ts';
@@ -17,9 +18,9 @@ export interface Completions {
   readonly files: boolean;
 }
 
-/** Nobody waits longer for a server to tell its experiments, in ms. */
+/** Nobody waits longer for a server to tell what it has, in ms. */
 const PATIENCE = 1500;
-const MOST_EXPERIMENTS = 500;
+const MOST_NAMES = 500;
 
 const NOTHING: Completions = { values: [], files: false };
 
@@ -59,6 +60,8 @@ async function valuesOf(
   if (of.argChoices !== undefined) return only(of.argChoices.map((choice) => [choice, '']));
   if (!isOption && PLACE_ARGUMENTS.has(name)) return { values: namesOfPlaces(io), files: true };
   if (name === 'experiment') return only(await experimentsOf(given[0], io));
+  if (name === 'registered-model' || (command.parent?.name() === 'models' && name === 'name'))
+    return only(await registeredModelsOf(given[0], io));
   if (name === 'columns') return only(columnsFor(word));
   if (!isOption && name === 'job') return only(await jobs(io));
   if (!isOption && command.parent?.name() === 'place' && name === 'name') return only(namesOfPlaces(io));
@@ -75,10 +78,37 @@ function columnsFor(word: string): Array<readonly [string, string]> {
   return [...RUN_FIELDS, 'params.', 'metrics.', 'tags.'].map((column) => [`${before}${column}`, '']);
 }
 
-/** Names of the experiments of a place that can tell them soon: no file, which would be read whole. */
+/** Names of the experiments of a place. */
 async function experimentsOf(
   argument: string | undefined,
   io: Io,
+): Promise<Array<readonly [string, string]>> {
+  return namesAt(argument, io, async (location, options, take) => {
+    await listExperiments(location, options, async ({ experiment_id, name }) => take(name, experiment_id));
+  });
+}
+
+/** Names of the registered models and prompts of a place. */
+async function registeredModelsOf(
+  argument: string | undefined,
+  io: Io,
+): Promise<Array<readonly [string, string]>> {
+  return namesAt(argument, io, async (location, options, take) => {
+    await listModels(location, options, async ({ name, is_prompt, versions }) =>
+      take(name, `${is_prompt ? 'prompt' : 'model'}, ${versions.length} versions`),
+    );
+  });
+}
+
+/** Names of what a place has that can tell them soon: no file, which would be read whole. */
+async function namesAt(
+  argument: string | undefined,
+  io: Io,
+  list: (
+    location: string,
+    options: ListOptions,
+    take: (name: string, meaning: string) => void,
+  ) => Promise<void>,
 ): Promise<Array<readonly [string, string]>> {
   const given = argument ?? io.environment.MLFLOW_TRACKING_URI;
   if (given === undefined || given === '') return [];
@@ -90,8 +120,8 @@ async function experimentsOf(
   const { environment } = io;
   const signal = path === undefined ? AbortSignal.any([io.signal, AbortSignal.timeout(PATIENCE)]) : io.signal;
   const tls = named === undefined ? undefined : tlsOf(named);
-  await listExperiments(location, { environment, signal, tls }, async ({ experiment_id, name }) => {
-    if (found.length < MOST_EXPERIMENTS) found.push([name, experiment_id]);
+  await list(location, { environment, signal, tls }, (name, meaning) => {
+    if (found.length < MOST_NAMES) found.push([name, meaning]);
   });
   return found;
 }

@@ -1,6 +1,9 @@
+import { kindOf } from '../kinds/kinds.ts';
 import type { Action, ManageReport, PlanSummary } from '../manage/manage-job.ts';
+import { ownValue } from '../model/string-map.ts';
 import { printable } from '../util/plain-text.ts';
 import { redact } from '../util/redact.ts';
+import { cut } from './cut.ts';
 import { formatCount } from './format.ts';
 import { shellQuote } from './shell-quote.ts';
 import { formatTable } from './table.ts';
@@ -8,6 +11,8 @@ import { timeText } from './time-text.ts';
 
 /** Experiments shown one by one; `--json` has them all. */
 const MOST_SHOWN = 20;
+/** Characters of a value of a tag. */
+const MOST_VALUE = 40;
 
 const WORDS: Readonly<Record<Action, { verb: string; done: string; objects: string }>> = {
   'delete-runs': { verb: 'Delete', done: 'Deleted', objects: 'run' },
@@ -19,8 +24,18 @@ const WORDS: Readonly<Record<Action, { verb: string; done: string; objects: stri
   'restore-experiments': { verb: 'Restore', done: 'Restored', objects: 'experiment' },
   'tag-experiments': { verb: 'Change the tags of', done: 'Changed the tags of', objects: 'experiment' },
   'rename-experiment': { verb: 'Rename', done: 'Renamed', objects: 'experiment' },
+  'tag-models': { verb: 'Change the tags of', done: 'Changed the tags of', objects: 'model or version' },
+  'alias-models': { verb: 'Change aliases of', done: 'Changed aliases of', objects: 'registered model' },
+  'transition-models': { verb: 'Change the stage of', done: 'Changed the stage of', objects: 'version' },
+  'delete-models': { verb: 'Delete', done: 'Deleted', objects: 'model or version' },
   undo: { verb: 'Put back', done: 'Put back', objects: 'run or experiment' },
 };
+
+/** An undo is of what its file holds. */
+function wordsOf({ action, objects }: PlanSummary): (typeof WORDS)[Action] {
+  const words = WORDS[action];
+  return action === 'undo' && objects.length > 0 ? { ...words, objects: WORDS['tag-models'].objects } : words;
+}
 
 function counted(count: number, objects: string): string {
   if (count === 1) return `1 ${objects}`;
@@ -32,7 +47,7 @@ function counted(count: number, objects: string): string {
 
 /** What is going to be changed. */
 export function formatPlan(plan: PlanSummary): string {
-  const { verb, objects } = WORDS[plan.action];
+  const { verb, objects } = wordsOf(plan);
   const shown = plan.experiments.slice(0, MOST_SHOWN);
   const rows = shown.map(({ experiment_id, name, runs, first }) => [
     `  ${experiment_id}`,
@@ -44,6 +59,7 @@ export function formatPlan(plan: PlanSummary): string {
   return [
     `${verb} ${counted(plan.total, objects)}${targetText(plan)} at ${redact(plan.place.location)}\n`,
     formatTable(rows),
+    objectRows(plan),
     more > 0 ? `  … and in ${formatCount(more)} more experiments\n` : '',
     plan.descendants > 0
       ? `  ${counted(plan.descendants, 'run')} of them below chosen ones (--no-cascade leaves them)\n`
@@ -52,6 +68,38 @@ export function formatPlan(plan: PlanSummary): string {
     ...plan.notes.map((note) => `note: ${printable(note)}\n`),
   ].join('');
 }
+
+/** Models and versions that are touched, and how; no rows where there are none. */
+function objectRows({ objects }: PlanSummary): string {
+  const rows = objects
+    .slice(0, MOST_SHOWN)
+    .map(({ kind, id, name, is_prompt, before, after }) => [
+      `  ${is_prompt ? 'prompt ' : ''}${kindOf(kind).words.one}`,
+      printable(id),
+      printable(name === id ? '' : name),
+      printable(changesOf(before, after)),
+    ]);
+  const more = objects.length - rows.length;
+  return `${formatTable(rows)}${more > 0 ? `  … and ${formatCount(more)} more\n` : ''}`;
+}
+
+type ObjectStates = PlanSummary['objects'][number];
+
+/** `champion: 3 → 5, stage Staging → Production`. */
+function changesOf(before: ObjectStates['before'], after: ObjectStates['after']): string {
+  const pairs = (field: 'tags' | 'aliases') =>
+    Object.entries(after[field] ?? {}).map(
+      ([key, value]) => `${key}: ${shown(ownValue(before[field] ?? {}, key))} → ${shown(value)}`,
+    );
+  const { current_stage: stage } = after;
+  return [
+    ...pairs('aliases'),
+    ...pairs('tags'),
+    ...(stage === undefined ? [] : [`${before.current_stage} → ${stage}`]),
+  ].join(', ');
+}
+
+const shown = (value: string | null | undefined) => cut(value ?? '-', MOST_VALUE);
 
 function targetText({ target }: PlanSummary): string {
   if (target === undefined) return '';
@@ -89,7 +137,7 @@ function formatLeftOut({ left_out }: PlanSummary): string {
 
 /** What was done. */
 export function formatManageReport(report: ManageReport, quiet: boolean): string {
-  const { done, objects } = WORDS[report.action];
+  const { done, objects } = wordsOf(report);
   const failures = report.failures.map(
     ({ code, object, message, hint }) => `  ${printable(object)}: ${printable(message)} (${code}). ${hint}\n`,
   );
@@ -112,8 +160,9 @@ function headline(report: ManageReport, done: string, objects: string): string {
   return `${done} ${counted(report.changed, objects)}.${already}${failed}\n`;
 }
 
-function undoHint({ undo_file, action, place }: ManageReport): string {
+function undoHint({ undo_file, action, place, total, final }: ManageReport): string {
   if (undo_file === undefined) return '';
-  const group = action.includes('experiment') ? 'experiments' : 'runs';
+  if (final > 0 && final === total) return `What was deleted for good is described in ${undo_file}\n`;
+  const group = action.includes('experiment') ? 'experiments' : action.includes('model') ? 'models' : 'runs';
   return `Undo: mlferry ${group} restore ${shellQuote(redact(place.location))} --from-undo ${shellQuote(undo_file)}\n`;
 }

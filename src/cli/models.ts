@@ -1,27 +1,32 @@
 import type { Command } from 'commander';
 import type { Io } from './io.ts';
 import { addPlaceOptions } from './manage-options.ts';
+import { addModelsChangeCommands } from './models-change.ts';
 import { ANY_PLACE, placeToRead } from './place-to-read.ts';
 import { collect } from './selection-options.ts';
 
 /** What the commands do, loaded when one is run. */
 const actions = () => import('./run-models.ts');
 
-/** `mlferry models …`: the registered models and prompts of a place. */
+/** `mlferry models …`: the registered models, prompts and logged models of a place, read and changed in place. */
 export function addModelsCommand(program: Command, io: Io): void {
   const models = program
     .command('models')
-    .description('list and show the registered models and prompts of a place')
+    .description(
+      'list, show, tag, alias, stage and delete the registered models, prompts and logged models of a place',
+    )
     .addHelpText(
       'after',
       `
 Examples
   mlferry models list http://localhost:5000
   mlferry models show backup.tar churn@champion
+  mlferry models alias set http://localhost:5000 champion --registered-model churn/latest
 `,
     );
   addList(models, io);
   addShow(models, io);
+  addModelsChangeCommands(models, io);
 }
 
 function addList(models: Command, io: Io): void {

@@ -11,6 +11,17 @@ import { allReferencesOf, locate } from './remap-object.ts';
 export const REGISTERED_MODEL = kindOf('registered_model');
 export const VERSION = kindOf('model_version');
 
+/** The name and number in the id of a version; a name may hold `/`. */
+export function versionKey(id: string): { readonly name: string; readonly version: string } {
+  const at = id.lastIndexOf('/');
+  return { name: id.slice(0, at), version: id.slice(at + 1) };
+}
+
+/** Whether a registered model, or a version of one, is a prompt. */
+export function isPrompt({ tags }: Pick<ModelVersion, 'tags'>): boolean {
+  return ownValue(tags, PROMPT_TAG) === 'true';
+}
+
 /** What a version was made of: runs and logged models by their ids, and the version that it is a copy of. */
 export function madeOf({ run_id, model_id, source }: ModelVersion): {
   readonly runs: readonly string[];
@@ -43,7 +54,7 @@ export function isMadeOfChosen(version: ModelVersion, isChosen: Has): boolean {
 
 /** Whether a version brings files: those of a run or model that is on the target are there, a prompt has none. */
 export function bringsFiles({ source, tags }: ModelVersion, isHeld: Has): boolean {
-  if (ownValue(tags, PROMPT_TAG) === 'true' || /^models:\/+(?!m-)/.test(source)) return false;
+  if (isPrompt({ tags }) || /^models:\/+(?!m-)/.test(source)) return false;
   const [, kind, id = ''] = /^(runs|models):\/+([^/]+)/.exec(locate(source, isHeld)) ?? [];
   return kind === undefined || !isHeld(kind === 'runs' ? 'run' : 'logged_model', id);
 }

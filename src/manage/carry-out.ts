@@ -1,16 +1,18 @@
 import type { Manager } from '../places/manager.ts';
 import type { RunKey } from '../places/run-mover.ts';
-import { endsJob } from '../util/ends-job.ts';
-import { asMlferryError, MlferryError } from '../util/errors.ts';
+import { MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
+import { attempt, mismatch } from './attempt.ts';
 import { carryOutInBulk } from './bulk.ts';
-import { type ExperimentChange, hasTags, isInState, type Plan, type RunChange } from './changes.ts';
+import { changeObjects } from './change-objects.ts';
+import { type ExperimentChange, isInState, type Plan, type RunChange } from './changes.ts';
 import type { CarryOut, Outcome } from './outcome.ts';
 import { readRuns } from './read-runs.ts';
+import { hasTags } from './tag-state.ts';
 
 /**
  * Carries a plan out: experiments become active first and are deleted last; of runs the deepest descendants come first, and
- * a run stays as it is when one below it failed. Then everything is read back. What fails for one object goes to the
+ * a run stays as it is when one below it failed; then models and their versions. Then everything is read back. What fails for one object goes to the
  * findings and the others go on; `outcome` is kept up to date, so that it tells how far an interrupted command came.
  */
 export async function carryOut(plan: Plan, job: CarryOut, outcome: Outcome): Promise<void> {
@@ -19,7 +21,7 @@ export async function carryOut(plan: Plan, job: CarryOut, outcome: Outcome): Pro
   const done: RunChange[] = [];
   const doneExperiments: ExperimentChange[] = [];
   const experimentStep = (change: ExperimentChange) =>
-    orListed(job, outcome, `experiment "${change.name}"`, async () => {
+    attempt(job, outcome, `experiment "${change.name}"`, async () => {
       await changeExperiment(manager, change);
       doneExperiments.push(change);
     });
@@ -29,6 +31,8 @@ export async function carryOut(plan: Plan, job: CarryOut, outcome: Outcome): Pro
   const rest = plan.bulk === undefined ? ready : await carryOutInBulk(plan, plan.bulk, job, outcome);
   await changeRuns(rest, plan, job, outcome, done);
   for (const change of plan.experiments.filter(isDeletion)) await experimentStep(change);
+
+  await changeObjects(plan.objects, job, outcome);
 
   await readBackRuns(done, job, outcome);
   await readBackExperiments(doneExperiments, job, outcome);
@@ -46,7 +50,7 @@ async function changeRuns(
   for (const level of levels) {
     const own = runs.filter((change) => change.level === level);
     await mapConcurrent(own, job.concurrency, async (change) => {
-      const succeeded = await orListed(
+      const succeeded = await attempt(
         job,
         outcome,
         `run ${change.run_id} ("${change.run_name}")`,
@@ -105,26 +109,6 @@ async function changeExperiment(manager: Manager, { experiment_id, after }: Expe
   if (after.lifecycle_stage === 'deleted') await manager.deleteExperiment(experiment_id);
 }
 
-/** Runs a step; what fails for this object is listed, what stops the job is thrown. Whether it succeeded. */
-async function orListed(
-  { findings, signal }: CarryOut,
-  outcome: Outcome,
-  object: string,
-  step: () => Promise<void>,
-): Promise<boolean> {
-  try {
-    if (signal.aborted) throw new MlferryError('INTERRUPTED', 'Interrupted');
-    await step();
-    return true;
-  } catch (error) {
-    const known = asMlferryError(error);
-    if (endsJob(known)) throw known;
-    outcome.failed += 1;
-    findings.failure({ code: known.code, object, message: known.message, hint: known.hint });
-    return false;
-  }
-}
-
 /** A place's yes is no proof: every run is read again. */
 async function readBackRuns(done: readonly RunChange[], job: CarryOut, outcome: Outcome): Promise<void> {
   const now = await readRuns(job.manager.reader, done.map(placeOf));
@@ -179,10 +163,4 @@ async function haveStayed(
     deleted.map((run_id) => ({ run_id, experiment_id })),
   );
   return deleted.every((run_id) => runs.get(run_id)?.lifecycle_stage === 'deleted');
-}
-
-function mismatch({ findings }: CarryOut, outcome: Outcome, object: string, what: string): void {
-  outcome.failed += 1;
-  const { message, hint } = new MlferryError('MISMATCH', `The place said yes, but ${what}`);
-  findings.failure({ code: 'MISMATCH', object, message, hint });
 }

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { int64 } from '../model/int64.ts';
 import { lifecycleStage, type Run } from '../model/records.ts';
-import { mapOf, ownValue } from '../model/string-map.ts';
+import { mapOf } from '../model/string-map.ts';
 import type { LeftOutRun } from './chosen-runs.ts';
+import type { ObjectChange } from './object-changes.ts';
 import type { CarryOut, Outcome } from './outcome.ts';
+import { hasTags } from './tag-state.ts';
 
 /** What a command may change of a run; absent = left as it is. A tag `null` = not there. */
 export const runState = z.strictObject({
@@ -53,6 +55,8 @@ export interface ExperimentChange {
 export interface Plan {
   readonly runs: readonly RunChange[];
   readonly experiments: readonly ExperimentChange[];
+  /** Registered models, versions and logged models. */
+  readonly objects: readonly ObjectChange[];
   /** Names of the experiments that the runs are in, by id. */
   readonly names: ReadonlyMap<string, string>;
   /** Objects that already are as they should be. */
@@ -83,6 +87,7 @@ export interface MoveTarget {
 export const NO_PLAN: Plan = {
   runs: [],
   experiments: [],
+  objects: [],
   names: new Map(),
   unchanged: 0,
   descendants: 0,
@@ -102,24 +107,4 @@ export function isInState(
     (run_name === undefined || run.run_name === run_name) &&
     hasTags(run.tags, tags)
   );
-}
-
-/**
- * Whether tags are set as they should be, and those that should not be there are not. `emptied`: an empty one counts as not
- * there (MLflow before 3.0 cannot remove the tag of an experiment).
- */
-export function hasTags(
-  tags: Run['tags'],
-  wanted: Readonly<Record<string, string | null>>,
-  emptied = false,
-): boolean {
-  return Object.entries(wanted).every(([key, value]) => {
-    const present = ownValue(tags, key) ?? null;
-    return present === value || (emptied && value === null && present === '');
-  });
-}
-
-/** The values that these keys have now. */
-export function tagsBefore(tags: Run['tags'], keys: readonly string[]): Record<string, string | null> {
-  return Object.fromEntries(keys.map((key) => [key, ownValue(tags, key) ?? null]));
 }

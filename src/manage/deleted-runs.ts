@@ -1,7 +1,7 @@
 import { DELETED_RUNS_TAG, isDeletedRunsTag } from '../model/canonical.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import { ownValue } from '../model/string-map.ts';
-import type { TagChanges } from '../places/manager.ts';
+import type { TagChanges } from '../places/tag-changes.ts';
 import type { PlaceTraits } from '../places/traits.ts';
 
 /**

@@ -1,16 +1,9 @@
-import { REGISTERED_MODEL, VERSION } from '../kinds/model-registry.ts';
+import { isPrompt } from '../kinds/model-registry.ts';
 import type { Failure } from '../model/findings.ts';
-import { PROMPT_TAG } from '../model/mlflow/tags.ts';
-import {
-  type ModelVersion,
-  modelVersion,
-  type RegisteredModel,
-  registeredModel,
-} from '../model/registered-model.ts';
-import { ownValue } from '../model/string-map.ts';
-import type { Reader } from '../places/place.ts';
+import { type ModelVersion, type RegisteredModel, registeredModel } from '../model/registered-model.ts';
 import { WHOLE_REGISTRY } from '../places/selecting/registered-choice.ts';
 import { type ListOptions, readPlace } from './list-runs.ts';
+import { readRegistry } from './read-models.ts';
 
 /** A registered model or prompt with its versions, by their numbers. */
 export interface ListedModel extends RegisteredModel {
@@ -28,23 +21,14 @@ export function listModels(
   take: (model: ListedModel) => Promise<void>,
 ): Promise<readonly Failure[]> {
   const selection = { ...WHOLE_REGISTRY.selection, ...options.selection };
-  return readPlace(location, options, async ({ objects }: Reader) => {
-    const scope = { ...WHOLE_REGISTRY, selection };
-    const versions = new Map<string, ModelVersion[]>();
-    for await (const { record } of objects?.get(VERSION.kind)?.read(scope) ?? []) {
-      const version = modelVersion.parse(record);
-      versions.set(version.name, [...(versions.get(version.name) ?? []), version]);
-    }
-    const models: RegisteredModel[] = [];
-    for await (const { record } of objects?.get(REGISTERED_MODEL.kind)?.read(scope) ?? [])
-      models.push(registeredModel.parse(record));
-    for (const model of models.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-      const own = versions.get(model.name) ?? [];
-      if (own.length === 0 && selection.model_version_filter !== undefined) continue;
+  return readPlace(location, options, async (reader) => {
+    for (const { record, versions } of (await readRegistry(reader, selection)).values()) {
+      if (versions.length === 0 && selection.model_version_filter !== undefined) continue;
+      const model = registeredModel.parse(record);
       await take({
         ...model,
-        is_prompt: ownValue(model.tags, PROMPT_TAG) === 'true',
-        versions: own.toSorted((a, b) => Number(a.version) - Number(b.version)),
+        is_prompt: isPrompt(model),
+        versions,
       });
     }
   });

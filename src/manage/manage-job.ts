@@ -10,6 +10,7 @@ import { redact } from '../util/redact.ts';
 import { carryOut } from './carry-out.ts';
 import type { MoveTarget, Plan } from './changes.ts';
 import type { LeftOutRun, Times } from './chosen-runs.ts';
+import type { ObjectChange } from './object-changes.ts';
 import { writeUndoFile } from './undo-file.ts';
 
 /** What a managing command does, as it stands in reports and undo files. */
@@ -23,6 +24,10 @@ export type Action =
   | 'restore-experiments'
   | 'tag-experiments'
   | 'rename-experiment'
+  | 'tag-models'
+  | 'alias-models'
+  | 'transition-models'
+  | 'delete-models'
   | 'undo';
 
 /** Options of all managing commands; all have defaults. */
@@ -40,7 +45,7 @@ export interface ChoiceOptions extends ManageOptions, Times {
   readonly selection?: CopyRules['selection'];
 }
 
-/** Experiments and runs that a plan touches, for people. */
+/** Experiments, runs and models that a plan touches, for people. */
 export interface PlanSummary {
   readonly action: Action;
   readonly place: PlaceInfo;
@@ -58,6 +63,12 @@ export interface PlanSummary {
     /** Names of the first of them. */
     readonly first: readonly string[];
   }>;
+  /** Registered models, versions and logged models that are touched. */
+  readonly objects: ReadonlyArray<
+    Pick<ObjectChange, 'kind' | 'id' | 'name' | 'is_prompt' | 'before' | 'after'>
+  >;
+  /** How many of the objects nothing brings back. */
+  readonly final: number;
   readonly notes: readonly string[];
   /** Where the runs go, of a move. */
   readonly target?: MoveTarget;
@@ -162,12 +173,12 @@ function errorOf({ code, message, hint }: MlferryError): NonNullable<ManageRepor
 }
 
 function summaryOf(action: Action, place: PlaceInfo, plan: Plan): PlanSummary {
-  const { runs, experiments, names, descendants, left_out, notes, target } = plan;
+  const { runs, experiments, objects, names, descendants, left_out, notes, target } = plan;
   const byExperiment = Map.groupBy(runs, ({ experiment_id }) => experiment_id);
   return {
     action,
     place,
-    total: runs.length + experiments.length,
+    total: runs.length + experiments.length + objects.length,
     descendants,
     unknown_times: left_out.filter(({ deleted_time }) => deleted_time === undefined).length,
     left_out,
@@ -180,6 +191,10 @@ function summaryOf(action: Action, place: PlaceInfo, plan: Plan): PlanSummary {
         first: own.slice(0, FIRST).map(({ run_name, run_id }) => run_name || run_id),
       })),
     ],
+    objects: objects.map(({ kind, id, name, is_prompt, before, after }) => ({
+      ...{ kind, id, name, is_prompt, before, after },
+    })),
+    final: objects.filter(({ final }) => final).length,
     notes,
     ...(target === undefined ? {} : { target }),
   };

@@ -1,9 +1,10 @@
-import type { TagChanges } from '../places/manager.ts';
+import type { TagChanges } from '../places/tag-changes.ts';
 import { MlferryError } from '../util/errors.ts';
-import { type ExperimentChange, hasTags, NO_PLAN, tagsBefore } from './changes.ts';
+import { type ExperimentChange, NO_PLAN } from './changes.ts';
 import { chosenExperiments } from './chosen-experiments.ts';
 import type { ExperimentOptions } from './delete-experiments.ts';
 import { type ManageReport, manage } from './manage-job.ts';
+import { hasTags, tagsBefore } from './tag-state.ts';
 
 /** Sets tags of active experiments; `null` removes one (MLflow before 3.0 cannot: it becomes empty there). Throws USAGE without any. */
 export async function tagExperiments(

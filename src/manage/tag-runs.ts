@@ -1,10 +1,11 @@
 import { RUN_NAME_TAG } from '../model/mlflow/tags.ts';
 import { ALL_ACTIVE } from '../model/selection.ts';
-import type { TagChanges } from '../places/manager.ts';
+import type { TagChanges } from '../places/tag-changes.ts';
 import { MlferryError } from '../util/errors.ts';
-import { isInState, NO_PLAN, type RunChange, tagsBefore } from './changes.ts';
+import { isInState, NO_PLAN, type RunChange } from './changes.ts';
 import { chosenRuns, type LeftOutRun } from './chosen-runs.ts';
 import { type ChoiceOptions, type ManageReport, manage } from './manage-job.ts';
+import { tagsBefore } from './tag-state.ts';
 
 /** Sets tags of active runs; `null` removes one. Throws USAGE without any, and for `mlflow.runName`. */
 export async function tagRuns(

@@ -2,15 +2,18 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { toJson } from '../model/json.ts';
+import { keptObject } from '../places/model-manager.ts';
 import type { PlaceInfo } from '../places/place.ts';
 import { asMlferryError, MlferryError, systemCode } from '../util/errors.ts';
 import { splitLines } from '../util/split-lines.ts';
 import { syncDirectory } from '../util/sync-directory.ts';
 import { TOOL_VERSION } from '../util/tool-version.ts';
 import { experimentState, type Plan, runState } from './changes.ts';
+import { objectState } from './object-changes.ts';
 
-/** Version of the undo file's lines; a reader refuses a newer one. 2: of moved runs. */
-const UNDO_VERSION = 2;
+/** Version of the undo file's lines; a reader refuses a newer one. 2: of moved runs. 3: of models and their versions. */
+const UNDO_VERSION = 3;
 
 const undoHeader = z.strictObject({
   kind: z.literal('undo'),
@@ -40,11 +43,25 @@ const undoExperiment = z.strictObject({
   before: experimentState,
 });
 
+const undoObject = z.strictObject({
+  kind: z.literal('object'),
+  /** The kind of the object that it is of. */
+  of: z.string().min(1),
+  id: z.string().min(1),
+  experiment_id: z.string().optional(),
+  name: z.string(),
+  before: objectState,
+  kept: keptObject.optional(),
+  /** Nothing brings it back: what is kept tells what it was. */
+  final: z.boolean(),
+});
+
 /** What an undo file holds: the state of each object before a command changed it. */
 export interface Undo {
   readonly header: z.infer<typeof undoHeader>;
   readonly runs: ReadonlyArray<z.infer<typeof undoRun>>;
   readonly experiments: ReadonlyArray<z.infer<typeof undoExperiment>>;
+  readonly objects: ReadonlyArray<z.infer<typeof undoObject>>;
 }
 
 /**
@@ -82,7 +99,17 @@ export async function writeUndoFile(
       copied_to,
       before,
     })),
-  ].map((line) => `${JSON.stringify(line)}\n`);
+    ...plan.objects.map(({ kind, id, experiment_id, name, before, kept, final }) => ({
+      kind: 'object',
+      of: kind,
+      id,
+      experiment_id,
+      name,
+      before,
+      kept,
+      final,
+    })),
+  ].map((line) => `${toJson(line)}\n`);
   const partial = `${path}.partial`;
   try {
     await mkdir(dirname(path), { recursive: true });
@@ -107,6 +134,7 @@ export async function readUndoFile(path: string): Promise<Undo> {
   let header: Undo['header'] | undefined;
   const runs: Array<z.infer<typeof undoRun>> = [];
   const experiments: Array<z.infer<typeof undoExperiment>> = [];
+  const objects: Array<z.infer<typeof undoObject>> = [];
   let number = 0;
   const take = <T>(schema: z.ZodType<T>, value: unknown): T => {
     const parsed = schema.safeParse(value);
@@ -125,13 +153,14 @@ export async function readUndoFile(path: string): Promise<Undo> {
           throw new MlferryError('FORMAT', `${path} was written by a newer mlferry`);
         header = take(undoHeader, value);
       } else if (kindOf(value) === 'experiment') experiments.push(take(undoExperiment, value));
+      else if (kindOf(value) === 'object') objects.push(take(undoObject, value));
       else runs.push(take(undoRun, value));
     }
   } catch (error) {
     throw asMlferryError(error, 'USAGE', `The undo file ${path} cannot be read`);
   }
   if (header === undefined) throw new MlferryError('CORRUPT', `${path} is empty`);
-  return { header, runs, experiments };
+  return { header, runs, experiments, objects };
 }
 
 function parseLine(line: string): unknown {

@@ -4,23 +4,23 @@ import { MlferryError } from '../util/errors.ts';
 import {
   type ExperimentChange,
   type ExperimentState,
-  hasTags,
   isInState,
   NO_PLAN,
   type Plan,
   type RunChange,
   type RunState,
-  tagsBefore,
 } from './changes.ts';
 import { chosenExperiments } from './chosen-experiments.ts';
 import { snapshotTags, withoutSnapshot } from './deleted-runs.ts';
 import { type ManageOptions, type ManageReport, manage, orListed } from './manage-job.ts';
 import { readRuns } from './read-runs.ts';
+import { hasTags, tagsBefore } from './tag-state.ts';
 import { readUndoFile, type Undo } from './undo-file.ts';
 import { copiesToDelete, whereNow } from './undo-moves.ts';
+import { planObjects } from './undo-objects.ts';
 
 /**
- * Puts the runs and experiments of an undo file back into the state they had before the command that wrote it. What is in
+ * Puts the runs, experiments and models of an undo file back into the state they had before the command that wrote it. What is in
  * that state already is left alone, so an interrupted undo goes on when it is called again. Throws as readUndoFile does.
  */
 export async function undo(
@@ -44,11 +44,13 @@ export async function undo(
         : [`the undo file was written for ${header.location}, which seems to be another place`];
     const runs = await planRuns(manager, content, notFound);
     const experiments = await planExperiments(manager, content, notFound);
+    const objects = await planObjects(manager, content, ledger, notFound);
     return {
       ...NO_PLAN,
       ...runs,
       experiments: experiments.changes,
-      unchanged: runs.unchanged + experiments.unchanged,
+      objects: objects.changes,
+      unchanged: runs.unchanged + experiments.unchanged + objects.unchanged,
       notes,
     };
   });

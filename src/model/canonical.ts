@@ -96,6 +96,9 @@ export const DUPLICATE_COPY_TAG = 'mlferry.twin_of';
 /** Origins of the source run itself, when it was a copy: one a line, the oldest first. */
 export const EARLIER_ORIGINS_TAG = 'mlferry.earlier_origins';
 
+/** On a model version that is being made again: its number, until it is whole. On one that only takes a number away: nothing. */
+export const REMADE_TAG = 'mlferry.remade';
+
 /**
  * When mlferry deleted the run, in ms since the epoch as decimal text: no server tells the time of a deletion over REST.
  * Set before the deletion and removed by mlferry's restore; it says nothing about an active run.
@@ -115,6 +118,7 @@ const BOOKKEEPING: ReadonlySet<string> = new Set([
   DELETED_TIME_TAG,
   CREATION_TIME_TAG,
   VERSION_SOURCE_TAG,
+  REMADE_TAG,
 ]);
 
 /** The tags without mlferry's own marks of an earlier copy or deletion. */

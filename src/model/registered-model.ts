@@ -14,9 +14,6 @@ export const registeredModel = z.strictObject({
 });
 export type RegisteredModel = z.infer<typeof registeredModel>;
 
-/** MLflow's stages of model versions (mlflow/entities/model_registry/model_version_stages.py). */
-export const MODEL_STAGES = ['None', 'Staging', 'Production', 'Archived'] as const;
-
 /**
  * A version of a registered model. Its files are those of its run or logged model, and come with it only where these do
  * not. `source` is a URI: where the files are, or what they are of.

@@ -1,15 +1,14 @@
 import type { Run } from '../model/records.ts';
+import type { ModelManager } from './model-manager.ts';
 import type { Reader } from './place.ts';
 import type { RunKey, RunMover } from './run-mover.ts';
+import type { TagChanges } from './tag-changes.ts';
 
 /** A run by its parent: what the cascade of a deletion needs to know. */
 export interface ChildRun extends Pick<Run, 'run_id' | 'experiment_id' | 'run_name' | 'lifecycle_stage'> {
   /** Value of `mlflow.parentRunId`. */
   readonly parent: string;
 }
-
-/** Tags to set; `null` removes one, and it is no error when it is not there. */
-export type TagChanges = Readonly<Record<string, string | null>>;
 
 /**
  * The managing side of a place: changes of single runs and experiments. Each is idempotent and throws NOT_FOUND when the
@@ -36,6 +35,8 @@ export interface Manager {
   renameExperiment(experiment_id: string, name: string): Promise<void>;
   /** Makes an experiment of a name that none has, and gives its id. */
   createExperiment(name: string): Promise<string>;
+  /** The model registry and logged models. */
+  readonly models: ModelManager;
   /** Where a run can go to another experiment and keep its id: a directory. */
   readonly mover?: RunMover;
   /** Where the place itself deletes and restores by time: Databricks. */

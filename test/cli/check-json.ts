@@ -8,7 +8,7 @@ function schemaOf(args: readonly string[], isFailure: boolean): z.ZodType | unde
   if (isFailure) return REPORTS.failure?.schema;
   if (args.includes('--explain')) return REPORTS.explanation?.schema;
   const [first = '', second = ''] = args;
-  const command = GROUPS.includes(first) ? `${first} ${second}` : first;
+  const command = GROUPS.includes(first) ? args.slice(0, second === 'alias' ? 3 : 2).join(' ') : first;
   return Object.values(REPORTS).find(({ commands }) => commands.includes(command))?.schema;
 }
 

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { chmod, cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -30,6 +30,9 @@ beforeAll(async () => {
   const rename = ['wine-classifier', 'wines of = old', '--undo-file', undo];
   await mlferry('experiments', 'rename', join(directory, 'mlruns'), ...rename);
   await mlferry('place', 'add', 'edited', join(directory, 'mlruns'));
+  const model = join(directory, 'mlruns/models/wine-quality');
+  await mkdir(model, { recursive: true });
+  await writeFile(join(model, 'meta.yaml'), 'name: wine-quality\ncreation_timestamp: 1\n');
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
@@ -58,6 +61,9 @@ describe('complete', () => {
     [['copy', '--id-map', 'x'], [':files']],
     [['copy', '--into', 'x'], []],
     [['place', 'remove', 'p'], ['prod']],
+    [['models', 'show', 'edited', 'wine'], ['wine-quality']],
+    [['models', 'tag', 'edited', 'a=b', '--registered-model', 'wine'], ['wine-quality']],
+    [['models', 'transition', 'x', '--stage', 'A'], ['Archived']],
     [['runs', 'list', 'prod', '-e', ''], []],
     [['runs', 'list', 'samples-here', '--experiment=w'], ['--experiment=wine-classifier']],
     [['runs', 'csv', 'x', '--layout=t'], ['--layout=tidy']],

@@ -1,8 +1,9 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mlferry as run } from './mlferry.ts';
+import { newStore } from './registered-store.ts';
 
 let directory = '';
 let store = '';
@@ -10,37 +11,11 @@ let archive = '';
 
 const mlferry = (args: readonly string[]) => run(args, join(directory, 'state'));
 
-/** Files of a registered model as MLflow writes them. */
-async function register(name: string, tags: Readonly<Record<string, string>>, versions: readonly string[][]) {
-  const home = join(store, 'models', name);
-  const write = async (path: string, text: string) => {
-    await mkdir(join(home, path, '..'), { recursive: true });
-    await writeFile(join(home, path), text);
-  };
-  await write(
-    'meta.yaml',
-    `creation_timestamp: 1700000000000\ndescription: ${name} of all\nlast_updated_timestamp: 1700000001000\nname: ${name}\n`,
-  );
-  for (const [key, value] of Object.entries(tags)) await write(`tags/${key}`, value);
-  for (const [version = '', stage = '', ...aliases] of versions) {
-    await write(
-      `version-${version}/meta.yaml`,
-      `creation_timestamp: 1700000002000\ncurrent_stage: ${stage}\ndescription: null\nlast_updated_timestamp: 1700000003000\nname: ${name}\nrun_id: null\nrun_link: null\nsource: s3://bucket/${version}\nstatus: READY\nstatus_message: null\nstorage_location: s3://bucket/${version}\nuser_id: null\nversion: ${version}\n`,
-    );
-    await write(`version-${version}/tags/number`, version);
-    for (const alias of aliases) await write(`aliases/${alias}`, version);
-  }
-}
-
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'mlferry-models-'));
   store = join(directory, 'mlruns');
   archive = join(directory, 'all.tar');
-  await mkdir(join(store, '0'), { recursive: true });
-  await writeFile(
-    join(store, '0/meta.yaml'),
-    "artifact_location: file:///nowhere\ncreation_time: 1\nexperiment_id: '0'\nlast_update_time: 1\nlifecycle_stage: active\nname: Default\n",
-  );
+  const register = await newStore(store);
   await register('churn', { team: 'a' }, [
     ['1', 'None'],
     ['2', 'Archived', 'old'],

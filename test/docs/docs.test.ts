@@ -137,7 +137,7 @@ function parser() {
       const group = command.parent?.name();
       const others = ['schema', 'demo', 'completion', 'complete'];
       if (others.includes(command.name()) || group === 'jobs' || group === 'place') return;
-      if (group === 'runs' || group === 'experiments' || group === 'models') {
+      if (['runs', 'experiments', 'models', 'alias'].includes(group ?? '')) {
         // What follows the place is a run, a name or a tag.
         placeAt(String(command.processedArgs[0]));
         if (Object.hasOwn(command.opts(), 'run')) choiceOf(command.opts());
@@ -183,6 +183,7 @@ test('the examples in --help are ones that mlferry takes', async () => {
     const group = command.parent?.name() ?? 'mlferry';
     if (group === 'jobs' || group === 'place') return [group];
     if (group === 'mlferry') return [command.name()];
+    if (group === 'alias') return ['models', group, command.name()];
     return [group, command.name()];
   });
   for (const path of paths) {

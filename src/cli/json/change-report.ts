@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { LeftOutRun } from '../../manage/chosen-runs.ts';
 import type { Action, ManageReport } from '../../manage/manage-job.ts';
+import { objectState } from '../../manage/object-changes.ts';
 import { int64 } from '../../model/int64.ts';
 import { count, exitStatus, failure, place, seconds, stopped } from './parts.ts';
 import { schemaOf } from './schema-of.ts';
@@ -15,6 +16,10 @@ const ACTIONS: Readonly<Record<Action, true>> = {
   'restore-experiments': true,
   'tag-experiments': true,
   'rename-experiment': true,
+  'tag-models': true,
+  'alias-models': true,
+  'transition-models': true,
+  'delete-models': true,
   undo: true,
 };
 const isAction = (text: string): text is Action => Object.hasOwn(ACTIONS, text);
@@ -23,7 +28,7 @@ const leftOut = schemaOf<LeftOutRun>()(
   z.strictObject({ run_id: z.string(), run_name: z.string(), deleted_time: int64.exactOptional() }),
 );
 
-/** What commands print that change runs or experiments in place. */
+/** What commands print that change runs, experiments or models in place. */
 export const changeReport = schemaOf<ManageReport>()(
   z.strictObject({
     action: z.enum(Object.keys(ACTIONS).filter(isAction)),
@@ -40,6 +45,19 @@ export const changeReport = schemaOf<ManageReport>()(
         first: z.array(z.string()),
       }),
     ),
+    objects: z
+      .array(
+        z.strictObject({
+          kind: z.string(),
+          id: z.string(),
+          name: z.string(),
+          is_prompt: z.boolean(),
+          before: objectState,
+          after: objectState,
+        }),
+      )
+      .meta({ description: 'registered models, versions and logged models that are to be changed' }),
+    final: count.meta({ description: 'of these, how many nothing brings back' }),
     notes: z.array(z.string()),
     target: z.strictObject({ name: z.string(), experiment_id: z.string().exactOptional() }).exactOptional(),
     dry_run: z.boolean(),

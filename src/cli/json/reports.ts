@@ -26,6 +26,9 @@ export const REPORTS: Readonly<Record<string, JsonReport>> = {
     commands: [
       ...['delete', 'restore', 'move', 'tag', 'untag', 'rename'].map((command) => `runs ${command}`),
       ...['delete', 'restore', 'tag', 'rename'].map((command) => `experiments ${command}`),
+      ...['delete', 'restore', 'tag', 'untag', 'transition', 'alias set', 'alias remove'].map(
+        (command) => `models ${command}`,
+      ),
     ],
   },
   run_list: { schema: runList, commands: ['runs list'] },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Int64, int64Answer } from '../../model/int64.ts';
+import { MODEL_STAGES } from '../../model/mlflow/model-stages.ts';
 import { PROMPT_TAG } from '../../model/mlflow/tags.ts';
-import { MODEL_STAGES } from '../../model/registered-model.ts';
 import { parseTypedJson, printTypedJson } from '../../model/typed-json.ts';
 import { checked, defined, exportTags, readExportFile, textOrNone } from './export-file.ts';
 import type { ExportedVersion } from './registry-files.ts';

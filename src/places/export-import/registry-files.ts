@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Int64, int64Answer } from '../../model/int64.ts';
-import { MODEL_STAGES, type ModelVersion, type RegisteredModel } from '../../model/registered-model.ts';
+import { MODEL_STAGES } from '../../model/mlflow/model-stages.ts';
+import type { ModelVersion, RegisteredModel } from '../../model/registered-model.ts';
 import { checked, defined, exportTags, readExportFile, textOrNone } from './export-file.ts';
 
 const time = int64Answer.nullish().transform((ms): Int64 => ms ?? 0);

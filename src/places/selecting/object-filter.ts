@@ -1,7 +1,7 @@
 import type { ObjectKind, ObjectRecord } from '../../kinds/kind.ts';
 import { kindOf } from '../../kinds/kinds.ts';
 import { idOf, parentIdOf } from '../../kinds/marks.ts';
-import type { Selection } from '../../model/selection.ts';
+import type { ObjectFilter, Selection } from '../../model/selection.ts';
 import { evaluateObject } from '../../search/evaluate-object.ts';
 import { parseSearch } from '../../search/parse-search.ts';
 import { searchKindNamed } from '../../search/search-kinds.ts';
@@ -10,7 +10,7 @@ import type { ObjectReader, ObjectScope } from '../objects.ts';
 type Fits = (record: ObjectRecord) => boolean;
 
 /** Whether an object fits the expression over its kind; `undefined` where there is none. */
-function filterOf(of: ObjectKind, selection: Selection): Fits | undefined {
+export function filterOf(of: ObjectKind, selection: Pick<Selection, ObjectFilter>): Fits | undefined {
   const text = of.filter === undefined ? undefined : selection[of.filter];
   const kind = searchKindNamed(of.words.many);
   const expression = text === undefined || kind === undefined ? undefined : parseSearch(text, kind);

@@ -3,11 +3,11 @@ import { MODEL } from '../../kinds/model-links.ts';
 import { madeOf, REGISTERED_MODEL, VERSION } from '../../kinds/model-registry.ts';
 import type { Findings } from '../../model/findings.ts';
 import { type ModelVersion, modelVersion } from '../../model/registered-model.ts';
-import { ALL_ACTIVE, globMatcher } from '../../model/selection.ts';
+import { ALL_ACTIVE } from '../../model/selection.ts';
 import { MlferryError } from '../../util/errors.ts';
-import { nearest } from '../../util/nearest.ts';
 import type { ObjectScope } from '../objects.ts';
 import type { Reader } from '../place.ts';
+import { matchRegistered, whyNothing } from './registered-pattern.ts';
 
 /** What registered models lead to: ids of what is chosen by kind, the runs that it was made by, and those of all versions. */
 export interface RegisteredChoice {
@@ -62,31 +62,17 @@ export async function chooseRegistered(
     for (const found of parent ?? []) if (found.version === other?.version) take(found);
   };
   for (const pattern of new Set(patterns)) {
-    const { wanted, found } = fitting(pattern, byName);
+    const { wanted, found } = matchRegistered(pattern, byName.keys());
     let fits = false;
     for (const name of found) {
       const own = byName.get(name) ?? [];
-      const chosen = own.filter((version) => wanted(version, own));
+      const chosen = wanted === undefined ? own : own.filter((version) => wanted(version, own));
       for (const version of chosen) take(version);
-      if (chosen.length === 0 && wanted !== ALL) continue;
+      if (chosen.length === 0 && wanted !== undefined) continue;
       names.add(name);
       fits = true;
     }
-    if (fits) continue;
-    if (found.length > 0) {
-      const none =
-        found.length === 1
-          ? `${JSON.stringify(found[0])} has no such version`
-          : `none of ${found.length} registered models has such a version`;
-      tellMissing(pattern, none, findings);
-      continue;
-    }
-    const near = nearest(pattern, byName.keys());
-    tellMissing(
-      pattern,
-      `there is no such registered model${near === undefined ? '' : `; did you mean ${JSON.stringify(near)}?`}`,
-      findings,
-    );
+    if (!fits) tellMissing(pattern, whyNothing(pattern, found, byName.keys()), findings);
   }
   const made = [...versions.values()].map(madeOf);
   return {
@@ -99,31 +85,8 @@ export async function chooseRegistered(
   };
 }
 
-type Wanted = (version: ModelVersion, all: readonly ModelVersion[]) => boolean;
-const ALL: Wanted = () => true;
-
-/** The names that a pattern fits, and which of their versions. A name may itself hold `@` and `/`. */
-function fitting(
-  pattern: string,
-  names: ReadonlyMap<string, unknown>,
-): { readonly wanted: Wanted; readonly found: readonly string[] } {
-  const like = (glob: string) => [...names.keys()].filter(globMatcher(glob));
-  const whole = like(pattern);
-  if (whole.length > 0) return { wanted: ALL, found: whole };
-  const [, ofAlias, alias] = /^(.+)@([^@/]+)$/.exec(pattern) ?? [];
-  if (ofAlias !== undefined && alias !== undefined)
-    return { wanted: ({ aliases }) => aliases.includes(alias), found: like(ofAlias) };
-  const [, ofNumber, number] = /^(.+)\/(latest|\d+)$/.exec(pattern) ?? [];
-  if (ofNumber === undefined) return { wanted: ALL, found: [] };
-  const latest = (all: readonly ModelVersion[]) => Math.max(...all.map(({ version }) => Number(version)));
-  return {
-    wanted: ({ version }, all) =>
-      number === 'latest' ? Number(version) === latest(all) : version === number,
-    found: like(ofNumber),
-  };
-}
-
-function tellMissing(pattern: string, message: string, findings: Findings): void {
+/** A pattern of registered models that chooses nothing is a failure. */
+export function tellMissing(pattern: string, message: string, findings: Findings): void {
   const { code, hint } = new MlferryError('NOT_FOUND', message);
   findings.failure({ code, object: `registered model ${JSON.stringify(pattern)}`, message, hint });
 }

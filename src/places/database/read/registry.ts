@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { kindOf } from '../../../kinds/kinds.ts';
 import { bringsFiles, isMadeOfChosen, wantsWholeRegistry } from '../../../kinds/model-registry.ts';
-import { MODEL_STAGES, type ModelVersion, type RegisteredModel } from '../../../model/registered-model.ts';
+import { MODEL_STAGES } from '../../../model/mlflow/model-stages.ts';
+import type { ModelVersion, RegisteredModel } from '../../../model/registered-model.ts';
 import { type ArtifactOwner, NO_FILES } from '../../artifact-owner.ts';
 import type { ObjectScope, ObjectSource } from '../../objects.ts';
 import { integer, numericId, optionalText, text } from './cells.ts';

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Int64, toInt64 } from '../../../model/int64.ts';
-import { MODEL_STAGES, type ModelVersion, type RegisteredModel } from '../../../model/registered-model.ts';
+import { MODEL_STAGES } from '../../../model/mlflow/model-stages.ts';
+import type { ModelVersion, RegisteredModel } from '../../../model/registered-model.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import type { MetaValue } from './meta-yaml.ts';
 

@@ -3,10 +3,9 @@ import { join } from 'node:path';
 import { DELETED_TIME_TAG } from '../../../model/canonical.ts';
 import { PARENT_TAG, RUN_NAME_TAG } from '../../../model/mlflow/tags.ts';
 import { asMlferryError, MlferryError } from '../../../util/errors.ts';
-import type { ChildRun, Manager, TagChanges } from '../../manager.ts';
+import type { ChildRun, Manager } from '../../manager.ts';
 import type { PlaceOptions } from '../../place-options.ts';
 import type { RunKey } from '../../run-mover.ts';
-import { createKeySpace, listKeyFiles } from '../layout/key-paths.ts';
 import { isDirectory, listExperimentDirs, requireStore, TRASH } from '../layout/layout.ts';
 import { createStaging } from '../layout/staging.ts';
 import type { FileStoreLocation } from '../location.ts';
@@ -20,7 +19,9 @@ import {
 } from '../write/change-stage.ts';
 import { createTargetExperiments, newExperiment } from '../write/target-experiments.ts';
 import { readTag } from '../write/target-runs.ts';
+import { fileStoreModelManager } from './model-manager.ts';
 import { createRunMover } from './run-mover.ts';
+import { writeTags } from './write-tags.ts';
 
 /** MLflow's own file store refuses to delete it (mlflow/store/tracking/file_store.py). */
 const DEFAULT_ID = '0';
@@ -65,21 +66,6 @@ export async function openFileStoreManager(
     throw new MlferryError('NOT_FOUND', `Experiment ${experiment_id} of ${place.path} has no run ${run_id}`);
   };
 
-  const writeTags = async (directory: string, tags: TagChanges) => {
-    const files = (await listKeyFiles(directory)).map(({ key }) => key);
-    const problemOf = createKeySpace(directory, files);
-    for (const [key, value] of Object.entries(tags)) {
-      if (value === null) continue;
-      const problem = value.isWellFormed() ? problemOf(key) : 'its value holds half a character';
-      if (problem !== undefined)
-        throw new MlferryError('REFUSED', `The tag ${JSON.stringify(key)} cannot be a file: ${problem}`);
-    }
-    for (const [key, value] of Object.entries(tags)) {
-      if (value !== null) await staging.replaceFile(join(directory, key), value);
-      else if (files.includes(key)) await rm(join(directory, ...key.split('/')), { force: true });
-    }
-  };
-
   const listChildren = async () => {
     const found: ChildRun[] = [];
     for (const { path: directory } of await listExperimentDirs(root, true)) {
@@ -111,11 +97,11 @@ export async function openFileStoreManager(
         await rm(join(directory, 'tags', DELETED_TIME_TAG), { force: true });
       }),
     setTags: (run, tags) =>
-      guard(`run ${run.run_id}`, async () => writeTags(join(await runDir(run), 'tags'), tags)),
+      guard(`run ${run.run_id}`, async () => writeTags(staging, join(await runDir(run), 'tags'), tags)),
     renameRun: (run, run_name) =>
       guard(`run ${run.run_id}`, async () => {
         const directory = await runDir(run);
-        await writeTags(join(directory, 'tags'), { [RUN_NAME_TAG]: run_name });
+        await writeTags(staging, join(directory, 'tags'), { [RUN_NAME_TAG]: run_name });
         await changeRun(staging, directory, { run_name });
       }),
     deleteExperiment: (experiment_id) =>
@@ -146,7 +132,7 @@ export async function openFileStoreManager(
       }),
     setExperimentTags: (experiment_id, tags) =>
       guard(`experiment ${experiment_id}`, async () =>
-        writeTags(join(await experimentDir(experiment_id), 'tags'), tags),
+        writeTags(staging, join(await experimentDir(experiment_id), 'tags'), tags),
       ),
     renameExperiment: (experiment_id, name) =>
       guard(`experiment ${experiment_id}`, async () =>
@@ -157,6 +143,7 @@ export async function openFileStoreManager(
         const experiments = createTargetExperiments({ root, staging, findings: options.findings }, false);
         return (await experiments.open(newExperiment(name), name)).experiment_id;
       }),
+    models: fileStoreModelManager({ root, staging, experimentDir, guard }),
     mover,
     async close() {
       await reader.close();

@@ -69,7 +69,7 @@ export function registryWriter(context: StoreContext): RegistryWriter {
 }
 
 /** MLflow takes no other name for a directory (mlflow/store/model_registry/file_store.py). */
-function mustBeName(name: string): string {
+export function mustBeName(name: string): string {
   if (/[/\\%\0]/.test(name) || name.startsWith('.') || Buffer.byteLength(name) > 255 || !name.isWellFormed())
     throw new MlferryError(
       'UNSUPPORTED',

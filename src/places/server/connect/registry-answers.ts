@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { int64Answer } from '../../../model/int64.ts';
-import { MODEL_STAGES, type ModelVersion, type RegisteredModel } from '../../../model/registered-model.ts';
+import { MODEL_STAGES } from '../../../model/mlflow/model-stages.ts';
+import type { ModelVersion, RegisteredModel } from '../../../model/registered-model.ts';
 import { keyValues, toMap } from './answers.ts';
 
 /** Answers of MLflow's model registry. A version's aliases stand with its registered model. */

@@ -122,6 +122,8 @@ export const routes = {
   finalizeLoggedModel: { ...change(`${MLFLOW}/logged-models`), method: 'PATCH' },
   setLoggedModelTags: { ...change(`${MLFLOW}/logged-models`), method: 'PATCH', after: '/tags' },
   logLoggedModelParams: { ...change(`${MLFLOW}/logged-models`), after: '/params' },
+  /** One tag is `below` the tags of a model. */
+  deleteLoggedModelTag: { ...change(`${MLFLOW}/logged-models`), method: 'DELETE', after: '/tags' },
   deleteLoggedModel: { ...change(`${MLFLOW}/logged-models`), method: 'DELETE' },
   searchRegisteredModels: read(`${MLFLOW}/registered-models/search`, registeredModelPage),
   registeredModel: read(`${MLFLOW}/registered-models/get`, registeredModelGet),
@@ -129,6 +131,9 @@ export const routes = {
   updateRegisteredModel: { ...change(`${MLFLOW}/registered-models/update`), method: 'PATCH' },
   setRegisteredModelTag: change(`${MLFLOW}/registered-models/set-tag`),
   setRegisteredModelAlias: change(`${MLFLOW}/registered-models/alias`),
+  deleteRegisteredModel: { ...change(`${MLFLOW}/registered-models/delete`), method: 'DELETE' },
+  deleteRegisteredModelTag: { ...change(`${MLFLOW}/registered-models/delete-tag`), method: 'DELETE' },
+  deleteRegisteredModelAlias: { ...change(`${MLFLOW}/registered-models/alias`), method: 'DELETE' },
   searchModelVersions: read(`${MLFLOW}/model-versions/search`, modelVersionPage),
   modelVersion: read(`${MLFLOW}/model-versions/get`, modelVersionGet),
   /** A version's file, by way of the server. */
@@ -138,6 +143,7 @@ export const routes = {
   deleteModelVersion: { ...change(`${MLFLOW}/model-versions/delete`), method: 'DELETE' },
   transitionModelVersion: change(`${MLFLOW}/model-versions/transition-stage`),
   setModelVersionTag: change(`${MLFLOW}/model-versions/set-tag`),
+  deleteModelVersionTag: { ...change(`${MLFLOW}/model-versions/delete-tag`), method: 'DELETE' },
   /** Models that a run made. */
   logOutputs: change(`${MLFLOW}/runs/outputs`),
 

@@ -2,9 +2,10 @@ import { DELETED_TIME_TAG } from '../../../model/canonical.ts';
 import { fits, isKeyAllowed, limitsOf } from '../../../model/mlflow/limits.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
-import type { Manager, TagChanges } from '../../manager.ts';
+import type { Manager } from '../../manager.ts';
 import type { PlaceOptions } from '../../place-options.ts';
 import type { RunKey } from '../../run-mover.ts';
+import type { TagChanges } from '../../tag-changes.ts';
 import { canRestore } from '../connect/can-restore.ts';
 import { connect } from '../connect/client.ts';
 import type { ServerLocation } from '../location.ts';
@@ -12,6 +13,7 @@ import { serverReader } from '../read/reader.ts';
 import { targetRoutes, unlessMissing } from '../write/target-routes.ts';
 import { createChildren } from './children.ts';
 import { databricksBulk } from './databricks-bulk.ts';
+import { serverModelManager } from './model-manager.ts';
 
 /** Tags in one log-batch. */
 const BATCH = 100;
@@ -99,6 +101,7 @@ export async function openServerManager(place: ServerLocation, options: PlaceOpt
     },
     renameExperiment: (experiment_id, name) => routes.renameExperiment(experiment_id, name),
     createExperiment: (name) => routes.createExperiment(name, {}),
+    models: serverModelManager(client, routes, options.signal),
     ...(client.server.databricks ? { bulk: databricksBulk(client) } : {}),
     close: () => reader.close(),
   };

@@ -58,7 +58,7 @@ function newVersion(wanted: ModelVersion, target: ObjectTarget): NewVersion {
 }
 
 /** Newest servers take a source on their own proxy only below a run or model. Nothing is ever asked for there. */
-const GAP_SOURCE = 's3://mlferry/gap';
+export const GAP_SOURCE = 's3://mlferry/gap';
 
 /** Takes one number away. */
 async function fillGap(

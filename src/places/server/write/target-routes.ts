@@ -89,6 +89,7 @@ export interface TargetRoutes {
   setModelTags(model_id: string, tags: StringMap): Promise<void>;
   setModelStatus(model_id: string, status: LoggedModel['status']): Promise<void>;
   deleteModel(model_id: string): Promise<void>;
+  deleteModelTag(model_id: string, key: string): Promise<void>;
   /** `undefined`: there is none. */
   registeredModel(name: string): Promise<RegisteredModel | undefined>;
   createRegisteredModel(
@@ -96,6 +97,10 @@ export interface TargetRoutes {
   ): Promise<RegisteredModel>;
   describeRegisteredModel(name: string, description: string): Promise<void>;
   setRegisteredModelTag(name: string, key: string, value: string): Promise<void>;
+  deleteRegisteredModelTag(name: string, key: string): Promise<void>;
+  /** For good, with all versions. */
+  deleteRegisteredModel(name: string): Promise<void>;
+  deleteAlias(name: string, alias: string): Promise<void>;
   setAlias(name: string, alias: string, version: string): Promise<void>;
   /** The alias → version of a registered model. */
   aliasesOf(name: string): Promise<ReadonlyMap<string, string>>;
@@ -110,6 +115,7 @@ export interface TargetRoutes {
   transitionModelVersion(version: VersionKey, stage: string): Promise<void>;
   setModelVersionTag(version: VersionKey, key: string, value: string): Promise<void>;
   deleteModelVersion(version: VersionKey): Promise<void>;
+  deleteModelVersionTag(version: VersionKey, key: string): Promise<void>;
   /** All versions of a scorer, by number. */
   scorerVersions(experiment_id: string, name: string): Promise<Scorer[]>;
   /** The server counts the version. */
@@ -253,6 +259,7 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
     setModelStatus: (model_id, status) =>
       tell(within(routes.finalizeLoggedModel, model_id), { model_id, status }),
     deleteModel: (model_id) => tell(within(routes.deleteLoggedModel, model_id), {}),
+    deleteModelTag: (model_id, key) => tell(below(within(routes.deleteLoggedModelTag, model_id), key), {}),
     async registeredModel(name) {
       return (await registeredModelOrNone(name))?.model;
     },
@@ -262,6 +269,9 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
     },
     describeRegisteredModel: (name, description) => tell(routes.updateRegisteredModel, { name, description }),
     setRegisteredModelTag: (name, key, value) => tell(routes.setRegisteredModelTag, { name, key, value }),
+    deleteRegisteredModelTag: (name, key) => tell(routes.deleteRegisteredModelTag, { name, key }),
+    deleteRegisteredModel: (name) => tell(routes.deleteRegisteredModel, { name }),
+    deleteAlias: (name, alias) => tell(routes.deleteRegisteredModelAlias, { name, alias }),
     setAlias: (name, alias, version) => tell(routes.setRegisteredModelAlias, { name, alias, version }),
     async aliasesOf(name) {
       return (await registeredModelOrNone(name))?.aliases ?? new Map();
@@ -291,6 +301,8 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
     setModelVersionTag: ({ name, version }, key, value) =>
       tell(routes.setModelVersionTag, { name, version, key, value }),
     deleteModelVersion: ({ name, version }) => tell(routes.deleteModelVersion, { name, version }),
+    deleteModelVersionTag: ({ name, version }, key) =>
+      tell(routes.deleteModelVersionTag, { name, version, key }),
     scorerVersions: (experiment_id, name) => scorerVersions(client, experiment_id, name),
     async registerScorer({ experiment_id, scorer_name: name, serialized_scorer }) {
       const body = { experiment_id, name, serialized_scorer };

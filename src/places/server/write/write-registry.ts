@@ -10,15 +10,11 @@ import {
 import type { FoundObject } from '../../../model/findings.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
 import type { LoggedModel } from '../../../model/logged-model.ts';
+import { MODEL_STAGES } from '../../../model/mlflow/model-stages.ts';
 import { PROMPT_TAG } from '../../../model/mlflow/tags.ts';
 import { REGISTERED_DIRECTORY } from '../../../model/own-files.ts';
 import type { Run } from '../../../model/records.ts';
-import {
-  MODEL_STAGES,
-  type ModelVersion,
-  modelVersion,
-  registeredModel,
-} from '../../../model/registered-model.ts';
+import { type ModelVersion, modelVersion, registeredModel } from '../../../model/registered-model.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { hasFiles } from '../../has-files.ts';
