@@ -15,6 +15,7 @@ export const SLOW: readonly string[] = [
   'test/places/archive/memory.test.ts',
   'test/places/archive/round-trip.test.ts',
   'test/places/damage-sweep.test.ts',
+  'test/places/database/kill.test.ts',
   'test/places/export-import/memory.test.ts',
   'test/places/fuzz.test.ts',
   'test/places/recorded-resume.test.ts',

@@ -20,6 +20,7 @@ export function addCopyCommand(program: Command, io: Io): void {
 Examples
   mlferry copy http://old:5000 https://new.example.com
   mlferry copy ./mlruns http://localhost:5000 --dry-run
+  mlferry copy ./mlruns sqlite:///mlflow.db --init
   mlferry copy http://a:5000 'http://b:5000?workspace=team' -e 'churn-*' --rename '/Users/a/*=/Shared/a/*'
   mlferry copy http://a:5000 http://b:5000 --run 8f0c3a --into rescued --id-map ids.ndjson
   mlferry copy http://a:5000 http://b:5000 --filter "metrics.r2 > 0.3 AND params.model = 'tree'"

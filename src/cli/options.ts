@@ -44,6 +44,7 @@ export function addTransferOptions(command: Command, features: TransferFeatures)
     .option('-n, --dry-run', 'print what would be copied and what would not survive; write nothing');
   if (features.assignsIds) {
     command
+      .option('--init', 'make an empty MLflow database first where there is none (SQLite, PostgreSQL)')
       .option('--into <experiment>', 'put all runs into this experiment of the target')
       .option('--keep-model-files', 'leave the ids in MLmodel files as they are at the source')
       .option(

@@ -53,6 +53,7 @@ async function copyInJob(
       ...placeOptions(options, tempDir, ledger, 'to'),
       dryRun,
       overwrite: options.overwrite ?? false,
+      init: options.init ?? false,
       source: reader.info,
       sourceTraits: reader.traits,
       selection,

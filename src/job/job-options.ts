@@ -47,6 +47,8 @@ export interface JobOptions extends TwoPlaceOptions, CopyRules {
   readonly dryRun?: boolean | undefined;
   /** Replace an archive or stream file that is there. */
   readonly overwrite?: boolean | undefined;
+  /** Make MLflow's tables in a target database that is empty or not there. */
+  readonly init?: boolean | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Where the journal stands that makes the copy resumable and keeps a second process off it; without it there is none. */
   readonly stateDir?: string | undefined;

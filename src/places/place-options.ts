@@ -87,6 +87,8 @@ export interface WriterOptions extends PlaceOptions {
   readonly dryRun: boolean;
   /** Replace an archive or stream file of that name; otherwise it is a CONFLICT. */
   readonly overwrite?: boolean;
+  /** Make MLflow's tables in a database that is empty or not there; otherwise it is an error. */
+  readonly init?: boolean;
   /** For the header of archives and streams. */
   readonly source: PlaceInfo;
   readonly sourceTraits: PlaceTraits;

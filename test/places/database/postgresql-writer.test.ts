@@ -60,7 +60,6 @@ describe('a PostgreSQL database', () => {
     expect(again).toMatchObject({ runs: { unchanged: 6 }, sent: { points: 0, artifacts: 0 } });
     const reader = await openReader(uri, readerOptions(directory).options);
     const there = await readWorkspace(reader);
-    await reader.close();
     expect(essenceOf(there.filter(({ experiment }) => experiment.name !== 'Default'))).toEqual(
       essenceOf(workspace),
     );

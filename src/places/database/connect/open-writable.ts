@@ -1,19 +1,22 @@
 import { existsSync } from 'node:fs';
 import { MlferryError } from '../../../util/errors.ts';
-import type { PlaceOptions } from '../../place-options.ts';
+import type { WriterOptions } from '../../place-options.ts';
 import type { DatabaseLocation } from '../location.ts';
 import type { WritableDatabase } from './database.ts';
 import { databaseAddress } from './database-address.ts';
 
-/** Opens a database for writing, by its engine's own driver, which is loaded now. Throws LOCATION for a file that is not there. */
+/** Opens a database for writing, by its engine's own driver, which is loaded now. A file that is not there is made with `init`, else LOCATION. */
 export async function openWritable(
   place: DatabaseLocation,
-  options: PlaceOptions,
+  options: WriterOptions,
 ): Promise<WritableDatabase> {
   if (place.dialect === 'sqlite') {
     const { noSuchFile, openSqliteToWrite } = await import('./write-sqlite.ts');
-    if (!existsSync(place.path)) throw noSuchFile(place.path);
-    return openSqliteToWrite(place.path);
+    const { init = false, dryRun } = options;
+    const isThere = existsSync(place.path);
+    if (!isThere && !init) throw noSuchFile(place.path);
+    // In a dry run nothing is made.
+    return openSqliteToWrite(isThere || !dryRun ? place.path : ':memory:');
   }
   if (place.dialect === 'postgresql') {
     const address = await databaseAddress(place, options);

@@ -14,6 +14,9 @@ export const TOO_OLD: ReadonlySet<string> = new Set([
   '84291f40a231',
 ]);
 
+/** The schema of {@link NEWEST}. */
+export const HEAD = 'dc11669786a5';
+
 /** The newest MLflow whose schema is known here. */
 export const NEWEST = '3.17';
 
@@ -73,5 +76,5 @@ export const KNOWN: ReadonlySet<string> = new Set([
   '17e22815139b',
   'b7e2c1a4d9f3',
   '75868b020152',
-  'dc11669786a5',
+  HEAD,
 ]);

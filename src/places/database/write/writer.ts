@@ -18,6 +18,7 @@ import { storeNotes } from '../read/store-notes.ts';
 import { chosenWorkspace } from '../read/workspaces.ts';
 import { DATABASE_TRAITS } from '../traits.ts';
 import { artifactRoots } from './artifact-roots.ts';
+import { initDatabase, isEmpty } from './init-database.ts';
 import { createKnownRuns, type KnownRun } from './known-runs.ts';
 import { databaseLimits } from './limits.ts';
 import { createReadBack } from './read-back.ts';
@@ -158,9 +159,23 @@ export async function openDatabaseWriter(place: DatabaseLocation, options: Write
   };
 }
 
+/** An empty database gets its tables where that is wanted; in a dry run they are gone when it is closed. */
+async function initIfWanted(
+  database: Target['database'],
+  place: DatabaseLocation,
+  { init = false, dryRun }: WriterOptions,
+): Promise<void> {
+  if (!(await isEmpty(database))) return;
+  if (init) return initDatabase(database, !dryRun);
+  throw new MlferryError('NOT_MLFLOW', `${place.name} is an empty database`, {
+    hint: '--init makes MLflow’s tables in it, as does mlflow db upgrade.',
+  });
+}
+
 async function openTarget(place: DatabaseLocation, options: WriterOptions): Promise<Target> {
   const database = await openWritable(place, options);
   try {
+    await initIfWanted(database, place, options);
     const tables = await readTables(database, place.name);
     await mustBeWritable(database, place);
     const workspace = await chosenWorkspace({ database, tables }, place.workspace, place.name);
