@@ -1,6 +1,7 @@
 import { isChosen } from '../kinds/is-chosen.ts';
 import type { ObjectKind, ObjectRecord } from '../kinds/kind.ts';
 import { FURTHER_KINDS, kindOf } from '../kinds/kinds.ts';
+import { withoutSecrets } from '../kinds/made-anew.ts';
 import { idOf, nameOf, parentIdOf } from '../kinds/marks.ts';
 import { remapModelFiles } from '../kinds/model-files.ts';
 import { MODEL } from '../kinds/model-links.ts';
@@ -14,6 +15,7 @@ import { withPacedFiles } from '../places/paced-files.ts';
 import { MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
 import { partDigest } from './carried-run.ts';
+import { madeAnewFinder } from './make-anew.ts';
 import type { Pass } from './pass.ts';
 import type { ObjectCounts } from './report.ts';
 import { targetExperiment } from './stale-runs.ts';
@@ -27,7 +29,10 @@ export async function copyObjects(pass: Pass): Promise<void> {
   const { parts } = pass.options;
   const isOut = createLeftOut(parts);
   const openParent = parentOpener(pass);
+  const findAnew = madeAnewFinder(pass);
   const copyWithParent = async (object: ObjectReader) => {
+    if (object.of.madeAnew === true && !pass.writer.traits.keepsIds) return findAnew(object);
+    if (object.of.madeAnew === true) pass.options.ledger.loss(withoutSecrets(object.of, object.record));
     await openParent(object);
     await copyObject(pass, object);
   };
@@ -254,8 +259,8 @@ async function* nothing(): AsyncGenerator<never> {}
 
 function reportNotHeld(pass: Pass, of: ObjectKind): void {
   const not_held = pass.objects.get(of.counted)?.not_held ?? 0;
-  // Each model without a run is told by itself.
-  if (not_held === 0 || (of.kind === MODEL && pass.models !== undefined)) return;
+  // Each model without a run is told by itself, and what people make anew.
+  if (not_held === 0 || of.madeAnew === true || (of.kind === MODEL && pass.models !== undefined)) return;
   pass.options.ledger.loss({
     code: 'KIND_NOT_HELD',
     key: of.kind,

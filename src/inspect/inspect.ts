@@ -2,6 +2,7 @@ import { type JobOptions, placeOptions, withTempDir } from '../job/job-options.t
 import { createLedger, failureOf, type Ledger } from '../job/ledger.ts';
 import { isChosen } from '../kinds/is-chosen.ts';
 import { FURTHER_KINDS } from '../kinds/kinds.ts';
+import { toMakeAnew } from '../kinds/made-anew.ts';
 import { idOf } from '../kinds/marks.ts';
 import { createLeftOut, type Parts, partsOf } from '../kinds/parts.ts';
 import type { Failure, Loss } from '../model/findings.ts';
@@ -128,13 +129,16 @@ async function* prefetched(reader: Reader, experiment: Experiment, selection: Se
 /** Objects of the further kinds that belong to the selection. */
 async function countObjects(
   reader: Reader,
-  scope: ObjectScope,
+  given: ObjectScope,
   parts: Parts,
   ledger: Ledger,
 ): Promise<Record<string, ObjectAmount>> {
   const { artifacts } = parts.objects;
   const isOut = createLeftOut(parts);
   const found: Record<string, ObjectAmount> = {};
+  const read = new Set<string>();
+  const isRead = (kind: string, id: string) => read.has(`${kind} ${id}`) || given.isChosen(kind, id);
+  const scope = { ...given, isChosen: isRead, isHeld: isRead };
   for (const of of FURTHER_KINDS) {
     const source = reader.objects?.get(of.kind);
     if (source === undefined) continue;
@@ -153,6 +157,8 @@ async function countObjects(
           continue;
         }
         amount.count += 1;
+        read.add(`${of.kind} ${idOf(of, object.record)}`);
+        if (of.madeAnew === true) ledger.loss({ ...toMakeAnew(of, object.record), left_behind: false });
         if (amount.artifacts === undefined) continue;
         for await (const { size } of withChosenFiles(object, parts.files).artifacts()) {
           amount.artifacts += 1;

@@ -34,6 +34,11 @@ export interface ObjectKind {
    * something else, by having the id that the copy must have.
    */
   readonly foundBy?: 'origin' | 'id';
+  /**
+   * Whether it has a secret, or needs one, that no client can read: files keep the rest of it, and on a server or in a
+   * directory people make it anew. What is there by itself is found by its fields.
+   */
+  readonly madeAnew?: boolean;
   /** Whether its files may be those of another object: then only what its source brings is its own. */
   readonly sharesFiles?: boolean;
   /** Whether it has files of its own. */

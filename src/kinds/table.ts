@@ -1,10 +1,18 @@
 import { evaluationDataset, evaluationDatasetRecord } from '../model/evaluation-dataset.ts';
+import {
+  gatewayBudgetPolicy,
+  gatewayEndpoint,
+  gatewayGuardrail,
+  gatewayModelDefinition,
+  gatewaySecret,
+} from '../model/gateway.ts';
 import { loggedModel } from '../model/logged-model.ts';
 import { PROMPT_TAG } from '../model/mlflow/tags.ts';
 import { experiment, run } from '../model/records.ts';
 import { modelVersion, registeredModel } from '../model/registered-model.ts';
 import { scorer } from '../model/scorer.ts';
 import { trace } from '../model/trace.ts';
+import { webhook } from '../model/webhook.ts';
 import type { ObjectKind } from './kind.ts';
 import { MODEL_URI } from './model-links.ts';
 
@@ -116,6 +124,78 @@ export const KINDS: readonly ObjectKind[] = [
     name: 'input_hash',
     within: 'evaluation_dataset',
     foundBy: 'id',
+    artifacts: false,
+  },
+  {
+    kind: 'webhook',
+    words: { one: 'webhook', many: 'webhooks' },
+    counted: 'webhooks',
+    since: 5,
+    parts: [{ word: 'webhooks' }],
+    schema: webhook,
+    name: 'name',
+    foundBy: 'id',
+    madeAnew: true,
+    artifacts: false,
+  },
+  {
+    kind: 'gateway_secret',
+    words: { one: 'gateway secret', many: 'gateway secrets' },
+    counted: 'gateway_secrets',
+    since: 5,
+    parts: [{ word: 'gateway' }],
+    schema: gatewaySecret,
+    name: 'secret_name',
+    foundBy: 'id',
+    madeAnew: true,
+    artifacts: false,
+  },
+  {
+    kind: 'gateway_model_definition',
+    words: { one: 'gateway model definition', many: 'gateway model definitions' },
+    counted: 'gateway_model_definitions',
+    since: 5,
+    parts: [{ word: 'gateway' }],
+    schema: gatewayModelDefinition,
+    name: 'name',
+    foundBy: 'id',
+    madeAnew: true,
+    artifacts: false,
+  },
+  {
+    kind: 'gateway_endpoint',
+    words: { one: 'gateway endpoint', many: 'gateway endpoints' },
+    counted: 'gateway_endpoints',
+    since: 5,
+    parts: [{ word: 'gateway' }],
+    schema: gatewayEndpoint,
+    name: 'name',
+    foundBy: 'id',
+    madeAnew: true,
+    artifacts: false,
+  },
+  {
+    kind: 'gateway_guardrail',
+    words: { one: 'gateway guardrail', many: 'gateway guardrails' },
+    counted: 'gateway_guardrails',
+    since: 5,
+    parts: [{ word: 'gateway' }],
+    schema: gatewayGuardrail,
+    name: 'name',
+    foundBy: 'id',
+    madeAnew: true,
+    artifacts: false,
+  },
+  {
+    kind: 'gateway_budget_policy',
+    words: { one: 'gateway budget policy', many: 'gateway budget policies' },
+    counted: 'gateway_budget_policies',
+    since: 5,
+    parts: [{ word: 'gateway' }],
+    schema: gatewayBudgetPolicy,
+    name: 'budget_policy_id',
+    foundBy: 'id',
+    madeAnew: true,
     artifacts: false,
   },
 ];

@@ -41,6 +41,7 @@ const LOSSES = {
   FILTERED_HERE: 'form',
   NEGATIVE_ZERO: 'form',
   KIND_NOT_HELD: 'content',
+  MAKE_ANEW: 'content',
   INPUTS_NOT_HELD: 'content',
   NOT_DELETED: 'form',
   RUN_INCOMPLETE: 'content',

@@ -179,6 +179,8 @@ export interface Writer {
   run(source: RunReader, target: RunTarget): Promise<WrittenRun>;
   /** The further kinds that the place can hold. Objects of any other are reported as lost by the engine. */
   readonly objects?: ReadonlyMap<string, ObjectWriter>;
+  /** Of kinds that people make anew: what the target has by itself. */
+  readonly madeAnew?: ReadonlyMap<string, ObjectSource>;
   /** The copies of source runs anywhere on the target (source id → target id), for references out of the selection. */
   findRuns?(source_run_ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
   secondPass(pass: SecondPass): Promise<void>;

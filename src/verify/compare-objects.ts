@@ -2,6 +2,7 @@ import type { IdMap } from '../kinds/id-map.ts';
 import { isChosen } from '../kinds/is-chosen.ts';
 import type { ObjectKind, ObjectRecord } from '../kinds/kind.ts';
 import { FURTHER_KINDS } from '../kinds/kinds.ts';
+import { findMadeAnew, toMakeAnew } from '../kinds/made-anew.ts';
 import { idOf, nameOf } from '../kinds/marks.ts';
 import { remapModelFiles } from '../kinds/model-files.ts';
 import { MODEL } from '../kinds/model-links.ts';
@@ -98,6 +99,16 @@ async function compareKind(
       // What is of it stands in its run, and was compared with that.
       const symbol = known.ids.of('run').has(run_id) ? '=' : '+';
       book.add({ kind: of.kind, id, name: nameOf(of, object.record), symbol, differences: [] });
+      continue;
+    }
+    if (of.madeAnew === true && target.representation !== undefined) {
+      const present = [...(copies?.values() ?? [])].map(({ record }) => record);
+      const found = findMadeAnew(of, object.record, present);
+      if (found === undefined) expected.loss(toMakeAnew(of, object.record));
+      else {
+        const pair = { kind: of.kind, id, target_id: idOf(of, found), name: nameOf(of, object.record) };
+        book.add({ ...pair, symbol: '=', differences: [] });
+      }
       continue;
     }
     if (to === undefined) {

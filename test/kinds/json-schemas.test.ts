@@ -30,13 +30,19 @@ describe('schemas/', () => {
       'scorer',
       'evaluation_dataset',
       'evaluation_dataset_record',
+      'webhook',
+      'gateway_secret',
+      'gateway_model_definition',
+      'gateway_endpoint',
+      'gateway_guardrail',
+      'gateway_budget_policy',
       'object_artifact',
       'left_behind',
       'end',
       'record',
     ]);
     expect(schemas.run).toMatchObject({
-      $id: 'urn:mlferry:schema:4:run',
+      $id: 'urn:mlferry:schema:5:run',
       properties: {
         run_id: { type: 'string', 'x-identifies': 'run' },
         experiment_id: { 'x-references': 'experiment' },

@@ -145,3 +145,8 @@ const loadedModels = z.record(
 export async function loadModels(place: MlflowPlace): Promise<z.infer<typeof loadedModels>> {
   return loadedModels.parse(await runScript(place, 'predictions.py', []));
 }
+
+/** Makes webhooks and what the AI gateway is set up with, all with this secret (test/python/make_anew.py). */
+export async function makeAnew(place: MlflowPlace, secret: string): Promise<void> {
+  await runScript(place, 'make_anew.py', [secret]);
+}

@@ -181,10 +181,11 @@ describe('a database', () => {
   });
 
   it('tells what it holds that mlferry does not carry', async () => {
-    database.insert('webhooks', { webhook_id: 'w', name: 'w', url: 'https://h', status: 'ACTIVE' });
+    database.execute('CREATE TABLE label_schemas (schema_id VARCHAR(36), is_default BOOLEAN)');
+    database.insert('label_schemas', { schema_id: 's', is_default: 0 }, { schema_id: 't', is_default: 1 });
     const { losses } = await readAll();
     expect(losses).toMatchObject([
-      { code: 'KIND_NOT_HELD', count: 1, detail: expect.stringContaining('webhooks (1)') },
+      { code: 'KIND_NOT_HELD', count: 1, detail: expect.stringContaining('label schemas (1)') },
     ]);
     expect((await readAll({ experiments: ['*'] })).losses).toEqual([]);
   });

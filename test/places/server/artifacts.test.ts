@@ -158,18 +158,47 @@ describe('openArtifact', () => {
     await expect(read(chunked, bucket, { path: 'a', size: 5 })).rejects.toMatchObject({ code: 'SHORT_BODY' });
   });
 
-  it('fails with SHORT_BODY when the connection breaks off', async () => {
-    const source = await setUp(({ path }) =>
-      path === '/get-artifact'
-        ? {
-            respond: (response) => {
-              response.writeHead(200, { 'content-length': '5' });
-              response.write('he', () => response.destroy());
-            },
-          }
-        : undefined,
-    );
-    await expect(read(source, bucket, { path: 'a', size: 5 })).rejects.toMatchObject({ code: 'SHORT_BODY' });
+  /** Answers `/get-artifact` with `hello`, cut behind so many bytes at each request, and with the rest where it is asked for it. */
+  const breaking = (cuts: number[], ranges: boolean, texts: string[] = []) =>
+    setUp(({ path, headers }) => {
+      if (path !== '/get-artifact') return undefined;
+      const text = texts.shift() ?? 'hello';
+      const asked = ranges ? Number(/^bytes=(\d+)-$/.exec(headers.range ?? '')?.[1] ?? 0) : 0;
+      const rest = text.slice(asked);
+      const cut = cuts.shift() ?? rest.length;
+      return {
+        respond: (response) => {
+          response.writeHead(asked > 0 ? 206 : 200, {
+            'content-length': String(rest.length),
+            ...(asked > 0 ? { 'content-range': `bytes ${asked}-${text.length - 1}/${text.length}` } : {}),
+          });
+          response.write(rest.slice(0, cut), () => (cut < rest.length ? response.destroy() : response.end()));
+        },
+      };
+    });
+
+  it.each<[string, boolean]>([
+    ['with its rest', true],
+    ['from its beginning', false],
+  ])('goes on where the connection breaks off, %s', async (_name, ranges) => {
+    const source = await breaking(ranges ? [2, 1] : [2, 4], ranges);
+    expect(await read(source, bucket, { path: 'a', size: 5 })).toBe('hello');
+    expect(source.fake.to('/get-artifact').map(({ headers }) => headers.range)).toEqual([
+      undefined,
+      'bytes=2-',
+      ranges ? 'bytes=3-' : 'bytes=4-',
+    ]);
+  });
+
+  it('fails with SHORT_BODY when the connection breaks off again and again, or then begins with other bytes', async () => {
+    const never = await breaking([2, 2, 2, 2], false);
+    await expect(read(never, bucket, { path: 'a', size: 5 })).rejects.toMatchObject({
+      code: 'SHORT_BODY',
+      message: expect.stringContaining('broke off after 2 bytes'),
+    });
+    expect(never.fake.to('/get-artifact')).toHaveLength(4);
+    const other = await breaking([2], false, ['hello', 'jelly']);
+    await expect(read(other, bucket, { path: 'a', size: 5 })).rejects.toMatchObject({ code: 'SHORT_BODY' });
   });
 
   it('is a loss where neither the proxy nor the server can reach the file', async () => {

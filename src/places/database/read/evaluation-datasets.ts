@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { kindOf } from '../../../kinds/kinds.ts';
 import { type EvaluationDatasetRecord, inputHash } from '../../../model/evaluation-dataset.ts';
 import { isMap, parseTypedJson, printTypedJson } from '../../../model/typed-json.ts';
+import { withoutUndefined } from '../../../util/without-undefined.ts';
 import { NO_FILES } from '../../artifact-owner.ts';
 import type { ObjectSource } from '../../objects.ts';
 import { integer, nullableText, numericId, text } from './cells.ts';
@@ -148,8 +149,4 @@ function spelt(json: string | undefined, field?: string): string | undefined {
       ? value.get(field)
       : value;
   return own === undefined || own === null ? undefined : printTypedJson(own);
-}
-
-function withoutUndefined(fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

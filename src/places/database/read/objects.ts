@@ -1,6 +1,7 @@
 import type { ObjectSource } from '../../objects.ts';
 import { evaluationDatasetRecords, evaluationDatasets } from './evaluation-datasets.ts';
 import { loggedModels } from './logged-models.ts';
+import { MADE_ANEW, madeAnew } from './made-anew.ts';
 import { modelVersions, registeredModels } from './registry.ts';
 import { scorers } from './scorers.ts';
 import type { Store } from './store.ts';
@@ -21,8 +22,11 @@ const SOURCES: ReadonlyArray<readonly [kind: string, table: string, source: (sto
 /** The further kinds that this version of MLflow keeps in its database. */
 export function objectSources(store: Store): ReadonlyMap<string, ObjectSource> {
   return new Map(
-    SOURCES.flatMap(([kind, table, source]) =>
-      store.tables.has(table) ? [[kind, source(store)] as const] : [],
-    ),
+    [
+      ...SOURCES,
+      ...MADE_ANEW.map(
+        ([kind, table, read]) => [kind, table, (own: Store) => madeAnew(own, kind, read)] as const,
+      ),
+    ].flatMap(([kind, table, source]) => (store.tables.has(table) ? [[kind, source(store)] as const] : [])),
   );
 }

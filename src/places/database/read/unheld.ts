@@ -6,17 +6,11 @@ import { heldWorkspaces } from './workspaces.ts';
 
 /** Content of databases that mlferry does not carry: table, words, and which of its rows. */
 const TABLES: ReadonlyArray<{ readonly table: string; readonly words: string; readonly but?: string }> = [
-  { table: 'webhooks', words: 'webhooks' },
   { table: 'entity_associations', words: 'links to prompts', but: `"destination_type" = 'prompt_version'` },
   { table: 'issues', words: 'issues of traces' },
   { table: 'label_schemas', words: 'label schemas', but: 'NOT "is_default"' },
   { table: 'review_queues', words: 'review queues' },
   { table: 'online_scoring_configs', words: 'settings of online scoring' },
-  { table: 'secrets', words: 'secrets' },
-  { table: 'endpoints', words: 'gateway endpoints' },
-  { table: 'model_definitions', words: 'gateway models' },
-  { table: 'guardrails', words: 'guardrails' },
-  { table: 'budget_policies', words: 'budgets' },
   { table: 'mcp_servers', words: 'MCP servers' },
 ];
 

@@ -13,7 +13,7 @@ import { createExchange, type Query } from './exchange.ts';
 import { probeServer } from './probe-server.ts';
 import type { RequestContext } from './problems.ts';
 import { type Endpoint, type Route, routes } from './routes.ts';
-import type { Asked, TrackingClient } from './tracking-client.ts';
+import type { Asked, Download, TrackingClient } from './tracking-client.ts';
 
 /**
  * Connects to a tracking server: finds the credentials, asks what the server is and that it lets us in. Throws
@@ -49,10 +49,22 @@ export async function connect(place: ServerLocation, options: PlaceOptions): Pro
     );
   }
 
-  async function download(route: Endpoint, query?: Query, repeats?: number) {
-    return exchange.send({ route, query, elsewhere: true, repeats }, async ({ body, headers }) => {
-      return { body, length: contentLength(headers['content-length']) };
-    });
+  async function download(
+    route: Endpoint,
+    query?: Query,
+    repeats?: number,
+    from?: number,
+  ): Promise<Download> {
+    const headers = from === undefined ? {} : { range: `bytes=${from}-` };
+    return exchange.send(
+      { route, query, headers, elsewhere: true, repeats },
+      async ({ body, statusCode, headers: answer }, { name }) => {
+        const begins = statusCode === 206 ? firstByte(answer['content-range']) : 0;
+        if (begins === undefined || (begins !== 0 && begins !== from))
+          throw new MlferryError('NOT_MLFLOW', `${name}: the server gave another part than was asked for`);
+        return { body, length: contentLength(answer['content-length']), from: begins };
+      },
+    );
   }
 
   async function stream<T>(route: Endpoint, query: Query, take: (body: Readable) => Promise<T>): Promise<T> {
@@ -160,4 +172,10 @@ function parseJson(text: string, context: RequestContext): unknown {
 
 function contentLength(header: string | string[] | undefined): number | undefined {
   return typeof header === 'string' && /^\d{1,15}$/.test(header) ? Number(header) : undefined;
+}
+
+/** Of `bytes 100-199/200`: 100. */
+function firstByte(header: string | string[] | undefined): number | undefined {
+  const first = typeof header === 'string' ? /^bytes (\d{1,15})-/.exec(header)?.[1] : undefined;
+  return first === undefined ? undefined : Number(first);
 }

@@ -23,6 +23,13 @@ import {
 } from './evaluation-answers.ts';
 import type { RequestClass } from './flow.ts';
 import {
+  gatewayBudgetPolicyPage,
+  gatewayEndpointList,
+  gatewayGuardrailPage,
+  gatewayModelDefinitionList,
+  gatewaySecretList,
+} from './gateway-answers.ts';
+import {
   modelVersionGet,
   modelVersionPage,
   registeredModelGet,
@@ -36,6 +43,7 @@ import {
   traceInfos,
   tracePage,
 } from './trace-answers.ts';
+import { webhookPage } from './webhook-answers.ts';
 
 /** An endpoint below the base URL. */
 export interface Endpoint {
@@ -165,6 +173,15 @@ export const routes = {
   setEvaluationDatasetTags: { ...change(`${NEWER}/datasets`), method: 'PATCH', after: '/tags' },
   addToExperiments: { ...change(`${NEWER}/datasets`), after: '/add-experiments' },
 
+  /** Since 3.3, of databases only. */
+  webhooks: read(`${MLFLOW}/webhooks`, webhookPage),
+  // Since 3.9, of databases only.
+  gatewaySecrets: read(`${NEWER}/gateway/secrets/list`, gatewaySecretList),
+  gatewayModelDefinitions: read(`${NEWER}/gateway/model-definitions/list`, gatewayModelDefinitionList),
+  gatewayEndpoints: read(`${NEWER}/gateway/endpoints/list`, gatewayEndpointList),
+  gatewayGuardrails: read(`${NEWER}/gateway/guardrails/list`, gatewayGuardrailPage),
+  gatewayBudgetPolicies: read(`${NEWER}/gateway/budgets/list`, gatewayBudgetPolicyPage),
+
   /** Traces. The older routes are of 2.14 to 3.2, the newer ones of 3.3 (batches: 3.6; batches of infos: 3.11). One trace is `within` these. */
   searchTraces: search(`${NEWER}/traces/search`, tracePage),
   olderSearchTraces: read(`${MLFLOW}/traces`, olderTracePage),
@@ -185,6 +202,8 @@ export const routes = {
   createAssessment: { ...change(`${NEWER}/traces`), after: '/assessments' },
   deleteAssessment: { ...change(`${NEWER}/traces`), method: 'DELETE', after: '/assessments' },
   linkTraces: change(`${MLFLOW}/traces/link-to-run`),
+  /** Newest 3.x, of databases only. */
+  linkPrompts: change(`${MLFLOW}/traces/link-prompts`),
   setTraceTag: { ...change(`${NEWER}/traces`), method: 'PATCH', after: '/tags' },
 } as const satisfies Readonly<Record<string, Endpoint>>;
 

@@ -18,6 +18,14 @@ export interface Asked {
   readonly repeats?: number | undefined;
 }
 
+/** The bytes of an answer; `length` of all that come, where the server tells it. */
+export interface Download {
+  readonly body: Readable;
+  readonly length: number | undefined;
+  /** Where in the file they begin: at the byte that was asked for, or at 0 where the server gives whole files only. */
+  readonly from: number;
+}
+
 /** A connection to one tracking server: it carries credentials, limits, repeats and error codes. */
 export interface TrackingClient {
   /** Base URL with its path prefix, without credentials. */
@@ -35,14 +43,10 @@ export interface TrackingClient {
    */
   call<T>(route: Route<T>, asked?: Asked): Promise<T>;
   /**
-   * GET of bytes, streamed; `length` in bytes where the server tells it. The stream fails when the connection does.
-   * `repeats`: most repeats until the answer begins.
+   * GET of bytes, streamed. The stream fails when the connection does. `repeats`: most repeats until the answer begins; `from`:
+   * the first byte that is wanted.
    */
-  download(
-    route: Endpoint,
-    query?: Query,
-    repeats?: number,
-  ): Promise<{ body: Readable; length: number | undefined }>;
+  download(route: Endpoint, query?: Query, repeats?: number, from?: number): Promise<Download>;
   /**
    * GET whose body `take` reads as it comes; called anew for each try. A SyntaxError of it, and a ZodError, mean an
    * answer that is not MLflow's: NOT_MLFLOW.

@@ -12,6 +12,7 @@ import type { ServerOwner } from '../connect/owner.ts';
 import { below, routes } from '../connect/routes.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { listDirectory } from './artifact-pages.ts';
+import { resumedBody } from './resumed-body.ts';
 
 /** Directories that are listed ahead of the one being handed out. */
 const AHEAD = 4;
@@ -175,7 +176,11 @@ export async function openArtifact(
         `${name} should have ${size} bytes, and the server announces ${length}`,
       );
     }
-    return sizedBody(body, size, name);
+    // Its own route gives parts of a file where the artifact proxy gives only whole ones (2.x).
+    const [route, query] = owner.file(path);
+    const rest = (from: number) => client.download(route, query, undefined, from);
+    const whole = resumedBody(body, rest, { name, size });
+    return sizedBody(whole, size, name);
   } catch (error) {
     if (!(error instanceof MlferryError) || error.code !== 'UNSUPPORTED') throw error;
     const detail = `The server cannot give files of ${root.kind === 'other' ? root.scheme : root.kind} roots: ${error.message}`;

@@ -22,6 +22,7 @@ import { listArtifacts, openArtifact } from './artifacts.ts';
 import { evaluationDatasets } from './evaluation-datasets.ts';
 import { readHistory } from './history.ts';
 import { knowsModels, loggedModels, modelLinksOf } from './logged-models.ts';
+import { madeAnew } from './made-anew.ts';
 import { createPrefetch, type Prefetch } from './prefetch.ts';
 import { registry } from './registry.ts';
 import { createRunSearch, VIEW_TYPES } from './run-search.ts';
@@ -104,6 +105,7 @@ export function serverReader(client: TrackingClient, options: PlaceOptions, eval
       ...registry(client, findings),
       ...(evaluation ? [['scorer', scorers(client)] as const, ...evaluationDatasets(client)] : []),
       ...(knowsTraces(client) ? [['trace', traces(client, findings)] as const] : []),
+      ...(evaluation ? madeAnew(client, findings) : []),
     ]),
     experiments: async function* (selection) {
       if (selection.runs.length === 0) {

@@ -11,6 +11,7 @@ import { connect } from '../connect/client.ts';
 import { knowsEvaluation } from '../connect/knows-evaluation.ts';
 import type { ServerLocation } from '../location.ts';
 import { knowsModels } from '../read/logged-models.ts';
+import { madeAnew } from '../read/made-anew.ts';
 import { hasNewerTraces } from '../read/traces.ts';
 import { SERVER_TRAITS } from '../traits.ts';
 import { evaluationWriters } from './evaluation-writers.ts';
@@ -114,6 +115,7 @@ export async function openServerWriter(place: ServerLocation, options: WriterOpt
       ...(evaluation?.objects ?? []),
       ...(traces === undefined ? [] : [['trace', traces] as const]),
     ]),
+    madeAnew: evaluation === undefined ? new Map() : madeAnew(client, findings),
     findRuns: (source_run_ids) => findCopiedRuns(client, routes, source_run_ids),
     secondPass: (pass) =>
       secondPass({ context, experiments, readBack, concurrency: options.concurrency }, pass),
