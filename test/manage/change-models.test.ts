@@ -271,8 +271,37 @@ describe.each(PLACES.filter(({ prompts }) => prompts))('logged models on $name',
       ]);
       return Object.fromEntries(entries);
     };
-    return { place, experiment_id, first, second, third, tagsOf };
+    return { place, url, experiment_id, first, second, third, tagsOf };
   }
+
+  it('list their versions as before when a registered model is made again', async () => {
+    const { place, url, first, second } = await logged();
+    const { call } = workspace(url);
+    const names = [`m${serial}-x`, `m${serial}-y`];
+    for (const name of names) {
+      await call('registered-models/create', { name });
+      for (const model_id of [first, second, first])
+        await call('model-versions/create', { name, source: `models:/${model_id}`, model_id });
+    }
+    const listed = async (id: string) => {
+      const { model } = z
+        .object({
+          model: z.object({
+            info: z.object({ tags: z.array(z.object({ key: z.string(), value: z.string() })) }),
+          }),
+        })
+        .parse(await call(`logged-models/${id}`));
+      const text = model.info.tags.find(({ key }) => key === 'mlflow.modelVersions')?.value ?? '[]';
+      const versions = z.array(z.object({ name: z.string(), version: z.unknown() })).parse(JSON.parse(text));
+      return versions.map(({ name, version }) => `${name}/${version}`).sort();
+    };
+    const before = [await listed(first), await listed(second)];
+    expect(before.map(({ length }) => length)).toEqual([4, 2]);
+    await deleteModels(place, { registeredModels: names.slice(0, 1), permanently: true, undoFile });
+    const undone = await undo(place, undoFile);
+    expect(undone).toMatchObject({ changed: 1, failures: [], exit_status: 0 });
+    expect([await listed(first), await listed(second)]).toEqual(before);
+  });
 
   it('are tagged and deleted by id, name and filter', async () => {
     const { place, experiment_id, first, second, third, tagsOf } = await logged();

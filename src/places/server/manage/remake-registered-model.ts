@@ -1,4 +1,4 @@
-import { hasSameSource } from '../../../kinds/model-registry.ts';
+import { hasSameSource, madeOf } from '../../../kinds/model-registry.ts';
 import { REMADE_TAG } from '../../../model/canonical.ts';
 import { MODEL_STAGES } from '../../../model/mlflow/model-stages.ts';
 import { type ModelVersion, registeredModel } from '../../../model/registered-model.ts';
@@ -6,8 +6,9 @@ import { ownValue, type StringMap } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import type { KeptObject } from '../../model-manager.ts';
 import { createOnce, type Patience } from '../write/create-once.ts';
-import { GAP_SOURCE } from '../write/number-versions.ts';
+import { GAP_SOURCE, modelOf } from '../write/number-versions.ts';
 import type { TargetRoutes } from '../write/target-routes.ts';
+import { listVersionsOfModels } from './list-versions-of-models.ts';
 
 /** What making a registered model again needs. */
 interface RemakeContext extends Patience {
@@ -57,6 +58,7 @@ export async function remakeRegisteredModel(
     await complete(routes, wanted, found);
   }
   await setAliases(routes, name, versions);
+  await listVersionsOfModels(routes, new Set(versions.flatMap((version) => madeOf(version).models)));
 }
 
 /** The versions that are there, by number, without those of an attempt that was cut off. */
@@ -83,9 +85,9 @@ function createVersion(
   wanted: ModelVersion,
   isFiller: boolean,
 ): Promise<ModelVersion> {
-  const { name, source, run_id, run_link, model_id, description, tags } = wanted;
+  const { name, source, run_id, run_link, description, tags } = wanted;
   const mark = isFiller ? '' : wanted.version;
-  const optional = { run_id, run_link, model_id, description };
+  const optional = { run_id, run_link, model_id: modelOf(wanted), description };
   const version = isFiller
     ? { name, source: GAP_SOURCE, tags: { [REMADE_TAG]: mark } }
     : {

@@ -43,9 +43,14 @@ export async function createVersion(
   throw taken(wanted, `the target gave it the number ${created.version}`);
 }
 
+/** The logged model that newest servers want named beside a source in it, and do not tell of a version. */
+export function modelOf({ model_id, source }: ModelVersion): string | undefined {
+  return model_id ?? /^models:\/+(m-[\w-]+)/.exec(source)?.[1];
+}
+
 function newVersion(wanted: ModelVersion, target: ObjectTarget): NewVersion {
   const { name, source, run_id, run_link, description, tags } = wanted;
-  const model_id = wanted.model_id ?? /^models:\/+(m-[\w-]+)/.exec(source)?.[1];
+  const model_id = modelOf(wanted);
   return {
     name,
     source,
