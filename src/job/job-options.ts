@@ -2,12 +2,7 @@ import { rm } from 'node:fs/promises';
 import type { PartOptions } from '../kinds/parts.ts';
 import type { LossCode } from '../model/findings.ts';
 import type { Selection } from '../model/selection.ts';
-import {
-  type PlaceOptions,
-  type PlaceSettings,
-  settingsIn,
-  type TlsOptions,
-} from '../places/place-options.ts';
+import type { PlaceOptions, PlaceSettings, TlsOptions } from '../places/place-options.ts';
 import { makeTempDir } from '../util/temp-dir.ts';
 import type { JobProgress } from './journal.ts';
 import type { Progress } from './progress.ts';
@@ -87,7 +82,7 @@ export function onePlaceOptions(
   side: PlaceOptions['side'] = 'to',
 ): PlaceOptions {
   return {
-    ...settingsIn(options),
+    ...options,
     side,
     findings,
     tempDir,

@@ -37,33 +37,6 @@ export interface PlaceSettings {
   readonly stdout?: Writable | undefined;
 }
 
-/** The settings among options that say more; the compiler wants each named. */
-export function settingsIn({
-  maxRequestsPerSecond,
-  bandwidth,
-  tls,
-  artifactsDir,
-  allowEdited,
-  strict,
-  artifactsRoot,
-  toArtifactsRoot,
-  stdin,
-  stdout,
-}: PlaceSettings): Required<PlaceSettings> {
-  return {
-    maxRequestsPerSecond,
-    bandwidth,
-    tls,
-    artifactsDir,
-    allowEdited,
-    strict,
-    artifactsRoot,
-    toArtifactsRoot,
-    stdin,
-    stdout,
-  };
-}
-
 /** What every place is opened with. */
 export interface PlaceOptions extends PlaceSettings {
   readonly side: 'from' | 'to';
