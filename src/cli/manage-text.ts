@@ -5,6 +5,7 @@ import { printable } from '../util/plain-text.ts';
 import { redact } from '../util/redact.ts';
 import { cut } from './cut.ts';
 import { formatCount } from './format.ts';
+import { countLosses, formatLossCounts, formatLosses } from './loss-text.ts';
 import { shellQuote } from './shell-quote.ts';
 import { formatTable } from './table.ts';
 import { timeText } from './time-text.ts';
@@ -146,8 +147,10 @@ export function formatManageReport(report: ManageReport, quiet: boolean): string
     report.error === undefined
       ? ''
       : `error ${report.error.code}: ${report.error.message}. ${report.error.hint}\n`;
-  if (quiet) return `${failed}${error}`;
-  return `${headline(report, done, objects)}${failed}${error}${undoHint(report)}`;
+  const counts = countLosses(report.losses);
+  if (quiet) return `${formatLossCounts(counts)}${failed}${error}`;
+  const losses = formatLosses(report.losses, counts);
+  return `${headline(report, done, objects)}${losses}${failed}${error}${undoHint(report)}`;
 }
 
 function headline(report: ManageReport, done: string, objects: string): string {

@@ -5,18 +5,15 @@ import type { Failure } from '../model/findings.ts';
 import { plainText } from '../util/plain-text.ts';
 import { formatBytes, formatCount, formatDuration } from './format.ts';
 import type { Io } from './io.ts';
-import { lossText } from './loss-text.ts';
+import { formatLossCounts, formatLosses } from './loss-text.ts';
 import { formatTable } from './table.ts';
-
-/** Losses of one code that are shown one by one; `--json` has them all. */
-const MOST_SHOWN = 5;
 
 /** The report for people. With `quiet` only what went wrong. */
 export function formatReport(report: Report, quiet: boolean, stream: Io['stderr']): string {
   const paint = (style: 'red', text: string) => (stream.isTTY === true ? styleText(style, text) : text);
   const parts: string[] = [];
-  if (quiet) parts.push(lossCounts(report));
-  else parts.push(headline(report), table(report), losses(report));
+  if (quiet) parts.push(formatLossCounts(report.loss_counts));
+  else parts.push(headline(report), table(report), formatLosses(report.losses, report.loss_counts));
   if (report.failures.length > 0) parts.push(paint('red', failures(report)));
   if (report.error !== undefined) {
     parts.push(
@@ -24,13 +21,6 @@ export function formatReport(report: Report, quiet: boolean, stream: Io['stderr'
     );
   }
   return parts.join('');
-}
-
-/** Losses in a line a code. */
-function lossCounts({ loss_counts }: Report): string {
-  return Object.entries(loss_counts)
-    .map(([code, count]) => `${code} ${formatCount(count)}\n`)
-    .join('');
 }
 
 function headline({ from, to, dry_run, error, runs, objects = {}, exit_status }: Report): string {
@@ -93,21 +83,6 @@ function runSummary(runs: Report['runs']): string {
     [runs.left_out, 'deleted left out (--view all takes them along)'],
   ];
   return said(parts);
-}
-
-function losses(report: Report): string {
-  const codes = Object.entries(report.loss_counts);
-  if (codes.length === 0) return '';
-  const lines = codes.map(([code, count]) => {
-    const listed = report.losses.filter((loss) => loss.code === code);
-    const shown = listed.slice(0, MOST_SHOWN).map((loss) => `    ${lossText(loss)}\n`);
-    const more =
-      listed.length > MOST_SHOWN
-        ? `    … ${listed.length - MOST_SHOWN} more entries (--json lists them)\n`
-        : '';
-    return `  ${code} ${formatCount(count)}\n${shown.join('')}${more}`;
-  });
-  return `Not carried over as it was:\n${lines.join('')}`;
 }
 
 function failures(report: Report): string {

@@ -1,6 +1,6 @@
 import { type CopyRules, type OnePlaceOptions, onePlaceOptions, withTempDir } from '../job/job-options.ts';
 import { createLedger, exitStatus, failureOf, type Ledger } from '../job/ledger.ts';
-import type { Failure } from '../model/findings.ts';
+import type { Failure, Loss } from '../model/findings.ts';
 import type { Manager } from '../places/manager.ts';
 import { openManager } from '../places/open.ts';
 import type { PlaceInfo } from '../places/place.ts';
@@ -11,6 +11,7 @@ import { carryOut } from './carry-out.ts';
 import type { MoveTarget, Plan } from './changes.ts';
 import type { LeftOutRun, Times } from './chosen-runs.ts';
 import type { ObjectChange } from './object-changes.ts';
+import type { Outcome } from './outcome.ts';
 import { writeUndoFile } from './undo-file.ts';
 
 /** What a managing command does, as it stands in reports and undo files. */
@@ -89,6 +90,8 @@ export interface ManageReport extends PlanSummary {
   /** Whether the place's own bulk routes were used. */
   readonly bulk: boolean;
   readonly failures: readonly Failure[];
+  /** Of a move by copies: what these have other than the runs that they stand for. All else is there. */
+  readonly losses: readonly Loss[];
   /** Why the job stopped before its end, if it did. */
   readonly error?: { code: ErrorCode; message: string; hint: string };
   readonly seconds: number;
@@ -116,7 +119,7 @@ export async function manage(
     try {
       const plan = await makePlan(manager, ledger);
       const summary = summaryOf(action, manager.reader.info, plan);
-      const outcome = { changed: 0, failed: ledger.failureCount() };
+      const outcome: Outcome = { changed: 0, failed: ledger.failureCount(), losses: [] };
       const nothing = summary.total === 0;
       const confirmed = nothing || dry_run || ((await options.confirm?.(summary)) ?? true);
       const acts = confirmed && !dry_run && !nothing;
@@ -142,6 +145,7 @@ export async function manage(
         ...(acts && undoFile !== undefined ? { undo_file: undoFile } : {}),
         bulk: plan.bulk !== undefined,
         failures: ledger.failures,
+        losses: outcome.losses,
         ...(error === undefined ? {} : { error: errorOf(error) }),
         seconds: (performance.now() - started) / 1000,
         exit_status: confirmed ? exitStatus(error, ledger.failureCount()) : errorCodes.INTERRUPTED.exit,

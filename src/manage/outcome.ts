@@ -1,4 +1,4 @@
-import type { Findings } from '../model/findings.ts';
+import type { Findings, Loss } from '../model/findings.ts';
 import type { Manager } from '../places/manager.ts';
 
 /** What carrying out needs besides the plan. */
@@ -15,4 +15,6 @@ export interface CarryOut {
 export interface Outcome {
   changed: number;
   failed: number;
+  /** What copies that took the place of runs have other than those. */
+  readonly losses: Loss[];
 }

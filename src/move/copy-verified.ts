@@ -1,7 +1,6 @@
 import { copyBetween } from '../copy/copy-between.ts';
 import type { TwoPlaceOptions } from '../job/job-options.ts';
-import type { FoundObject } from '../model/findings.ts';
-import { isContent } from '../model/findings.ts';
+import { type FoundObject, isContent, type Loss } from '../model/findings.ts';
 import { MlferryError } from '../util/errors.ts';
 import { verify } from '../verify/verify.ts';
 
@@ -27,6 +26,8 @@ export interface VerifiedCopies {
   readonly problems: ReadonlyMap<string, string>;
   /** The same of objects of further kinds. */
   readonly objectProblems: ReadonlyArray<{ readonly of: FoundObject; readonly problem: string }>;
+  /** What the copies have other than the runs, although they have all: losses of form, each once. */
+  readonly losses: readonly Loss[];
 }
 
 /**
@@ -38,6 +39,14 @@ export async function copyVerified(place: string, options: CopyWithin): Promise<
   const selection = { experiments: [], runs, view: 'active' as const };
   const problems = new Map<string, string>();
   const objectProblems: Array<{ of: FoundObject; problem: string }> = [];
+  const losses = new Map<string, Loss>();
+  // The copy that is there already tells nothing of them again, the comparison does.
+  const noteLoss = (loss: Loss) => {
+    if (isContent(loss)) note(loss.of, loss.run_id, loss.detail);
+    const { code, run_id, of, key } = loss;
+    const name = JSON.stringify([code, run_id, of?.kind, of?.id, key]);
+    if (!isContent(loss) && !losses.has(name)) losses.set(name, loss);
+  };
   const note = (of: FoundObject | undefined, run_id: string | undefined, problem: string) => {
     const id = (of?.id ?? run_id) || undefined;
     if (of !== undefined && of.kind !== 'run') objectProblems.push({ of, problem });
@@ -59,7 +68,7 @@ export async function copyVerified(place: string, options: CopyWithin): Promise<
       `${report.unlisted} losses and failures are counted, but not listed: move fewer runs at once`,
     );
   for (const { of, run_id, message } of report.failures) note(of, run_id, message);
-  for (const loss of report.losses) if (isContent(loss)) note(loss.of, loss.run_id, loss.detail);
+  for (const loss of report.losses) noteLoss(loss);
   const same = new Set<string>();
   for (let at = 0; at < runs.length; at += CHUNK) {
     const chunk = runs.slice(at, at + CHUNK);
@@ -74,14 +83,17 @@ export async function copyVerified(place: string, options: CopyWithin): Promise<
       const problem = reason ?? (first === undefined ? 'it is not there' : `${first.field} is another`);
       if (symbol !== '=') note({ kind, id, name }, undefined, `Its copy is not the same: ${problem}`);
     }
-    for (const loss of compared.losses) if (isContent(loss)) note(loss.of, loss.run_id, loss.detail);
-    const differing = compared.items.filter(({ kind, symbol }) => kind === 'run' && symbol !== '=').length;
+    for (const loss of compared.losses) noteLoss(loss);
+    // What only the experiment has (`-`), an earlier copy that was deleted, is none of the chosen.
+    const differing = compared.items.filter(
+      ({ kind, symbol }) => kind === 'run' && symbol !== '=' && symbol !== '-',
+    ).length;
     if (compared.unlisted > 0 || compared.runs.same !== chunk.length - differing)
       note(undefined, undefined, 'Not all that was compared could be listed: move fewer runs at once');
     for (const id of chunk) same.add(id);
   }
   for (const id of problems.keys()) same.delete(id);
-  return { same, problems, objectProblems };
+  return { same, problems, objectProblems, losses: [...losses.values()] };
 }
 
 function ended({

@@ -6,8 +6,9 @@ import { holdAncestorsBack } from '../manage/carry-out.ts';
 import { type MoveTarget, NO_PLAN, type Plan, type RunChange } from '../manage/changes.ts';
 import { chooseMoving, type MoveRunsOptions, type MovingChoice, stillRunning } from '../manage/plan-move.ts';
 import { readRuns } from '../manage/read-runs.ts';
-import { ORIGIN_TAG, originRunId, runDigest } from '../model/canonical.ts';
-import type { Findings } from '../model/findings.ts';
+import { DIGEST_TAG, DUPLICATE_COPY_TAG, ORIGIN_TAG, originRunId, runDigest } from '../model/canonical.ts';
+import type { Findings, Loss } from '../model/findings.ts';
+import type { Run } from '../model/records.ts';
 import { ALL_ACTIVE } from '../model/selection.ts';
 import { ownValue } from '../model/string-map.ts';
 import type { Manager } from '../places/manager.ts';
@@ -64,7 +65,7 @@ export async function planCopies(
       const experiment_id = target.experiment_id ?? (await manager.createExperiment(target.name));
       await reviveCopies(manager, experiment_id, new Set(runs.map(({ run_id }) => run_id)));
       const before = await readRuns(manager.reader, runs);
-      const bad = await copyAll({
+      const { bad, losses } = await copyAll({
         ...bothSides(options),
         signal: job.signal,
         runs: runs.map(({ run_id }) => run_id),
@@ -72,6 +73,7 @@ export async function planCopies(
         held,
         onCopied: job.progress,
       });
+      outcome.losses.push(...losses);
       const after = await readRuns(manager.reader, runs);
       for (const { run_id } of runs) {
         const [then, now] = [before, after].map((all) => all.get(run_id)).map((run) => run && runDigest(run));
@@ -84,15 +86,17 @@ export async function planCopies(
     },
   };
 
-  /** Copies the runs; gives those whose copy was not found to be the same, and why. */
-  async function copyAll(wanted: CopyWithin): Promise<Map<string, Problem>> {
-    const { same, problems: found, objectProblems } = await copyVerified(location, wanted);
+  /** Copies the runs; gives those whose copy was not found to be the same, and why, and what is lost of form. */
+  async function copyAll(
+    wanted: CopyWithin,
+  ): Promise<{ bad: Map<string, Problem>; losses: readonly Loss[] }> {
+    const { same, problems: found, objectProblems, losses } = await copyVerified(location, wanted);
     const bad = new Map<string, Problem>();
     const ids = new Set(wanted.runs);
     for (const run_id of ids)
       if (!same.has(run_id))
         bad.set(run_id, { code: 'MISMATCH', message: found.get(run_id) ?? 'Its copy could not be compared' });
-    if (objectProblems.length === 0) return bad;
+    if (objectProblems.length === 0) return { bad, losses };
     const experiments = [...new Set(runs.map(({ experiment_id }) => experiment_id))];
     const owners = new Map<string, readonly string[]>();
     for await (const { of, id, runs: own } of objectsNamingRuns(manager.reader, experiments, ids, () => true))
@@ -101,7 +105,7 @@ export async function planCopies(
     for (const { of, problem } of objectProblems)
       for (const run_id of owners.get(`${of.kind} ${of.id}`) ?? ids)
         bad.set(run_id, { code: 'MISMATCH', message: `${of.kind} ${of.id}: ${problem}` });
-    return bad;
+    return { bad, losses };
   }
 }
 
@@ -173,20 +177,33 @@ function withoutProblems<T extends Pick<RunChange, 'run_id' | 'run_name'>>(
   });
 }
 
-/** Copies that an undone move has deleted are taken up again. */
+/** Copies that an undone move has deleted are taken up again: one of a run, if it has none. */
 async function reviveCopies(
   manager: Manager,
   experiment_id: string,
   runs: ReadonlySet<string>,
 ): Promise<void> {
-  const selection = { ...ALL_ACTIVE, experiments: [experiment_id], view: 'deleted' as const };
-  const deleted = [];
-  for await (const experiment of manager.reader.experiments(selection)) {
-    if (experiment.experiment_id !== experiment_id) continue;
-    for await (const { run } of manager.reader.runs(experiment, selection))
-      if (runs.has(originRunId(ownValue(run.tags, ORIGIN_TAG) ?? ''))) deleted.push(run);
+  const copies = async (view: 'deleted' | 'active') => {
+    const selection = { ...ALL_ACTIVE, experiments: [experiment_id], view };
+    const found: Array<readonly [source_id: string, run: Run]> = [];
+    for await (const experiment of manager.reader.experiments(selection)) {
+      if (experiment.experiment_id !== experiment_id) continue;
+      for await (const { run } of manager.reader.runs(experiment, selection)) {
+        const source_id = originRunId(ownValue(run.tags, ORIGIN_TAG) ?? '');
+        if (runs.has(source_id) && !Object.hasOwn(run.tags, DUPLICATE_COPY_TAG)) found.push([source_id, run]);
+      }
+    }
+    return found;
+  };
+  const isComplete = ({ tags }: Run) => Boolean(ownValue(tags, DIGEST_TAG));
+  const deleted = new Map<string, Run>();
+  for (const [source_id, run] of await copies('deleted')) {
+    const other = deleted.get(source_id);
+    if (other === undefined || (isComplete(run) && !isComplete(other))) deleted.set(source_id, run);
   }
-  for (const run of deleted) await manager.restoreRun(run);
+  if (deleted.size === 0) return;
+  for (const [source_id] of await copies('active')) deleted.delete(source_id);
+  for (const run of deleted.values()) await manager.restoreRun(run);
 }
 
 /** The options of the one place for both sides of a copy within it: with its own credentials, whose names say `TO`. */

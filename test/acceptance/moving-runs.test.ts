@@ -273,6 +273,41 @@ describe.each(['3.17.2', '2.22.5'] as const)('a server of MLflow %s', (version) 
     expect(JSON.parse(still.stdout)).toMatchObject([{ run_id, lifecycle_stage: 'active' }]);
   });
 
+  it('tells what copies have other than the runs, and takes up one deleted copy of a run', async () => {
+    const { url } = await server();
+    const at = workspace(url);
+    const created = z.object({ run: z.object({ info: z.object({ run_id: z.string() }) }) });
+    const experiment = z.object({ experiment_id: z.string() });
+    const idOf = async (name: string) =>
+      experiment.parse(await at.call('experiments/create', { name })).experiment_id;
+    const from = await idOf('long tags');
+    const to = await idOf('shorter tags');
+    const create = async (experiment_id: string, tags: object[]) => {
+      const { run } = created.parse(await at.call('runs/create', { experiment_id, start_time: 1, tags }));
+      await at.call('runs/update', { run_id: run.info.run_id, status: 'FINISHED', end_time: 2 });
+      return run.info.run_id;
+    };
+    // A create takes a tag of any length.
+    const run_id = await create(from, [{ key: 'long', value: 'x'.repeat(9000) }]);
+    const args = ['move', url, '--to', 'shorter tags', '--run', run_id];
+    const moved = await runs(...args);
+    const losses = [{ code: 'TAG_TOO_LONG', run_id, key: 'long' }];
+    expect(moved).toMatchObject({ changed: 1, failures: [], losses, exit_status: 0 });
+    const copies = async () => {
+      const { stdout } = await runMlferry(['runs', 'list', url, '-e', 'shorter tags', '--json']);
+      return z
+        .array(z.object({ run_id: z.string(), tags: z.record(z.string(), z.string()) }))
+        .parse(JSON.parse(stdout));
+    };
+    const [copy] = await copies();
+    await runs('restore', url, '--from-undo', moved.undo_file ?? '');
+    const origin = { key: 'mlferry.origin', value: copy?.tags['mlferry.origin'] };
+    for (const tags of [[origin, { key: 'mlferry.twin_of', value: 'x' }], [origin]])
+      await at.call('runs/delete', { run_id: await create(to, tags) });
+    expect(await runs(...args)).toMatchObject({ changed: 1, failures: [], losses, exit_status: 0 });
+    expect((await copies()).map((run) => run.run_id)).toEqual([copy?.run_id]);
+  });
+
   // The steps are the same on all servers.
   if (LONG || version === NEWEST_MLFLOW)
     it('killed again and again, loses nothing and doubles nothing', async () => {

@@ -3,7 +3,7 @@ import type { LeftOutRun } from '../../manage/chosen-runs.ts';
 import type { Action, ManageReport } from '../../manage/manage-job.ts';
 import { objectState } from '../../manage/object-changes.ts';
 import { int64 } from '../../model/int64.ts';
-import { count, exitStatus, failure, place, seconds, stopped } from './parts.ts';
+import { count, exitStatus, failure, loss, place, seconds, stopped } from './parts.ts';
 import { schemaOf } from './schema-of.ts';
 
 const ACTIONS: Readonly<Record<Action, true>> = {
@@ -68,6 +68,7 @@ export const changeReport = schemaOf<ManageReport>()(
     undo_file: z.string().exactOptional(),
     bulk: z.boolean(),
     failures: z.array(failure),
+    losses: z.array(loss),
     error: stopped.exactOptional(),
     seconds,
     exit_status: exitStatus,
