@@ -4,7 +4,7 @@ import type { ObjectKind } from '../kinds/kind.ts';
 import { kindOf } from '../kinds/kinds.ts';
 import { linksOf, MODEL, withLinks } from '../kinds/model-links.ts';
 import { isLeftOut, missingWords, type Parts } from '../kinds/parts.ts';
-import { fileListOf } from '../model/file-list.ts';
+import { fileListOf, type ToldFiles } from '../model/file-list.ts';
 import type { Run } from '../model/records.ts';
 import { withChosenFiles } from '../places/chosen-files.ts';
 import type { RunReader } from '../places/place.ts';
@@ -18,7 +18,7 @@ export async function carriedRun(
   const links = isLeftOut(kindOf(MODEL), parts) ? linksOf({}) : await source.modelLinks?.();
   const whole = links === undefined ? source.run : withLinks(source.run, links);
   const run: Run = parts.metrics ? whole : { ...whole, latest_metrics: {} };
-  const fileList = carriedFileList(source, parts);
+  const fileList = parts.artifacts ? carriedFileList(source, parts) : async () => undefined;
   return {
     run,
     ...(fileList === undefined ? {} : { fileList }),
@@ -41,11 +41,17 @@ export async function carriedRun(
   };
 }
 
-/** The list of the files of a run that are carried, where its source has one and files are. */
-export function carriedFileList(source: RunReader, { artifacts, files }: Parts): RunReader['fileList'] {
+/** The list of the files of a run that are carried, where its source has one. */
+function carriedFileList(source: RunReader, { files }: Parts): RunReader['fileList'] {
   const { fileList } = source;
-  if (!artifacts || fileList === undefined || takesAllFiles(files)) return artifacts ? fileList : undefined;
+  if (fileList === undefined || takesAllFiles(files)) return fileList;
   return () => fileListOf(withChosenFiles(source, files).artifacts());
+}
+
+/** What the source tells of the files of a run that are carried; absent where none are. */
+export function carriedFiles(source: RunReader, parts: Parts): (() => Promise<ToldFiles>) | undefined {
+  if (!parts.artifacts) return undefined;
+  return carriedFileList(source, parts) ?? (async () => 'unlisted');
 }
 
 /**

@@ -10,7 +10,7 @@ import { ownValue } from '../model/string-map.ts';
 import { digestWithModels, modelsAreInRuns, modelsOfRuns, NO_MODELS } from '../places/models-in-runs.ts';
 import type { TargetExperiment, WrittenRun } from '../places/place.ts';
 import { readAhead } from '../util/read-ahead.ts';
-import { carriedFileList, partDigest } from './carried-run.ts';
+import { carriedFiles, partDigest } from './carried-run.ts';
 import { noteModels } from './note-models.ts';
 import type { Pass, Work } from './pass.ts';
 
@@ -112,16 +112,12 @@ async function stale(pass: Pass, chunk: readonly Work[]): Promise<Work[]> {
       const part = partDigest(run, all, parts);
       // A whole copy has all that a smaller one would have, but not other bytes in its model files.
       const full = partDigest(run, all, { ...ALL_PARTS, keepModelFiles: parts.keepModelFiles });
+      const allFiles = carriedFiles(source, { ...ALL_PARTS, artifacts: parts.artifacts });
       const current =
-        (await writer.isCurrent(
-          source.run,
-          experiment,
-          full,
-          parts.artifacts ? source.fileList : undefined,
-        )) ??
+        (await writer.isCurrent(source.run, experiment, full, allFiles)) ??
         (part === full
           ? undefined
-          : await writer.isCurrent(source.run, experiment, part, carriedFileList(source, parts)));
+          : await writer.isCurrent(source.run, experiment, part, carriedFiles(source, parts)));
       if (current === undefined) rest.push(work);
       else {
         pass.wrote(source.run, experiment, current);

@@ -69,6 +69,19 @@ export function isLossCode(text: string): text is LossCode {
 /** The codes of all losses. */
 export const LOSS_CODES: readonly LossCode[] = Object.keys(LOSSES).filter(isLossCode);
 
+/** Losses of files, or of what stands in files: where the source has them later, or the target can be written to, they can come. */
+const OF_FILES: ReadonlySet<LossCode> = new Set([
+  'ARTIFACT_MISSING',
+  'ARTIFACTS_NOT_CARRIED',
+  'ARTIFACTS_UNREACHABLE',
+  'TRACE_SPANS',
+]);
+
+/** Whether an object with these losses lacks files that a later copy may bring: it does not count as complete. */
+export function lacksFiles(losses: readonly Pick<Loss, 'code'>[]): boolean {
+  return losses.some(({ code }) => OF_FILES.has(code));
+}
+
 /** Whether something stays behind with a loss. */
 export function isContent({ code, left_behind }: Loss): boolean {
   return left_behind ?? LOSSES[code] === 'content';
@@ -118,3 +131,6 @@ export interface Findings {
   /** Grows with every loss of this object, or of none, and every failure: whether reading it brought anything to report. */
   noted?(id: string): number;
 }
+
+/** Takes nothing down: what a target lacks is no finding, it is sent. */
+export const QUIET: Findings = { loss: () => undefined, failure: () => undefined };

@@ -116,6 +116,11 @@ export const trace = z.strictObject({
 });
 export type Trace = z.infer<typeof trace>;
 
+/** Whether a trace that is over has spans: MLflow makes none without, so one that has none was read without them. */
+export function hasItsSpans({ state, spans }: Pick<Trace, 'state' | 'spans'>): boolean {
+  return state === 'IN_PROGRESS' || spans.length > 0;
+}
+
 const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Spans in their one order. */

@@ -1,5 +1,5 @@
 import type { ModelLinks } from '../kinds/model-links.ts';
-import type { FileList } from '../model/file-list.ts';
+import type { FileList, ToldFiles } from '../model/file-list.ts';
 import type { LeftBehind } from '../model/left-behind.ts';
 import type { Points } from '../model/points.ts';
 import type { Experiment, Run } from '../model/records.ts';
@@ -163,14 +163,14 @@ export interface Writer {
   /** Finds the experiment by `name` or creates it, with the source's tags. */
   experiment(source: Experiment, name: string): Promise<TargetExperiment>;
   /**
-   * Whether the target holds this very run, complete, with all files that `fileList` tells of: then neither its metrics nor its
-   * artifacts are looked at.
+   * Whether the target holds this very run, complete, with all files that `toldFiles` tells of (absent: files do not count): then
+   * neither its metrics nor its artifacts are looked at.
    */
   isCurrent(
     source: Run,
     experiment: TargetExperiment,
     digest: string,
-    fileList?: RunReader['fileList'],
+    toldFiles?: () => Promise<ToldFiles>,
   ): Promise<WrittenRun | undefined>;
   /**
    * Writes a run whole, or completes the copy that is there: known points are never sent again. Called concurrently,

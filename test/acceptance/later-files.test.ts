@@ -3,8 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { copy } from '../../src/copy/copy.ts';
 import { copyBetween } from '../../src/copy/copy-between.ts';
+import { createLedger } from '../../src/job/ledger.ts';
+import { ALL_PARTS } from '../../src/kinds/parts.ts';
+import { ALL_ACTIVE } from '../../src/model/selection.ts';
+import { openWriter } from '../../src/places/open.ts';
+import type { RunReader } from '../../src/places/place.ts';
 import { verify } from '../../src/verify/verify.ts';
+import { memoryReader } from '../contract/memory-reader.ts';
+import { type MemoryRun, makeExperiment, makeRun, testOptions } from '../places/memory-workspace.ts';
 import { sharedServer } from '../servers/shared-server.ts';
 import { startWatchedProxy } from './watched-proxy.ts';
 
@@ -90,6 +98,74 @@ describe.each(['a server', 'an mlruns directory'])(
       expect(await copyAndVerify(second, to, own)).toMatchObject({ files: 0, runs: { unchanged: 5 } });
       // Its directory has the same names and sizes.
       expect(await copyAndVerify(store, to, own)).toMatchObject({ files: 0, runs: { unchanged: 5 } });
+    });
+  },
+);
+
+describe.each(['a server', 'an mlruns directory', 'an archive', 'a bucket'])(
+  'files of a server that were out of reach when its runs were copied to %s',
+  (kind) => {
+    it('come with a later copy, which asks for nothing else', async () => {
+      count += 1;
+      const name = `out of reach ${count}`;
+      const { url } = await server();
+      const archive = join(dir, `out-of-reach-${count}.tar`);
+      const to = kind === 'an mlruns directory' ? join(dir, `out-of-reach-${count}`, 'mlruns') : url;
+      if (kind === 'a bucket') {
+        const answer = await fetch(`${url}/api/2.0/mlflow/experiments/create`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ name, artifact_location: 's3://nowhere/mlferry' }),
+        });
+        expect(answer.status).toBe(200);
+      }
+      const experiment = makeExperiment({ name });
+      const point: MemoryRun['metrics'] = [['loss', [[0, 1_700_000_000_000, 0.5]]]];
+      const runs = [
+        await makeRun({ run_id: '1'.repeat(32) }, point, [['notes.txt', Buffer.from('of the run')]]),
+        await makeRun({ run_id: '2'.repeat(32) }, point),
+      ];
+      let asked = 0;
+      const counting = (run: RunReader): RunReader => ({
+        ...run,
+        metrics() {
+          asked += 1;
+          return run.metrics();
+        },
+      });
+      const withoutFiles = (run: RunReader): RunReader => ({ ...counting(run), open: async () => undefined });
+      const pass = async (target: string, spoil: typeof counting, parts = ALL_PARTS) => {
+        asked = 0;
+        const ledger = createLedger();
+        const writer = await openWriter(target, testOptions(dir, { findings: ledger }).options);
+        const { report } = await copy(memoryReader([{ experiment, runs }], spoil), writer, {
+          ...{ selection: ALL_ACTIVE, ledger, concurrency: 4, rename: [], dryRun: false, parts },
+          signal: new AbortController().signal,
+        });
+        const { exit_status: exit, runs: counts, sent, loss_counts: lost } = report;
+        return { exit, lost, created: counts.created, files: sent.artifacts, points: sent.points };
+      };
+      if (kind === 'an archive') {
+        // Taken without files: what it restores says that it had none.
+        await pass(archive, counting, { ...ALL_PARTS, artifacts: false });
+        expect(await copyBetween(archive, to)).toMatchObject({ report: { runs: { created: 2 } } });
+      } else {
+        const lost = kind === 'a bucket' ? 'ARTIFACTS_UNREACHABLE' : 'ARTIFACTS_NOT_CARRIED';
+        for (const [created, points] of [
+          [2, 2],
+          [0, 0],
+        ])
+          expect(await pass(to, withoutFiles)).toEqual({
+            ...{ exit: 3, lost: { [lost]: 1 }, created, files: 0, points },
+          });
+        if (kind === 'a bucket') return;
+      }
+      expect(await pass(to, counting)).toEqual({ exit: 0, lost: {}, created: 0, files: 1, points: 0 });
+      if (kind !== 'an mlruns directory') expect(asked).toBe(0);
+      expect(await pass(to, counting)).toMatchObject({ exit: 0, files: 0 });
+      expect(asked).toBe(0);
+      if (kind === 'an archive')
+        expect(await copyBetween(archive, to)).toMatchObject({ report: { runs: { unchanged: 2 } } });
     });
   },
 );

@@ -49,8 +49,11 @@ describe.each(versions)('models of MLflow %s', (version) => {
     });
     await mustBeSame(source.url, target.url);
     await mustBeSame(archive, target.url);
-    const again = await copyReport(['copy', source.url, target.url]);
-    expect(again).toMatchObject({ losses: [], sent: { artifacts: 0 }, runs: { unchanged: 3 } });
+    // An archive may have fewer files than its source: the first copy from that looks once.
+    for (const runs of [{ created: 0 }, { unchanged: 3 }])
+      expect(await copyReport(['copy', source.url, target.url])).toMatchObject({
+        ...{ losses: [], sent: { artifacts: 0 }, runs },
+      });
     const artifacts = join(source.directory, 'artifacts');
     await rename(artifacts, `${artifacts}-away`);
     expect(await loadModels(target)).toEqual(
@@ -74,7 +77,7 @@ describe.each(versions)('models of MLflow %s', (version) => {
     await mustBeSame(archive, target.url, ...changed);
 
     await rename(`${artifacts}-away`, artifacts);
-    await deleteRun(source.url, 'train');
+    await changeStage(source.url, 'train', 'delete');
     await using other = await startServer();
     expect(await copyReport(['copy', source.url, other.url])).toMatchObject({ exit_status: 0, failures: [] });
     await mustBeSame(source.url, other.url);
@@ -89,10 +92,21 @@ describe.each(versions)('models of MLflow %s', (version) => {
       versions.map(([uri]) => [uri, seen[uri]?.predictions]),
     );
     expect(versions.length).toBe(5);
+
+    // The run of versions that came without it.
+    await changeStage(source.url, 'train', 'restore');
+    for (const runs of [
+      { created: 1, unchanged: 2 },
+      { created: 0, unchanged: 3 },
+    ]) {
+      const later = await copyReport(['copy', source.url, other.url]);
+      expect(later).toMatchObject({ failures: [], runs, objects: { model_versions: { unchanged: 4 } } });
+    }
+    await mustBeSame(source.url, other.url);
   });
 });
 
-async function deleteRun(url: string, run_name: string): Promise<void> {
+async function changeStage(url: string, run_name: string, change: 'delete' | 'restore'): Promise<void> {
   const post = async (path: string, body: object): Promise<unknown> => {
     const headers = { 'content-type': 'application/json' };
     const answer = await fetch(`${url}/api/2.0/mlflow/${path}`, {
@@ -110,9 +124,10 @@ async function deleteRun(url: string, run_name: string): Promise<void> {
   const found = await post('runs/search', {
     experiment_ids: all.map(({ experiment_id }) => experiment_id),
     filter,
+    run_view_type: 'ALL',
   });
   const { runs } = z
     .object({ runs: z.array(z.object({ info: z.object({ run_id: z.string() }) })) })
     .parse(found);
-  for (const { info } of runs) await post('runs/delete', { run_id: info.run_id });
+  for (const { info } of runs) await post(`runs/${change}`, { run_id: info.run_id });
 }

@@ -105,8 +105,18 @@ describe('traces', () => {
     await rm(join(trace, 'tags', 'mlferry.digest'));
     await rm(join(trace, 'artifacts', 'traces.json'));
     await rm(join(trace, 'tags', 'later'));
+    // Without its spans no copy of it is complete: it is not taken for the same once they are there.
+    const archive = join(directory, 'without-spans.tar');
+    const lacking = await copyReport(['copy', mlruns, archive]);
+    expect(lacking.loss_counts).toEqual({ ARTIFACT_MISSING: 1 });
+    await using other = await startServer();
+    for (const outcome of [{ created: 4 }, { unchanged: 4 }])
+      expect(await copyReport(['copy', archive, other.url])).toMatchObject({ objects: { traces: outcome } });
     const mended = await copyReport(['copy', source.url, mlruns]);
     expect(mended.objects).toMatchObject({ traces: { updated: 1, unchanged: 3 } });
+    const completed = await copyReport(['copy', mlruns, other.url]);
+    expect(completed).toMatchObject({ losses: [], objects: { traces: { updated: 1, unchanged: 3 } } });
+    await mustBeSame(mlruns, other.url);
     expect(await viewTraces({ url: mlruns, version: '3.17.2' })).toEqual(inFiles);
   });
 
@@ -251,8 +261,26 @@ describe('traces', () => {
     expect((await fetch(file(from.url), { method: 'PUT', body: 'a picture' })).status).toBe(200);
     const archive = join(directory, 'attached.tar');
     expect(await copyReport(['copy', from.url, archive])).toMatchObject({ losses: [], failures: [] });
-    const report = await copyReport(['copy', archive, target.url]);
-    expect(report).toMatchObject({ losses: [], failures: [], sent: { artifacts: 1, artifact_bytes: 9 } });
+    // A stream that only names it comes first: without it no copy is complete.
+    const stream = join(directory, 'attached.ndjson');
+    const mlruns = join(directory, 'attached', 'mlruns');
+    await copyReport(['copy', from.url, stream]);
+    for (const outcome of ['created', 'unchanged'])
+      expect(await copyReport(['copy', stream, target.url])).toMatchObject({
+        ...{ exit_status: 3, loss_counts: { ARTIFACTS_NOT_CARRIED: 1 } },
+        objects: { traces: { [outcome]: 1 } },
+      });
+    for (const outcome of ['created', 'updated'])
+      expect(await copyReport(['copy', stream, mlruns])).toMatchObject({
+        ...{ exit_status: 3, objects: { traces: { [outcome]: 1 } } },
+      });
+    for (const to of [target.url, mlruns]) {
+      const report = await copyReport(['copy', archive, to]);
+      expect(report).toMatchObject({ losses: [], failures: [], sent: { artifacts: 1, artifact_bytes: 9 } });
+      expect(report.objects).toMatchObject({ traces: { updated: 1 } });
+      const again = await copyReport(['copy', from.url, to]);
+      expect(again).toMatchObject({ exit_status: 0, objects: { traces: { unchanged: 1 } } });
+    }
     expect(await (await fetch(file(target.url))).text()).toBe('a picture');
     const verified = async () => (await runMlferry(['verify', archive, target.url])).status;
     expect(await verified()).toBe(0);

@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import { FURTHER_KINDS, kindOf } from '../../kinds/kinds.ts';
 import { idOf, parentIdOf } from '../../kinds/marks.ts';
 import { recordProblem } from '../../kinds/wire-record.ts';
+import type { ToldFiles } from '../../model/file-list.ts';
 import { MlferryError } from '../../util/errors.ts';
 import { redactUri } from '../../util/redact.ts';
 import type { ObjectWriter } from '../objects.ts';
-import type { PlaceInfo, RunReader, Writer } from '../place.ts';
+import type { PlaceInfo, Writer } from '../place.ts';
 import type { WriterOptions } from '../place-options.ts';
 import { type KeptRecord, lineDigest } from './kept-records.ts';
 import { createKeptRow, type Head } from './kept-row.ts';
@@ -59,10 +60,11 @@ export async function recordWriter(
   const sink = options.dryRun ? undefined : await open(jobKey(header, carriesBodies, options));
   const row = createKeptRow(sink?.kept ?? []);
   /** The files that a source lists, to be compared with those that an earlier attempt left. */
-  const filesOf = async (fileList: RunReader['fileList']): Promise<Pick<Head, 'files'>> =>
-    fileList === undefined || sink === undefined || sink.kept.length === 0
-      ? {}
-      : { files: { sizes: (await fileList())?.sizes } };
+  const filesOf = async (toldFiles: (() => Promise<ToldFiles>) | undefined): Promise<Pick<Head, 'files'>> => {
+    if (toldFiles === undefined || sink === undefined || sink.kept.length === 0) return {};
+    const told = await toldFiles();
+    return told === 'unlisted' ? {} : { files: { sizes: told?.sizes } };
+  };
   const turns = createTurns();
   let tally = createTally();
   let begun = false;
@@ -221,12 +223,12 @@ export async function recordWriter(
       waiting.set(source.experiment_id, lineOf(record));
       return target;
     },
-    isCurrent: async (source, _experiment, _digest, fileList) => {
+    isCurrent: async (source, _experiment, _digest, toldFiles) => {
       if (!onlyKept) return undefined;
       const experiments = waitingUpTo(source.experiment_id);
       const own = {
         ...{ kind: 'run', id: source.run_id, digest: lineDigest(lineOf(inFile(source))) },
-        ...(await filesOf(fileList)),
+        ...(await filesOf(toldFiles)),
       };
       const taken = row.takes([...experiments.map(wantedExperiment), own]);
       if (taken === undefined) {

@@ -32,6 +32,8 @@ export interface ArtifactCounts {
   readonly hasOversize: boolean;
   /** Files that could not be written, or that an archive or stream names without their bytes, each reported. */
   readonly failed: number;
+  /** Files that the source lists and does not give, each reported. */
+  readonly notCarried: number;
   /** The list of the source's files, where there are any. */
   readonly list: FileList | undefined;
 }
@@ -49,6 +51,7 @@ export async function writeFilesOf(
   let bytes = 0;
   let hasOversize = false;
   let failed = 0;
+  let notCarried = 0;
   const listed = createFileListDigest();
   for await (const entry of source.artifacts()) {
     listed.add(entry);
@@ -99,9 +102,11 @@ export async function writeFilesOf(
       key: entry.path,
       detail: `the artifact is left out: ${outcome.reason}`,
     });
-    if (outcome.code === 'ARTIFACTS_NOT_CARRIED' && sourceTraits.fileBytes === 'where hashed') failed += 1;
+    if (outcome.code !== 'ARTIFACTS_NOT_CARRIED') continue;
+    notCarried += 1;
+    if (sourceTraits.fileBytes === 'where hashed') failed += 1;
   }
-  return { artifacts, bytes, hasOversize, failed, list: listed.list() };
+  return { artifacts, bytes, hasOversize, failed, notCarried, list: listed.list() };
 }
 
 /** Tells of a file whether one of its size, and of its bytes where the source tells their hash, stands below `directory`. */

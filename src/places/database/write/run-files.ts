@@ -30,7 +30,9 @@ export interface WrittenFiles {
   readonly bytes: number;
   /** Whether all that the source has is there now. */
   readonly isWhole: boolean;
-  /** The list of the source's files, where all are there. */
+  /** Whether some could not be brought, which a later copy looks for. */
+  readonly isMissing: boolean;
+  /** The list of the source's files, where there are any. */
   readonly list: FileList | undefined;
   /** The names that mlferry's own files may use. */
   readonly taken: ReadonlySet<string>;
@@ -64,8 +66,8 @@ export async function writeRunFiles(job: RunFilesJob): Promise<WrittenFiles> {
       directory,
       isThereIn(directory),
     );
-    const { artifacts, bytes, failed, list } = counts;
-    return { artifacts, bytes, isWhole: failed === 0, list: failed === 0 ? list : undefined, taken };
+    const { artifacts, bytes, failed, notCarried, list } = counts;
+    return { artifacts, bytes, isWhole: failed === 0, isMissing: notCarried > 0, list, taken };
   } finally {
     if (!target.dryRun) await rm(waiting, { recursive: true, force: true });
   }
@@ -82,7 +84,7 @@ async function countUnreachable({ note, artifact_uri }: RunFilesJob, source: Art
     const detail = `the files of the run were not copied: its artifact root ${artifact_uri} is none that can be written from here; --to-artifacts-root PATH says where the root of the database stands`;
     note({ code: 'ARTIFACTS_UNREACHABLE', count, detail });
   }
-  return { artifacts: 0, bytes: 0, isWhole: true, list: undefined };
+  return { artifacts: 0, bytes: 0, isWhole: true, isMissing: count > 0, list: digest.list() };
 }
 
 /** Writes one of mlferry's own files of a run, unless it is there already. */

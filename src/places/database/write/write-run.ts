@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { DIGEST_TAG, FILES_TAG, ORIGIN_PARENT_TAG, ORIGIN_TAG } from '../../../model/canonical.ts';
-import { fileListText } from '../../../model/file-list.ts';
+import { newFileListText } from '../../../model/file-list.ts';
 import { fitRun, type Oversize, type RunLoss } from '../../../model/fit-run.ts';
 import { metricsLine } from '../../../model/metrics-line.ts';
 import { PARENT_TAG } from '../../../model/mlflow/tags.ts';
@@ -11,6 +11,7 @@ import { createByteSpool } from '../../../util/byte-spool.ts';
 import type { MlferryError } from '../../../util/errors.ts';
 import type { RunReader, RunTarget, WrittenRun } from '../../place.ts';
 import { comparablePoint, newTally, type PointTally, siftPoints } from '../../writing/sift-points.ts';
+import { toldFiles } from '../../writing/told-files.ts';
 import { countPoints, removeTags, setTags, updateLatest, writeRunRow } from './change-run.ts';
 import { pointBatches } from './point-batches.ts';
 import { oversizeBody, type RunFilesJob, writeOwnFile, writeRunFiles } from './run-files.ts';
@@ -54,7 +55,7 @@ export async function writeRun(job: RunJob): Promise<WrittenRun> {
 
   const directory = await target.roots.directoryOf({ id: run_id, artifact_uri });
   const filesJob: RunFilesJob = { target, source, artifact_uri, directory, note, fail: job.fail };
-  const listed = await source.fileList?.();
+  const told = await toldFiles(source);
   const files = await writeRunFiles(filesJob);
   let { artifacts, bytes } = files;
   const addOwn = async (name: string, body: Parameters<typeof writeOwnFile>[3]) => {
@@ -65,14 +66,18 @@ export async function writeRun(job: RunJob): Promise<WrittenRun> {
   const oversize = withInputs(fitted.oversize, inputs.differing);
   if (oversize !== undefined) await addOwn(OVERSIZE_FILE, oversizeBody(oversize));
 
-  const list = source.fileList === undefined ? files.list : listed;
+  const account =
+    files.isWhole && !isForeign
+      ? newFileListText({
+          told,
+          found: files.list,
+          recorded: !target.sourceTraits.ownFingerprint,
+          isMissing: files.isMissing,
+          text: ownValue(present?.tags ?? {}, FILES_TAG),
+        })
+      : undefined;
   const digest = files.isWhole && !isForeign ? copy.digest : undefined;
-  const marks: StringMap = {
-    ...(files.isWhole && files.list !== undefined && list !== undefined && !isForeign
-      ? { [FILES_TAG]: fileListText(list) }
-      : {}),
-    ...(digest === undefined ? {} : { [DIGEST_TAG]: digest }),
-  };
+  const marks: StringMap = digest === undefined ? {} : { [DIGEST_TAG]: digest };
   const tags = isForeign ? run.tags : { ...run.tags, [ORIGIN_TAG]: copy.origin };
   const { params, conflicts } = newParams(run.params, present?.params ?? {});
   for (const loss of conflicts) note(loss);
@@ -128,6 +133,9 @@ export async function writeRun(job: RunJob): Promise<WrittenRun> {
         if (!isLast) return count;
         await updateLatest(target, run_id, tally.latest, present === undefined && !begun);
         changes += await setTags(target, run_id, staleTags(marks, present?.tags ?? {}));
+        // A new account of the same files is no change of a run.
+        if (account !== undefined)
+          await setTags(target, run_id, staleTags({ [FILES_TAG]: account }, present?.tags ?? {}));
         return count;
       });
       points += inserted;

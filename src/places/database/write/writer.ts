@@ -119,7 +119,7 @@ export async function openDatabaseWriter(place: DatabaseLocation, options: Write
     info,
     traits: DATABASE_TRAITS,
     experiment: (experiment, name) => guard(`experiment "${name}"`, () => experiments.open(experiment, name)),
-    isCurrent: (run, { experiment_id }, digest, fileList) =>
+    isCurrent: (run, { experiment_id }, digest, toldFiles) =>
       guard(`run ${run.run_id}`, async () => {
         const copy = await known.find(experiment_id, run.run_id);
         if (copy === undefined) return undefined;
@@ -130,7 +130,7 @@ export async function openDatabaseWriter(place: DatabaseLocation, options: Write
         const { status, end_time } = copy;
         const isCurrent =
           copy.digest === digest && status === run.status && end_time === run.end_time && isSame;
-        if (!isCurrent || (fileList !== undefined && !isListed(await fileList(), copy.files)))
+        if (!isCurrent || (toldFiles !== undefined && !isListed(await toldFiles(), copy.files)))
           return undefined;
         return nothingSent(copy, 'unchanged');
       }),

@@ -3,6 +3,7 @@ import { DIGEST_TAG, FILES_TAG, ORIGIN_PARENT_TAG } from '../../../model/canonic
 import { PARENT_TAG } from '../../../model/mlflow/tags.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import type { MetricPoints, WrittenRun } from '../../place.ts';
+import { toldFiles } from '../../writing/told-files.ts';
 import { isThereIn } from '../../writing/write-files.ts';
 import { readInputs } from '../layout/dataset-files.ts';
 import { listKeyFiles } from '../layout/key-paths.ts';
@@ -83,7 +84,7 @@ export async function growRun(job: RunJob, copy: Copy): Promise<WrittenRun> {
 
     const points = await appendMissing(job, oversize);
     const artifactDir = join(runDir, 'artifacts');
-    const listed = await job.source.fileList?.();
+    const told = await toldFiles(job.source);
     const files = await writeArtifacts(job, artifactDir, isThereIn(artifactDir));
     let { artifacts, bytes } = files;
     const run_name = holdableName('run_name', record.run_name, job, oversize);
@@ -100,10 +101,9 @@ export async function growRun(job: RunJob, copy: Copy): Promise<WrittenRun> {
     if (meta !== formatMetaYaml(runMetaFields(copy.meta))) await put(join(runDir, META_FILE), meta);
     const digest = tags.find(([key]) => key === DIGEST_TAG)?.[1];
     const isWhole = files.failed === 0;
-    for (const [key, text] of isWhole
-      ? fileListTag(job.source.fileList === undefined ? files.list : listed)
-      : [])
-      if (text !== copy.files) await put(join(runDir, 'tags', key), text);
+    // A new account of the same files is no change of a run.
+    for (const [key, text] of isWhole ? fileListTag(job, told, files, copy.files) : [])
+      if (text !== copy.files) await staging.replaceFile(join(runDir, 'tags', key), text);
     if (isWhole && digest !== undefined && digest !== copy.digest)
       await put(join(runDir, 'tags', DIGEST_TAG), digest);
     const unchanged = changes + points + artifacts === 0;

@@ -1,9 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DIGEST_TAG, FILES_TAG, ORIGIN_TAG } from '../../../model/canonical.ts';
-import { type FileList, fileListText } from '../../../model/file-list.ts';
+import { newFileListText, type ToldFiles } from '../../../model/file-list.ts';
 import type { StringMap } from '../../../model/string-map.ts';
 import type { RunTarget, WrittenRun } from '../../place.ts';
+import { toldFiles } from '../../writing/told-files.ts';
+import type { ArtifactCounts } from '../../writing/write-files.ts';
 import { META_FILE } from '../layout/layout.ts';
 import { runMetaFields } from '../layout/meta-fields.ts';
 import { formatMetaYaml } from '../layout/meta-yaml.ts';
@@ -22,9 +24,17 @@ export function tagsOf(tags: StringMap, { origin, digest }: RunTarget): StringMa
   ]);
 }
 
-/** The tag that tells which files were copied. */
-export const fileListTag = (list: FileList | undefined): (readonly [string, string])[] =>
-  list === undefined ? [] : [[FILES_TAG, fileListText(list)]];
+/** The tag that tells which files were copied, after a look at them. `told`: what the source told before it. */
+export function fileListTag(
+  { context: { sourceTraits } }: Pick<RunJob, 'context'>,
+  told: ToldFiles,
+  { list, notCarried }: ArtifactCounts,
+  text?: string,
+): (readonly [string, string])[] {
+  const recorded = !sourceTraits.ownFingerprint;
+  const own = newFileListText({ told, found: list, recorded, isMissing: notCarried > 0, text });
+  return own === undefined ? [] : [[FILES_TAG, own]];
+}
 
 /**
  * Writes a run that the target has no copy of: all of it in the staging area, then one rename, so that there is never
@@ -65,7 +75,7 @@ export async function writeNewRun(job: RunJob): Promise<WrittenRun> {
       });
       await series?.close();
       const artifactDir = join(runDirectory ?? run.runDir, 'artifacts');
-      const listed = await run.source.fileList?.();
+      const told = await toldFiles(run.source);
       const files = await writeArtifacts(run, artifactDir, async () => false);
       let { artifacts, bytes } = files;
       if (!oversize.isEmpty) {
@@ -76,7 +86,7 @@ export async function writeNewRun(job: RunJob): Promise<WrittenRun> {
       // A run that lacks a file is not complete: it is looked at again.
       const isWhole = files.failed === 0;
       const whole = isWhole
-        ? [...tags, ...fileListTag(run.source.fileList === undefined ? files.list : listed)]
+        ? [...tags, ...fileListTag(run, told, files)]
         : tags.filter(([key]) => key !== DIGEST_TAG);
       if (runDirectory !== undefined) {
         await writeFiles(join(runDirectory, 'tags'), whole);

@@ -119,7 +119,8 @@ async function writeModel(job: ModelJob): Promise<WrittenObject> {
     }
     if (temporary !== undefined) {
       // A model that lacks a file is not complete: it is looked at again.
-      const tags = files.failed === 0 ? held.tags : held.tags.filter(([key]) => key !== DIGEST_TAG);
+      const tags =
+        files.failed + files.notCarried === 0 ? held.tags : held.tags.filter(([key]) => key !== DIGEST_TAG);
       await writeFiles(join(temporary, 'tags'), tags);
       await mustBe(temporary, { ...held, tags }, meta);
     }
@@ -199,7 +200,8 @@ async function growModel(job: ModelJob, { digest }: ObjectTarget): Promise<Writt
     }
     const meta = formatMetaYaml(modelMetaFields(record));
     if (meta !== (await readFile(path, 'utf8'))) await put(META_FILE, meta);
-    if (files.failed === 0 && tags.get(DIGEST_TAG) !== digest) await put(join('tags', DIGEST_TAG), digest);
+    if (files.failed + files.notCarried === 0 && tags.get(DIGEST_TAG) !== digest)
+      await put(join('tags', DIGEST_TAG), digest);
     const outcome = changes + artifacts > 0 ? 'updated' : 'unchanged';
     return { id: record.model_id, outcome, artifacts, bytes };
   } finally {

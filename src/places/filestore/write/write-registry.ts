@@ -12,6 +12,7 @@ import {
 import type { StringMap } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { hasFiles } from '../../has-files.ts';
+import { notedSince } from '../../noted-since.ts';
 import type { ObjectReader, ObjectTarget, ObjectWriter, WrittenObject } from '../../objects.ts';
 import { fileUri } from '../layout/file-uri.ts';
 import { isDirectory, listExperimentDirs, META_FILE } from '../layout/layout.ts';
@@ -103,9 +104,10 @@ async function writeVersion(
   // A run or model that came without its files has nothing there.
   const isThere = found?.directory === undefined || (await isDirectory(found.directory));
   const location = found !== undefined && (isThere || !(await hasFiles(source))) ? found.uri : undefined;
+  const hasNoted = notedSince(findings, id);
   /** Files that nothing else in the store has, and the version with the source that then leads to them. */
   const fill = async (own: string) => {
-    const files = { artifacts: 0, bytes: 0 };
+    const files = { artifacts: 0, bytes: 0, notCarried: 0 };
     if (location === undefined) {
       const job = {
         context,
@@ -123,17 +125,24 @@ async function writeVersion(
         : location !== undefined && whole.source.startsWith('runs:')
           ? { ...whole, source: location }
           : whole;
-    return { version, files, meta: modelVersionMeta(version, location ?? version.source) };
+    // Without files it is not complete: a copy from where they are brings them.
+    const digest = files.notCarried > 0 || hasNoted() ? undefined : target.digest;
+    return {
+      version,
+      files,
+      marks: { origin: target.origin, digest },
+      meta: modelVersionMeta(version, location ?? version.source),
+    };
   };
   const write = async () => {
     if (!there)
       return staging.placeDirectory(directory, async (temporary) => {
         const filled = await fill(temporary ?? directory);
-        await writeEntry(context, temporary, directory, of, filled.version.tags, target, filled.meta);
+        await writeEntry(context, temporary, directory, of, filled.version.tags, filled.marks, filled.meta);
         return filled;
       });
     const filled = await fill(directory);
-    await grow(context, directory, of, filled.version, target, filled.meta);
+    await grow(context, directory, of, filled.version, filled.marks, filled.meta);
     return filled;
   };
   const { version, files } = await write();
@@ -192,15 +201,22 @@ async function findLocation(
   return undefined;
 }
 
+/** mlferry's own tags of a copy. `digest`: of one that is complete. */
+type Marks = Pick<ObjectTarget, 'origin'> & { readonly digest: string | undefined };
+
 /** The tags of a record with mlferry's own, as far as files can hold them. */
 function tagsOf(
   { findings }: StoreContext,
   directory: string,
   of: FoundObject,
   tags: StringMap,
-  { origin, digest }: ObjectTarget,
+  { origin, digest }: Marks,
 ): (readonly [string, string])[] {
-  const all = Object.entries({ ...withoutBookkeeping(tags), [ORIGIN_TAG]: origin, [DIGEST_TAG]: digest });
+  const all = Object.entries({
+    ...withoutBookkeeping(tags),
+    [ORIGIN_TAG]: origin,
+    ...(digest === undefined ? {} : { [DIGEST_TAG]: digest }),
+  });
   const lossOf = createTagCheck(directory, []);
   return all
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -218,7 +234,7 @@ async function writeEntry(
   directory: string,
   of: FoundObject,
   tags: StringMap,
-  target: ObjectTarget,
+  target: Marks,
   meta: Parameters<typeof formatMetaYaml>[0],
 ): Promise<void> {
   const held = tagsOf(context, directory, of, tags, target);
@@ -227,22 +243,23 @@ async function writeEntry(
   await writeFiles(temporary, [[META_FILE, formatMetaYaml(meta)]]);
 }
 
-/** Brings a directory to what the source has; the digest comes last. Whether anything changed. */
+/** Brings a directory to what the source has; the digest comes last, where all files have come. Whether anything changed. */
 async function grow(
   context: StoreContext,
   directory: string,
   of: FoundObject,
   record: RegisteredModel | ModelVersion,
-  target: ObjectTarget,
+  target: Marks,
   meta: Parameters<typeof formatMetaYaml>[0],
 ): Promise<boolean> {
   const { staging } = context;
   const present = new Map(await readTexts(join(directory, 'tags'), 'tag', []));
-  if (present.get(DIGEST_TAG) === target.digest) return false;
+  if (target.digest !== undefined && present.get(DIGEST_TAG) === target.digest) return false;
   const held = tagsOf(context, directory, of, record.tags, target);
   await staging.replaceFile(join(directory, META_FILE), formatMetaYaml(meta));
   for (const [key, value] of held.filter(([tag]) => tag !== DIGEST_TAG))
     if (present.get(key) !== value) await staging.replaceFile(join(directory, 'tags', key), value);
-  await staging.replaceFile(join(directory, 'tags', DIGEST_TAG), target.digest);
+  if (target.digest !== undefined)
+    await staging.replaceFile(join(directory, 'tags', DIGEST_TAG), target.digest);
   return true;
 }

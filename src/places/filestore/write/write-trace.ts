@@ -5,10 +5,10 @@ import { DIGEST_TAG, ORIGIN_TAG, originId } from '../../../model/canonical.ts';
 import type { FoundObject } from '../../../model/findings.ts';
 import { printTraceData, traceIdOf } from '../../../model/mlflow/trace-data.ts';
 import { ownValue, type StringMap } from '../../../model/string-map.ts';
-import { type Trace, trace } from '../../../model/trace.ts';
+import { hasItsSpans, type Trace, trace } from '../../../model/trace.ts';
 import { fileFailure } from '../../file-failure.ts';
 import type { ObjectTarget, ObjectWriter, WrittenObject } from '../../objects.ts';
-import { isThereIn } from '../../writing/write-files.ts';
+import { type ArtifactCounts, isThereIn } from '../../writing/write-files.ts';
 import { fileUri } from '../layout/file-uri.ts';
 import { isDirectory } from '../layout/layout.ts';
 import { TRACES, traceFiles } from '../layout/trace-files.ts';
@@ -98,10 +98,13 @@ export function traceWriter(context: StoreContext, experiments: TargetExperiment
       const to = temporary ?? job.directory;
       const artifactDir = join(to, 'artifacts');
       if (temporary !== undefined) await mkdir(artifactDir, { recursive: true });
-      const { artifacts, bytes, failed } = await writeArtifacts(job, artifactDir, async () => false);
-      const files = Object.entries(filesOf(record, job.target));
+      const { artifacts, bytes, ...files } = await writeArtifacts(job, artifactDir, async () => false);
+      const all = Object.entries(filesOf(record, job.target));
       if (temporary !== undefined)
-        await writeFiles(temporary, failed === 0 ? files : files.filter(([name]) => name !== DIGEST_FILE));
+        await writeFiles(
+          temporary,
+          isWhole(record, files) ? all : all.filter(([name]) => name !== DIGEST_FILE),
+        );
       if (temporary !== undefined && record.spans.length > 0)
         await writeFiles(artifactDir, [
           ['traces.json', printTraceData(record.spans, record.trace_id, false)],
@@ -117,7 +120,7 @@ export function traceWriter(context: StoreContext, experiments: TargetExperiment
     const there = filesOf({ ...present.info, spans: [] }, target);
     const wanted = filesOf(record, target);
     const artifactDir = join(directory, 'artifacts');
-    const { artifacts, bytes, failed } = await writeArtifacts(job, artifactDir, isThereIn(artifactDir));
+    const { artifacts, bytes, ...files } = await writeArtifacts(job, artifactDir, isThereIn(artifactDir));
     if (record.spans.length > 0)
       await staging.replaceFile(
         join(artifactDir, 'traces.json'),
@@ -126,12 +129,21 @@ export function traceWriter(context: StoreContext, experiments: TargetExperiment
     for (const [name, content] of Object.entries(wanted))
       if (name !== DIGEST_FILE && ownValue(there, name) !== content)
         await staging.replaceFile(join(directory, ...name.split('/')), content);
-    if (failed === 0) await staging.replaceFile(join(directory, ...DIGEST_FILE.split('/')), target.digest);
+    if (isWhole(record, files))
+      await staging.replaceFile(join(directory, ...DIGEST_FILE.split('/')), target.digest);
     return { id: trace_id, outcome: 'updated', artifacts, bytes };
   }
 }
 
 const DIGEST_FILE = `tags/${DIGEST_TAG}`;
+
+/** Whether a later copy has nothing to bring. */
+function isWhole(
+  record: Trace,
+  { failed, notCarried }: Pick<ArtifactCounts, 'failed' | 'notCarried'>,
+): boolean {
+  return failed + notCarried === 0 && hasItsSpans(record);
+}
 
 /** A trace on its way into an experiment's directory. */
 interface TraceJob extends FilesJob {

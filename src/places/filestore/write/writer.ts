@@ -94,7 +94,7 @@ export async function openFileStoreWriter(place: FileStoreLocation, options: Wri
     info,
     traits: FILESTORE_TRAITS,
     experiment: (experiment, name) => guard(`experiment "${name}"`, () => experiments.open(experiment, name)),
-    isCurrent: (run, experiment, digest, fileList) =>
+    isCurrent: (run, experiment, digest, toldFiles) =>
       guard(`run ${run.run_id}`, async () => {
         const found = await findCopy(run, experiment);
         if (found === undefined) return undefined;
@@ -106,7 +106,8 @@ export async function openFileStoreWriter(place: FileStoreLocation, options: Wri
         const sameStage = lifecycle_stage === run.lifecycle_stage || deletedInSecondPass;
         const current =
           copy.digest === digest && status === run.status && end_time === run.end_time && sameStage;
-        if (!current || (fileList !== undefined && !isListed(await fileList(), copy.files))) return undefined;
+        if (!current || (toldFiles !== undefined && !isListed(await toldFiles(), copy.files)))
+          return undefined;
         return nothingSent(run_id, 'unchanged', copy);
       }),
     run: (reader, target) =>

@@ -34,27 +34,42 @@ export function fitVersion(wanted: ModelVersion): {
   return { version: { ...version, ...model, status: 'READY', tags }, losses };
 }
 
+/** Whether a version's source is a logged model that was made for its files; see hold-version-files.ts. */
+export function isHeldByModel({ source, tags }: ModelVersion): boolean {
+  return ownValue(tags, VERSION_SOURCE_TAG) !== undefined && /^models:\/+m-/.test(source);
+}
+
 /** What a version on a server must look like. Where its files are is told by more than one URI. */
 export function representVersion(
   wanted: ModelVersion,
   present: ModelVersion,
 ): { readonly record: ModelVersion; readonly losses: readonly RunLoss[] } {
   const { version, losses } = fitVersion(wanted);
-  const isHeld = ownValue(present.tags, VERSION_SOURCE_TAG) === wanted.source;
+  const isHeld = isHeldByModel(present);
+  const isLate = isHeld && wanted.run_id !== undefined && wanted.run_id !== present.run_id;
+  const { run_id: _, ...withoutRun } = version;
   const same =
     isHeld || hasSameSource(wanted, present) || present.source.includes(`/${REGISTERED_DIRECTORY}/`);
   return {
     record: {
-      ...version,
+      ...(isLate ? withoutRun : version),
       source: same ? present.source : version.source,
       // A server takes the run of a version from its logged model where none is given.
-      ...(wanted.run_id === undefined && wanted.model_id !== undefined && present.run_id !== undefined
+      ...((isLate || (wanted.run_id === undefined && wanted.model_id !== undefined)) &&
+      present.run_id !== undefined
         ? { run_id: present.run_id }
         : {}),
       ...((version.model_id === undefined || isHeld) && present.model_id !== undefined
         ? { model_id: present.model_id }
         : {}),
     },
-    losses,
+    losses: isLate ? [...losses, LATE_RUN] : losses,
   };
 }
+
+const LATE_RUN: RunLoss = {
+  code: 'VALUE_CONFLICT',
+  key: 'run_id',
+  detail:
+    'its run came after it: a version cannot be given another run, and keeps the files that came with it',
+};

@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { RunLoss } from '../../../model/fit-run.ts';
 import type { LoggedModel } from '../../../model/logged-model.ts';
+import { PROMPT_TAG } from '../../../model/mlflow/tags.ts';
 import { REGISTERED_DIRECTORY } from '../../../model/own-files.ts';
 import type { ModelVersion } from '../../../model/registered-model.ts';
 import { ownValue } from '../../../model/string-map.ts';
+import { MlferryError } from '../../../util/errors.ts';
 import type { ObjectReader, ObjectTarget } from '../../objects.ts';
 import { modelOwner } from '../connect/owner.ts';
 import { createOnce } from './create-once.ts';
+import type { RunLookup } from './run-lookup.ts';
 import { artifactLosses } from './run-losses.ts';
 import { type SentCounts, sendArtifacts } from './send-artifacts.ts';
 import type { TargetContext } from './target-context.ts';
@@ -82,6 +85,31 @@ export function versionFilesHolder(
       EXPERIMENT,
     );
     return experiments.get(experiment_id);
+  }
+}
+
+/** Whether a version names files that are nowhere on the target, at a source that newest servers take only where they are. */
+export async function needsHolder(
+  { routes }: TargetContext,
+  version: ModelVersion,
+  hasModel: (model_id: string) => boolean,
+  runOf: RunLookup,
+): Promise<boolean> {
+  const { source, model_id, tags } = version;
+  if (!routes.changes || ownValue(tags, PROMPT_TAG) === 'true') return false;
+  if (!/^(runs:|mlflow-artifacts:|models:\/+m-|file:|\/)/.test(source)) return false;
+  const [, id = model_id] = /^models:\/+(m-[\w-]+)/.exec(source) ?? [];
+  if (id !== undefined && (hasModel(id) || (await isThere(routes.getModel(id))))) return false;
+  return (await runOf(version)) === undefined;
+}
+
+async function isThere(answer: Promise<unknown>): Promise<boolean> {
+  try {
+    await answer;
+    return true;
+  } catch (error) {
+    if (error instanceof MlferryError && error.code === 'NOT_FOUND') return false;
+    throw error;
   }
 }
 

@@ -27,6 +27,8 @@ export interface TargetContext extends Patience {
   readonly tempDir: string;
   /** Whether an entry without sha256 has no bytes. */
   readonly hashesTellBytes: boolean;
+  /** The source is an archive, stream or export, which may have fewer files than what it was taken from. */
+  readonly isRecorded: boolean;
   readonly batchLimits: BatchLimits;
   /** Datasets go one request at a time: new ones are rows that concurrent requests would both insert. */
   readonly inputsLimit: LimitFunction;
@@ -97,6 +99,7 @@ export function targetContext(client: TrackingClient, options: WriterOptions): T
     backoff: client.backoff,
     tempDir: options.tempDir,
     hashesTellBytes: options.sourceTraits.fileBytes === 'where hashed',
+    isRecorded: !options.sourceTraits.ownFingerprint,
     batchLimits: {
       ...BATCH_LIMITS,
       keys: isAtLeast(client.server, '3.11') ? BATCH_LIMITS.metrics : BATCH_LIMITS.keys,

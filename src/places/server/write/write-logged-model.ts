@@ -1,6 +1,6 @@
 import { describeObject } from '../../../kinds/kinds.ts';
 import { CREATION_TIME_TAG, DIGEST_TAG, ORIGIN_TAG, originRunId } from '../../../model/canonical.ts';
-import type { Findings, FoundObject } from '../../../model/findings.ts';
+import { type Findings, type FoundObject, lacksFiles } from '../../../model/findings.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
 import { type LoggedModel, loggedModel } from '../../../model/logged-model.ts';
 import { ownValue, type StringMap } from '../../../model/string-map.ts';
@@ -22,6 +22,8 @@ type KnownModel = Pick<LoggedModel, 'model_id' | 'status'> & { readonly digest: 
 /** Writes logged models to a server of MLflow 3. */
 export interface LoggedModelWriter {
   readonly write: ObjectWriter;
+  /** Whether this pass has seen a model of this id on the target. */
+  has(model_id: string): boolean;
   /** Removes second copies that creates thought lost have made. To be called when all else is done. */
   finish(): Promise<void>;
 }
@@ -35,6 +37,7 @@ export function loggedModelWriter(context: TargetContext, experiments: TargetExp
   const scans = new Map<string, Promise<Map<string, KnownModel>>>();
   /** Origin → experiment of models that may have been created twice. */
   const suspects = new Map<string, string>();
+  const seen = new Set<string>();
   let created = 0;
 
   const copiesIn = (experiment_id: string) => {
@@ -110,14 +113,17 @@ export function loggedModelWriter(context: TargetContext, experiments: TargetExp
       const experiment = experiments.get(draft.experiment_id);
       const id = originRunId(target.origin);
       const known = await find(experiment, id, target);
+      if (known !== undefined) seen.add(known.model_id);
       const complete = known?.digest === target.digest;
       if (complete && known.status === draft.status && draft.status !== 'LOGGED_MODEL_PENDING')
         return { id: known.model_id, outcome: 'unchanged', artifacts: 0, bytes: 0 };
       const present =
         known === undefined ? await create(experiment, draft, target) : await routes.getModel(known.model_id);
       (await copiesIn(experiment.experiment_id)).set(id, knownModel(present));
+      seen.add(present.model_id);
       return writeModel(context, experiment, source, target, present, known === undefined);
     },
+    has: (model_id) => seen.has(model_id),
     async finish() {
       if (created > 0) {
         context.findings.loss({
@@ -183,12 +189,11 @@ async function writeModel(
   }
   if (wanted.status !== present.status && wanted.status !== 'LOGGED_MODEL_STATUS_UNSPECIFIED')
     await routes.setModelStatus(model_id, wanted.status);
-  const withoutBytes = context.hashesTellBytes && files.notCarried > 0;
   // The digest says that the model is complete: it goes after all else is there.
   const all = [
     ...Object.entries(wanted.tags),
     [ORIGIN_TAG, target.origin],
-    ...(files.failed.length > 0 || withoutBytes ? [] : [[DIGEST_TAG, target.digest]]),
+    ...(files.failed.length > 0 || lacksFiles(found) ? [] : [[DIGEST_TAG, target.digest]]),
   ];
   const tags = all.filter(([key = '', value]) => ownValue(present.tags, key) !== value);
   if (tags.length > 0) await routes.setModelTags(model_id, Object.fromEntries(tags));

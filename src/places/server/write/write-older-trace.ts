@@ -1,10 +1,10 @@
 import { DIGEST_TAG, ORIGIN_TAG, originId } from '../../../model/canonical.ts';
-import type { FoundObject } from '../../../model/findings.ts';
+import { type FoundObject, lacksFiles, QUIET } from '../../../model/findings.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
 import { toJson } from '../../../model/json.ts';
 import type { TraceInfo } from '../../../model/mlflow/trace-fields.ts';
 import { ownValue } from '../../../model/string-map.ts';
-import { type Trace, trace } from '../../../model/trace.ts';
+import { hasItsSpans, type Trace, trace } from '../../../model/trace.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { hasFiles } from '../../has-files.ts';
 import type { ObjectTarget, ObjectWriter, WrittenObject } from '../../objects.ts';
@@ -101,13 +101,14 @@ export function olderTraceWriter(context: TargetContext, experiments: TargetExpe
         spans: spansOf(whole.spans, false, id, trace_id),
       });
       const losses: RunLoss[] = [...unfit];
-      const there = known === undefined ? [] : await createSpanReader(client, [present], findings)(present);
+      const there = known === undefined ? [] : await createSpanReader(client, [present], QUIET)(present);
       if (toJson(there) !== toJson(wanted.spans))
         losses.push(...(await putSpans(context, experiments, wanted, present)));
       const sent = { points: 0, ...NOTHING_SENT };
       if (await hasFiles(source))
         losses.push(...(await sendAttachments(context, experiments, source, present, sent)));
-      await routes.endOlderTrace(wanted, { [DIGEST_TAG]: target.digest });
+      const isWhole = !lacksFiles(losses) && hasItsSpans(wanted);
+      await routes.endOlderTrace(wanted, isWhole ? { [DIGEST_TAG]: target.digest } : {});
       const found = await routes.olderTrace(trace_id);
       mustBe(found, wanted);
       (await copiesIn(draft.experiment_id)).set(id, knownTrace(found));

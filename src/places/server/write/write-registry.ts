@@ -7,24 +7,24 @@ import {
   VERSION_SOURCE_TAG,
   withoutBookkeeping,
 } from '../../../model/canonical.ts';
-import type { FoundObject } from '../../../model/findings.ts';
+import { type FoundObject, lacksFiles } from '../../../model/findings.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
 import type { LoggedModel } from '../../../model/logged-model.ts';
 import { MODEL_STAGES } from '../../../model/mlflow/model-stages.ts';
-import { PROMPT_TAG } from '../../../model/mlflow/tags.ts';
 import { REGISTERED_DIRECTORY } from '../../../model/own-files.ts';
-import type { Run } from '../../../model/records.ts';
 import { type ModelVersion, modelVersion, registeredModel } from '../../../model/registered-model.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { hasFiles } from '../../has-files.ts';
+import { notedSince } from '../../noted-since.ts';
 import type { ObjectReader, ObjectTarget, ObjectWriter } from '../../objects.ts';
 import { versionOwner } from '../connect/owner.ts';
 import { knowsModels } from '../read/logged-models.ts';
-import { fitVersion, representVersion } from './fit-registry.ts';
-import { versionFilesHolder } from './hold-version-files.ts';
+import { fitVersion, isHeldByModel, representVersion } from './fit-registry.ts';
+import { needsHolder, versionFilesHolder } from './hold-version-files.ts';
 import { createVersion, taken } from './number-versions.ts';
 import { type NameState, registryState } from './registry-state.ts';
+import { type RunLookup, runLookup } from './run-lookup.ts';
 import { artifactLosses } from './run-losses.ts';
 import { sendArtifacts } from './send-artifacts.ts';
 import type { TargetContext } from './target-context.ts';
@@ -40,8 +40,13 @@ export interface RegistryWriter {
 }
 
 /** See {@link RegistryWriter}. */
-export function registryWriter(context: TargetContext, experiments: TargetExperiments): RegistryWriter {
+export function registryWriter(
+  context: TargetContext,
+  experiments: TargetExperiments,
+  hasModel: (model_id: string) => boolean,
+): RegistryWriter {
   const { routes, findings } = context;
+  const runOf = runLookup(context);
   const stateOf = registryState(context);
   const holdFiles = knowsModels(context.client) ? versionFilesHolder(context, experiments) : undefined;
   let created = 0;
@@ -73,11 +78,19 @@ export function registryWriter(context: TargetContext, experiments: TargetExperi
         return { id, outcome: 'unchanged', artifacts: 0, bytes: 0 };
       const losses: RunLoss[] = [];
       const sent = { points: 0, artifacts: 0, bytes: 0 };
-      const hold = holdFiles !== undefined && (await needsHolder(context, whole)) ? holdFiles : undefined;
+      // The source of a version cannot be changed: one that a model holds stays so when its run comes later.
+      const isHeld = present !== undefined && isHeldByModel(present);
+      const hold =
+        holdFiles !== undefined && (isHeld || (await needsHolder(context, whole, hasModel, runOf)))
+          ? holdFiles
+          : undefined;
+      const hasNoted = notedSince(findings, id);
       const located =
         hold === undefined
-          ? await placeSource(context, source, whole, present, losses, sent)
+          ? await placeSource(context, source, whole, present, runOf, losses, sent)
           : held(whole, await hold(source, whole, target, losses, sent));
+      // Without files it is not complete: a copy from where they are brings them.
+      const isWhole = !lacksFiles(losses) && !hasNoted();
       const { version: fitted, losses: unfit } = fitVersion(located);
       // By this tag the version is known to be right although its source is another.
       const marks = hold === undefined ? {} : { [VERSION_SOURCE_TAG]: whole.source };
@@ -86,9 +99,10 @@ export function registryWriter(context: TargetContext, experiments: TargetExperi
       const there = present ?? (await createVersion(context, state, wanted, target));
       if (present === undefined) created += 1;
       await completeVersion(context, state, wanted, there, target, losses);
+      if (isWhole) await routes.setModelVersionTag(wanted, DIGEST_TAG, target.digest);
       if (routes.changes) {
         const now = await routes.modelVersion(wanted.name, wanted.version);
-        mustBe(wanted, now);
+        mustBe(present === undefined ? wanted : withFixedFields(wanted, present), now);
         state.versions.set(Number(wanted.version), now);
       }
       const of: FoundObject = { kind: source.of.kind, id, name: wanted.name };
@@ -132,13 +146,14 @@ async function placeSource(
   source: ObjectReader,
   wanted: ModelVersion,
   present: ModelVersion | undefined,
+  runOf: RunLookup,
   losses: RunLoss[],
   sent: { points: number; artifacts: number; bytes: number },
 ): Promise<ModelVersion> {
   const [, run_id, inRun = ''] = /^runs:\/+([^/]+)\/?(.*)$/.exec(wanted.source) ?? [];
   const isOfRun = run_id !== undefined && run_id === wanted.run_id;
   const brings = await hasFiles(source);
-  const run = isOfRun || brings ? await runOf(context, wanted) : undefined;
+  const run = isOfRun || brings ? await runOf(wanted) : undefined;
   const own = `${REGISTERED_DIRECTORY}/${folderOf(wanted.name)}/${wanted.version}`;
   const path = isOfRun && run !== undefined ? inRun : own;
   const artifact_uri =
@@ -165,38 +180,12 @@ function held(version: ModelVersion, { model_id }: LoggedModel): ModelVersion {
   return { ...version, source: `models:/${model_id}`, model_id };
 }
 
-/** Whether a version names files that are nowhere on the target, at a source that newest servers take only where they are. */
-async function needsHolder({ routes }: TargetContext, version: ModelVersion): Promise<boolean> {
-  const { source, model_id, tags } = version;
-  if (!routes.changes || ownValue(tags, PROMPT_TAG) === 'true') return false;
-  if (!/^(runs:|mlflow-artifacts:|models:\/+m-|file:|\/)/.test(source)) return false;
-  const [, id = model_id] = /^models:\/+(m-[\w-]+)/.exec(source) ?? [];
-  if (id !== undefined && (await isThere(routes.getModel(id)))) return false;
-  return (await runOf({ routes }, version)) === undefined;
-}
-
-async function isThere(answer: Promise<unknown>): Promise<boolean> {
-  try {
-    await answer;
-    return true;
-  } catch (error) {
-    if (error instanceof MlferryError && error.code === 'NOT_FOUND') return false;
-    throw error;
-  }
-}
-
-/** The run of a version, where it is on the target. */
-async function runOf(
-  { routes }: Pick<TargetContext, 'routes'>,
-  { run_id }: ModelVersion,
-): Promise<Run | undefined> {
-  if (run_id === undefined || !routes.changes) return undefined;
-  try {
-    return await routes.getRun(run_id);
-  } catch (error) {
-    if (error instanceof MlferryError && error.code === 'NOT_FOUND') return undefined;
-    throw error;
-  }
+/** What is wanted of a version that is there: what it was made of cannot be changed any more. */
+function withFixedFields(
+  { run_id: _, ...wanted }: ModelVersion,
+  { source, run_id }: ModelVersion,
+): ModelVersion {
+  return { ...wanted, source, ...(run_id === undefined ? {} : { run_id }) };
 }
 
 /** A folder name that any store keeps, for any registered name. */
@@ -205,13 +194,13 @@ function folderOf(name: string): string {
   return `${plain}-${createHash('sha256').update(name).digest('hex').slice(0, 12)}`;
 }
 
-/** Brings a version to what the source has; the digest comes last. */
+/** Brings a version to what the source has. */
 async function completeVersion(
   context: TargetContext,
   state: NameState,
   wanted: ModelVersion,
   present: ModelVersion,
-  { origin, digest }: ObjectTarget,
+  { origin }: ObjectTarget,
   losses: RunLoss[],
 ): Promise<void> {
   const { routes } = context;
@@ -230,9 +219,6 @@ async function completeVersion(
   for (const [key, value] of Object.entries(wanted.tags))
     if (ownValue(present.tags, key) !== value) await routes.setModelVersionTag(wanted, key, value);
   losses.push(...(await setAliases(context, state, wanted, origin)));
-  // Without files that an archive or stream only names it is not complete: a copy from where they are brings them.
-  const isWhole = !context.hashesTellBytes || !losses.some(({ code }) => code === 'ARTIFACTS_NOT_CARRIED');
-  if (isWhole) await routes.setModelVersionTag(wanted, DIGEST_TAG, digest);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { DIGEST_TAG, FILES_TAG, ORIGIN_PARENT_TAG, ORIGIN_TAG } from '../../../model/canonical.ts';
-import { fileListText, isListed } from '../../../model/file-list.ts';
+import { isListed, newFileListText } from '../../../model/file-list.ts';
 import { fitRun, type RunLoss } from '../../../model/fit-run.ts';
 import { toJson } from '../../../model/json.ts';
 import { metricsLine } from '../../../model/metrics-line.ts';
@@ -14,6 +14,7 @@ import { createByteSpool } from '../../../util/byte-spool.ts';
 import { fileFailure } from '../../file-failure.ts';
 import type { MetricPoints, RunReader, RunTarget, WrittenRun } from '../../place.ts';
 import { newTally } from '../../writing/sift-points.ts';
+import { toldFiles } from '../../writing/told-files.ts';
 import { runOwner } from '../connect/owner.ts';
 import { createRun } from './create-run.ts';
 import { runsOfOrigin } from './find-copied-runs.ts';
@@ -75,11 +76,12 @@ export async function writeRun(
   const sink = await context.sinkOf(experiment, owner);
 
   // Before they are sent: what comes meanwhile is looked for later.
-  const wantedFiles = await source.fileList?.();
-  const hasFiles = isListed(wantedFiles, known?.files);
-  const isAlike = complete && (hasFiles || wantedFiles?.content === undefined);
+  const told = await toldFiles(source);
+  const hasFiles = isListed(told, known?.files);
+  const tellsBytes = told !== 'unlisted' && told?.content !== undefined;
+  const isAlike = complete && (hasFiles || !tellsBytes);
   const comparison = created ? 'nothing there' : isAlike ? 'size' : 'content';
-  // Artifacts can come without a trace in the record: to a run that goes on, or where its source lists them.
+  // Artifacts can come without a trace in the record: to a run that goes on, where its source lists them, or where some are missing.
   const artifacts =
     complete && !isOpen && hasFiles
       ? undefined
@@ -93,10 +95,17 @@ export async function writeRun(
   const withoutBytes = context.hashesTellBytes && artifacts !== undefined && artifacts.notCarried > 0;
   const isWhole = failed.length === 0 && !withoutBytes;
   const digest = isWhole ? target.digest : undefined;
-  // Model files change on the way: where the source lists its files, that list counts.
-  const sentList = source.fileList === undefined ? artifacts?.list : wantedFiles;
-  const list = isWhole && artifacts?.unreachable === 0 ? sentList : undefined;
-  const marks = list === undefined ? {} : { [FILES_TAG]: fileListText(list) };
+  const files =
+    artifacts === undefined || !isWhole
+      ? undefined
+      : newFileListText({
+          told,
+          found: artifacts.list,
+          recorded: context.isRecorded,
+          isMissing: artifacts.unreachable + artifacts.notCarried > 0,
+          text: known?.files,
+        });
+  const marks = files === undefined ? {} : { [FILES_TAG]: files };
   if (sent.artifacts > 0) changed = true;
   const ownFile = async (name: string, size: number, open: () => Readable) => {
     if (sink === undefined) {
@@ -150,6 +159,12 @@ export async function writeRun(
   const changedMarks = Object.fromEntries(
     Object.entries(marks).filter(([key, value]) => ownValue(present.tags, key) !== value),
   );
+  /** A new account of the same files is no change of a run. */
+  const onlyAccount =
+    complete &&
+    !changed &&
+    known.lifecycle_stage === 'active' &&
+    Object.keys({ ...changes.params, ...changes.tags }).length === 0;
   const tally = newTally();
   const refused = createByteSpool(context.tempDir);
   try {
@@ -180,6 +195,7 @@ export async function writeRun(
   } finally {
     await refused.remove();
   }
+  if (onlyAccount) changed = false;
   losses.push(...(await pointLosses(context, run_id, tally)));
   if (changes.info !== undefined) {
     await beforeChange();

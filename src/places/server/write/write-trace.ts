@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { DIGEST_TAG, ORIGIN_TAG, originId } from '../../../model/canonical.ts';
-import type { FoundObject } from '../../../model/findings.ts';
+import { type FoundObject, lacksFiles, QUIET } from '../../../model/findings.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
 import { toJson } from '../../../model/json.ts';
 import type { TraceInfo } from '../../../model/mlflow/trace-fields.ts';
 import { SPANS_LOCATION_TAG } from '../../../model/mlflow/trace-fields.ts';
 import { ownValue } from '../../../model/string-map.ts';
-import { type Assessment, type Trace, trace } from '../../../model/trace.ts';
-import { MlferryError } from '../../../util/errors.ts';
+import { type Assessment, hasItsSpans, type Trace, trace } from '../../../model/trace.ts';
+import { endsJob } from '../../../util/ends-job.ts';
+import { asMlferryError, MlferryError } from '../../../util/errors.ts';
 import { hasFiles } from '../../has-files.ts';
 import type { ObjectTarget, ObjectWriter, WrittenObject } from '../../objects.ts';
 import type { PlaceInfo } from '../../place.ts';
@@ -94,14 +95,22 @@ export function traceWriter(
     );
   }
 
-  /** Sends the spans that the store lacks, if it takes them. */
-  async function storeSpans(wanted: Trace, present: TraceInfo | undefined): Promise<boolean> {
-    const { trace_id, experiment_id } = wanted;
-    const spans = spansOf(wanted.spans, true, trace_id, trace_id);
-    if (present?.spans_location === 'TRACKING_STORE') {
-      const there = await createSpanReader(client, [present], findings)(present);
-      if (toJson(there) === toJson(spans)) return true;
+  /** Whether a trace that is there has the wanted spans. */
+  async function hasSpans(present: TraceInfo, { trace_id, spans }: Trace): Promise<boolean> {
+    const inStore = present.spans_location === 'TRACKING_STORE';
+    try {
+      const there = await createSpanReader(client, [present], QUIET)(present);
+      return toJson(there) === toJson(spansOf(spans, inStore, trace_id, trace_id));
+    } catch (error) {
+      const known = asMlferryError(error);
+      if (endsJob(known)) throw known;
+      return false;
     }
+  }
+
+  /** Sends spans to the store, if it takes them. */
+  async function storeSpans({ trace_id, experiment_id, spans: wanted }: Trace): Promise<boolean> {
+    const spans = spansOf(wanted, true, trace_id, trace_id);
     try {
       await routes.logSpans(experiment_id, trace_id, spans);
       return true;
@@ -140,13 +149,24 @@ export function traceWriter(
       storeTakesSpans &&
       wanted.spans_location !== 'ARTIFACT_REPO' &&
       otlpProblem(spansOf(wanted.spans, true, id, trace_id), trace_id) === undefined;
-    const inStore = wantsStore && (await storeSpans(wanted, present));
+    const keepsSpans = present !== undefined && (await hasSpans(present, wanted));
+    const isStored = keepsSpans && present.spans_location === 'TRACKING_STORE';
+    const inStore = wantsStore && (isStored || (await storeSpans(wanted)));
     const plan = planAssessments(wanted.assessments, present?.assessments ?? []);
     const attached = await hasFiles(source);
-    const isWhole = inStore && !attached && plan.after.length + wanted.linked_runs.length === 0;
+    const isWhole =
+      inStore && !attached && hasItsSpans(wanted) && plan.after.length + wanted.linked_runs.length === 0;
     const marks = { [ORIGIN_TAG]: target.origin, ...(isWhole ? { [DIGEST_TAG]: target.digest } : {}) };
-    const made = await routes.startTrace({ ...wanted, assessments: [...plan.withTrace] }, marks);
-    if (!inStore && wanted.spans.length > 0) {
+    const isAlike =
+      keepsSpans &&
+      inStore === isStored &&
+      plan.withTrace.length + plan.after.length === 0 &&
+      ownValue(present.tags, ORIGIN_TAG) === target.origin &&
+      differenceIn(present, wanted, plan.stayValid) === undefined;
+    const made = isAlike
+      ? present
+      : await routes.startTrace({ ...wanted, assessments: [...plan.withTrace] }, marks);
+    if (!inStore && !keepsSpans && wanted.spans.length > 0) {
       losses.push(...(await putSpans(context, experiments, wanted, made)));
       // MLflow 3.6 takes for granted that the spans are in its store.
       if (made.spans_location === 'TRACKING_STORE')
@@ -163,13 +183,20 @@ export function traceWriter(
       losses.push({ code: 'ASSESSMENT_VALID', count: plan.stayValid.length, detail });
     }
     for (const { run_id } of wanted.linked_runs) await routes.linkTraces([trace_id], run_id);
-    if (!isWhole) await routes.setTraceTag(trace_id, DIGEST_TAG, target.digest);
+    const completes =
+      (isAlike || !isWhole) &&
+      !lacksFiles(losses) &&
+      hasItsSpans(wanted) &&
+      ownValue(made.tags, DIGEST_TAG) !== target.digest;
+    if (completes) await routes.setTraceTag(trace_id, DIGEST_TAG, target.digest);
     const found = await routes.traceById(trace_id);
     mustBe(found, wanted, plan.stayValid);
     remember(known, found);
     const of: FoundObject = { kind: source.of.kind, id };
     for (const loss of losses) findings.loss({ ...loss, of, experiment_name: experiment.name });
-    return { id: trace_id, outcome: there === undefined ? 'created' : 'updated', ...sent };
+    const changed = !isAlike || completes || sent.artifacts > 0;
+    const outcome = there === undefined ? 'created' : changed ? 'updated' : 'unchanged';
+    return { id: trace_id, outcome, ...sent };
   };
 }
 
@@ -188,6 +215,13 @@ function mustBe(
 ): asserts found is TraceInfo {
   if (found === undefined)
     throw new MlferryError('MISMATCH', `Trace ${wanted.trace_id} was accepted, but is not there`);
+  const wrong = differenceIn(found, wanted, stayValid);
+  if (wrong === undefined) return;
+  throw new MlferryError('MISMATCH', `Trace ${found.trace_id} differs from what was sent in ${wrong}`);
+}
+
+/** The first field that the server has other than it is wanted; spans are not looked at. */
+function differenceIn(found: TraceInfo, wanted: Trace, stayValid: readonly string[]): string | undefined {
   const { record } = representTrace(wanted, { ...found, spans: [] });
   const texts = (['trace_metadata', 'tags'] as const).flatMap((field) =>
     Object.entries(record[field]).flatMap(([key, value]) =>
@@ -201,9 +235,7 @@ function mustBe(
       ? []
       : [`assessment ${assessment_id}`],
   );
-  const [wrong] = [...fields, ...texts, ...assessments];
-  if (wrong === undefined) return;
-  throw new MlferryError('MISMATCH', `Trace ${found.trace_id} differs from what was sent in ${wrong}`);
+  return [...fields, ...texts, ...assessments][0];
 }
 
 const FIELDS = [

@@ -42,7 +42,7 @@ export async function openServerWriter(place: ServerLocation, options: WriterOpt
     sourceIsAlive: options.sourceTraits.ownFingerprint,
   });
   const models = isAtLeast(client.server, '3.0') ? loggedModelWriter(context, experiments) : undefined;
-  const registry = registryWriter(context, experiments);
+  const registry = registryWriter(context, experiments, (id) => models?.has(id) === true);
   const evaluation = (await knowsEvaluation(client)) ? evaluationWriters(context) : undefined;
   const olderTraces =
     isAtLeast(client.server, '2.14') && !hasNewerTraces(client)
@@ -97,14 +97,14 @@ export async function openServerWriter(place: ServerLocation, options: WriterOpt
     },
     traits: { ...SERVER_TRAITS, modelsInRuns: !knowsModels(client) },
     experiment: experiments.open,
-    async isCurrent(source, { experiment_id }, digest, fileList) {
+    async isCurrent(source, { experiment_id }, digest, toldFiles) {
       const experiment = experiments.get(experiment_id);
       await experiment.mustNotHold(source.run_id);
       const known = (await experiment.known()).get(source.run_id);
       if (known === undefined || known.digest !== digest) return undefined;
       const current = currentOutcome(source, known, experiment);
-      if (current?.outcome !== 'unchanged' || fileList === undefined) return current;
-      return isListed(await fileList(), known.files) ? current : undefined;
+      if (current?.outcome !== 'unchanged' || toldFiles === undefined) return current;
+      return isListed(await toldFiles(), known.files) ? current : undefined;
     },
     run,
     objects: new Map([
