@@ -5,6 +5,8 @@ import { hasLinks, linkedModels, linksOf, MODEL, modelsIn } from '../kinds/model
 import { type RunIds, referenceKept, remapRun, runReferences, unresolvedTags } from '../kinds/remap.ts';
 import { runDigest } from '../model/canonical.ts';
 import { withChosenFiles } from '../places/chosen-files.ts';
+import { listedOnce } from '../places/listed-once.ts';
+import { modelPathsIn } from '../places/model-directories.ts';
 import { digestWithModels, withModels } from '../places/models-in-runs.ts';
 import { withPacedFiles } from '../places/paced-files.ts';
 import { MlferryError } from '../util/errors.ts';
@@ -27,7 +29,8 @@ export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: 
   const models = pass.models?.of(source.run) ?? [];
   const digest = partDigest(kindOf('run'), digestWithModels(runDigest(source.run), models), parts);
   try {
-    const alone = await carriedRun(source, parts, (points, bytes) => {
+    const listed = models.length === 0 ? source : listedOnce(source);
+    const alone = await carriedRun(listed, parts, (points, bytes) => {
       flow.points += points;
       flow.bytes += bytes;
       pass.progress();
@@ -36,7 +39,7 @@ export async function copyRun(pass: Pass, { source, experiment }: Work, runIds: 
       pass.models === undefined
         ? { reader: alone, links: linksOf({}), paths: new Map<string, string>(), losses: [] }
         : await withModels(alone, models, {
-            whole: source,
+            directories: await modelPathsIn(listed, models, await writer.heldModels?.(run_id, experiment)),
             keepModelFiles: parts.keepModelFiles,
             fail: ({ of, record }, error) =>
               pass.objectFailed({ kind: of.kind, id: idOf(of, record), name: nameOf(of, record) }, error),

@@ -2,10 +2,9 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { parse } from 'yaml';
-import { artifactPathProblem } from '../artifacts/artifact-path.ts';
 import type { ObjectRecord } from '../kinds/kind.ts';
 import { kindOf } from '../kinds/kinds.ts';
-import { idOf, nameOf } from '../kinds/marks.ts';
+import { idOf } from '../kinds/marks.ts';
 import { setArtifactPath } from '../kinds/model-files.ts';
 import { linksOf, MODEL, type ModelLinks, modelsMadeBy, withLinks } from '../kinds/model-links.ts';
 import { isLeftOut, type Parts } from '../kinds/parts.ts';
@@ -15,12 +14,11 @@ import { freeFileName } from '../model/free-file-name.ts';
 import { toJson } from '../model/json.ts';
 import { historyEntry, parseModelHistory } from '../model/mlflow/model-history.ts';
 import { MODEL_HISTORY_TAG, MODEL_VERSIONS_TAG } from '../model/mlflow/tags.ts';
-import { MODELS_FILE, OWN_DIRECTORY } from '../model/own-files.ts';
+import { MODELS_FILE } from '../model/own-files.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import type { Selection } from '../model/selection.ts';
 import { ownValue, stringMap } from '../model/string-map.ts';
-import type { ArtifactEntry, ArtifactOwner } from './artifact-owner.ts';
-import { hasFiles } from './has-files.ts';
+import type { ArtifactEntry } from './artifact-owner.ts';
 import type { ObjectReader } from './objects.ts';
 import type { Reader, RunReader } from './place.ts';
 import type { PlaceTraits } from './traits.ts';
@@ -96,59 +94,20 @@ function keptRecord({ last_updated_timestamp_ms: _, ...record }: ObjectRecord): 
 }
 
 /**
- * The directories of a run's models: `<name>`, or `<name>-<model_id>` where the run has a file or another model of that name.
- */
-async function modelPathsIn(
-  run: ArtifactOwner,
-  models: readonly ObjectReader[],
-): Promise<Map<string, string>> {
-  const taken = new Set([OWN_DIRECTORY.slice(0, -1)]);
-  if (models.length > 0) for await (const { path } of run.artifacts()) taken.add(path.split('/')[0] ?? '');
-  const paths = new Map<string, string>();
-  for (const model of models) {
-    const id = modelId(model);
-    const name = nameOf(model.of, model.record);
-    const usual = isFolderName(name) ? name : id;
-    const path = [usual, `${usual}-${id}`].find((each) => isFolderName(each) && !taken.has(each));
-    if (path === undefined) continue;
-    taken.add(path);
-    paths.set(id, path);
-  }
-  return paths;
-}
-
-/** The directories of a run's models, `undefined` for those without files. */
-export async function modelDirectories(
-  run: ArtifactOwner,
-  models: readonly ObjectReader[],
-): Promise<Map<string, string | undefined>> {
-  const paths = await modelPathsIn(run, models);
-  const found = new Map<string, string | undefined>();
-  for (const model of models) {
-    const id = modelId(model);
-    const path = paths.get(id);
-    if (path !== undefined) found.set(id, (await hasFiles(model)) ? path : undefined);
-  }
-  return found;
-}
-
-const isFolderName = (name: string) => !name.includes('/') && artifactPathProblem(name) === undefined;
-
-/**
  * A run with these models among its files: their directories, with the path in their `MLmodel` files; an entry each in the
  * tag `mlflow.log-model.history`; and one of mlferry's own files with what else is known of them, links included. `fail`
- * hears of a model whose files cannot be listed: it is left out, and the run is incomplete. `whole`: the run with all
- * files, where `source` has only some of them.
+ * hears of a model whose files cannot be listed: it is left out, and the run is incomplete. `directories`: of
+ * model-directories.ts.
  */
 export async function withModels(
   source: RunReader,
   models: readonly ObjectReader[],
   {
-    whole,
+    directories,
     keepModelFiles,
     fail,
   }: {
-    readonly whole: ArtifactOwner;
+    readonly directories: ReadonlyMap<string, string>;
     readonly keepModelFiles: boolean;
     fail(model: ObjectReader, error: unknown): void;
   },
@@ -156,14 +115,13 @@ export async function withModels(
   const links = linksOf(withLinks(source.run, (await source.modelLinks?.()) ?? linksOf(source.run)));
   if (models.length + links.model_inputs.length + links.model_outputs.length === 0)
     return { reader: source, links, paths: new Map(), losses: [] };
-  const wanted = await modelPathsIn(whole, models);
   const paths = new Map<string, string | undefined>();
   const files = new Map<string, () => Promise<Readable | undefined>>();
   const entries: ArtifactEntry[] = [];
   const history: unknown[] = [];
   let incomplete = source.run.incomplete === true;
   for (const model of models) {
-    const path = wanted.get(modelId(model));
+    const path = directories.get(modelId(model));
     if (path === undefined) continue;
     try {
       const found = await filesOf(model, path, source.run.run_id, keepModelFiles);

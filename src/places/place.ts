@@ -173,6 +173,11 @@ export interface Writer {
     toldFiles?: () => Promise<ToldFiles>,
   ): Promise<WrittenRun | undefined>;
   /**
+   * Where the logged models of a run are below the artifact root of its copy, by their ids, where the place has no logged models
+   * and the copy tells.
+   */
+  heldModels?(source_run_id: string, experiment: TargetExperiment): Promise<WrittenRun['models']>;
+  /**
    * Writes a run whole, or completes the copy that is there: known points are never sent again. Called concurrently,
    * in the order of the source; places with one file keep that order. Returns only when the target holds the run.
    */

@@ -5,7 +5,7 @@ import { ORIGIN_TAG } from '../model/canonical.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import { wantsWholeExperiments } from '../model/selection.ts';
 import { ownValue } from '../model/string-map.ts';
-import type { Reader } from '../places/place.ts';
+import type { Reader, RunReader } from '../places/place.ts';
 import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError, type MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
@@ -29,6 +29,8 @@ interface Mapped {
   readonly name: string;
   readonly target: Experiment | undefined;
   readonly ids: Set<string>;
+  /** Those of its runs whose models are to be found among their files. */
+  readonly withModels: RunReader[];
   /** Could be read so far, on both sides; what could not is listed already. */
   readable: boolean;
 }
@@ -44,7 +46,7 @@ export async function compareRuns(source: Reader, target: Reader, frame: Compari
       for await (const found of source.runs(mapped.source, selection)) {
         const { run } = found;
         mapped.ids.add(run.run_id);
-        await models?.find(found);
+        if (models !== undefined && models.of(run).length > 0) mapped.withModels.push(found);
         const { tags, inputs } = runReferences(run);
         for (const id of [...[...tags.values()].flat(), ...inputs]) references.add(id);
       }
@@ -56,6 +58,8 @@ export async function compareRuns(source: Reader, target: Reader, frame: Compari
     : experiments.filter(({ ids, readable }) => ids.size > 0 || !readable);
   const index = createTargetIndex(target, source, frame.held);
   await indexTarget(index, counted, references, target, frame);
+  for (const mapped of experiments)
+    await orListed(frame, mapped, async () => models?.find(mapped.withModels, index.modelsOf));
   const known = comparedIds(experiments, counted, index, models);
   const copies = await findCopies(source, target, known, frame);
   progress.experiments(counted.length);
@@ -81,7 +85,14 @@ async function mapExperiments(source: Reader, target: Reader, frame: ComparisonF
   const mapped: Mapped[] = [];
   for await (const experiment of source.experiments(frame.selection)) {
     const name = frame.into ?? renamed(experiment, frame.rename);
-    mapped.push({ source: experiment, name, target: byName.get(name), ids: new Set(), readable: true });
+    mapped.push({
+      source: experiment,
+      name,
+      target: byName.get(name),
+      ids: new Set(),
+      withModels: [],
+      readable: true,
+    });
   }
   return mapped;
 }
@@ -207,9 +218,17 @@ async function comparePair(
       isHidden: (path) => frame.isHidden(copy.run_id, path),
       onProgress: progress.amount,
     };
-    const { wanted, links, losses: ofModels } = await withItsModels(pair.source, known.models, parts);
+    const {
+      wanted,
+      links,
+      losses: ofModels,
+      directories,
+    } = await withItsModels(pair.source, known.models, parts);
     for (const id of linkedModels(links)) runFrame.named.set(id, id);
-    const { differences, losses, ...amount } = await compareRun(wanted, pair.target, runFrame);
+    const { differences, losses, ...amount } = await compareRun(wanted, pair.target, {
+      ...runFrame,
+      ...(directories === undefined ? {} : { directories }),
+    });
     const owner = { experiment_name: name, run_id: run.run_id };
     const unexpected = differences.filter((difference) => !frame.isReported(difference, owner));
     for (const loss of [...ofModels, ...losses])

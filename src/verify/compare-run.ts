@@ -34,6 +34,8 @@ export interface RunFrame extends CopyFrame {
   readonly named: KindIds;
   readonly sourceTraits: PlaceTraits;
   readonly targetTraits: PlaceTraits;
+  /** The files in these directories are compared, although files of runs are not: they are those of its models. */
+  readonly directories?: ReadonlySet<string>;
   /** Whether the target's reader cannot see an artifact of this path. */
   isHidden(path: string): boolean;
   onProgress(points: number, bytes: number): void;
@@ -75,12 +77,12 @@ export async function compareRun(
     spillsPoints = series.refused > 0 && representation?.refusedPoints === 'metrics';
     spills ||= series.refused > 0 && representation?.refusedPoints === 'oversize';
   }
-  if (parts.artifacts) {
+  if (parts.artifacts || frame.directories !== undefined) {
     const placement =
       kept || representation === undefined
         ? (path: string) => ({ path })
         : await representation.artifacts(target.run);
-    const found = await compareFiles(source, target, frame, {
+    const found = await compareFiles(source, withFilesIn(target, frame.directories), frame, {
       placement,
       files: parts.files,
       bandwidth: frame.bandwidth,
@@ -123,6 +125,18 @@ async function compareFiles(
   if (!found.differences.some(({ field }) => /MLmodel (size|sha256)$/.test(field))) return found;
   const early = await compared(createIdMap());
   return early.differences.length < found.differences.length ? early : found;
+}
+
+/** A run with its files in these directories only. */
+function withFilesIn(run: RunReader, directories: ReadonlySet<string> | undefined): RunReader {
+  if (directories === undefined) return run;
+  return {
+    ...run,
+    async *artifacts() {
+      for await (const entry of run.artifacts())
+        if (directories.has(entry.path.split('/')[0] ?? '')) yield entry;
+    },
+  };
 }
 
 /** A run's record with all its links to models, for which a server is asked by themselves; without any where models are left out. */

@@ -1,4 +1,6 @@
 import { DIGEST_TAG, DUPLICATE_COPY_TAG, ORIGIN_TAG, originRunId } from '../model/canonical.ts';
+import { modelPaths } from '../model/mlflow/model-history.ts';
+import { MODEL_HISTORY_TAG } from '../model/mlflow/tags.ts';
 import type { Experiment, Run } from '../model/records.ts';
 import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
 import { ownValue } from '../model/string-map.ts';
@@ -25,6 +27,8 @@ export interface TargetIndex {
   /** Scans any other experiment: only for references and for runs that the source no longer has. */
   scanOther(experiment: Experiment, sources: ReadonlySet<string>): Promise<void>;
   copyOf(experiment_id: string, source_id: string): string | undefined;
+  /** Where the models of a run are in its copy, as the record of that tells. */
+  modelsOf(source_id: string): ReadonlyMap<string, string> | undefined;
   /** Source id → target id of all that was found. */
   readonly runIds: ReadonlyMap<string, string>;
   readonly unmatched: readonly Unmatched[];
@@ -43,6 +47,8 @@ export function createTargetIndex(target: Reader, source: Reader, held: readonly
   const copies = new Map<string, Map<string, Found>>();
   const runIds = new Map(held.map((id) => [id, id]));
   const unmatched: Unmatched[] = [];
+  /** Copy → where its models are. */
+  const models = new Map<string, ReadonlyMap<string, string>>();
   const ofSameSource =
     target.representation === undefined && target.info.fingerprint === source.info.fingerprint;
   let others = 0;
@@ -88,6 +94,7 @@ export function createTargetIndex(target: Reader, source: Reader, held: readonly
     runIds,
     unmatched,
     others: () => others,
+    modelsOf: (source_id) => models.get(runIds.get(source_id) ?? ''),
     copyOf: (experiment_id, source_id) => copies.get(experiment_id)?.get(source_id)?.run_id,
     async scan(experiment, sources) {
       const own = copies.get(experiment.experiment_id) ?? new Map<string, Found>();
@@ -98,6 +105,9 @@ export function createTargetIndex(target: Reader, source: Reader, held: readonly
           leave(run, experiment.name);
           continue;
         }
+        const history =
+          target.traits.modelsInRuns === true ? ownValue(run.tags, MODEL_HISTORY_TAG) : undefined;
+        if (history !== undefined) models.set(run.run_id, modelPaths(history));
         const found = { run_id: run.run_id, run_name: run.run_name, rank: match.rank };
         const known = own.get(match.id);
         const [better, worse] =

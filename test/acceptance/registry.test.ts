@@ -1,8 +1,9 @@
 import { globSync } from 'node:fs';
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { runKilled } from '../faults/kill.ts';
 import { startFaultProxy } from '../faults/proxy.ts';
 import { loadModels, logModels, registerModels, viewRegistry } from '../servers/mlflow-client.ts';
@@ -237,8 +238,93 @@ describe('on a server of MLflow 2', () => {
         4,
         [{ name: 'train', differences: [{ field: expect.stringContaining(path) }] }],
       ]);
+      const models = await runMlferry(['verify', source.url, target.url, '--json', '--only', 'models']);
+      expect([models.status, JSON.parse(models.stdout).items]).toMatchObject([
+        4,
+        [{ name: 'train', differences: [{ field: expect.stringContaining(path) }] }],
+      ]);
       await writeFile(fileOf(path), content, 'latin1');
     }
+    const whole = await runMlferry([
+      'verify',
+      source.url,
+      target.url,
+      '--json',
+      '--only',
+      'models',
+      ...accept,
+    ]);
+    expect([whole.status, JSON.parse(whole.stdout).items]).toEqual([0, []]);
+  });
+
+  it('a model stays in its directory, whichever others of its name come along', async () => {
+    await using own = await startServer();
+    await using target = await startServer({ version: '2.22.5' });
+    const created = z.object({
+      run: z.object({ info: z.object({ run_id: z.string() }) }).optional(),
+      model: z.object({ info: z.object({ model_id: z.string() }) }).optional(),
+    });
+    const post = async (path: string, body: object) => {
+      const headers = { 'content-type': 'application/json' };
+      const answer = await fetch(`${own.url}/api/2.0/mlflow/${path}`, {
+        ...{ method: 'POST', headers, body: JSON.stringify(body) },
+      });
+      expect([path, answer.status]).toEqual([path, 200]);
+      return created.parse(await answer.json());
+    };
+    const { run } = await post('runs/create', { experiment_id: '0', run_name: 'train', start_time: 1 });
+    const run_id = run?.info.run_id ?? '';
+    await post('runs/update', { run_id, status: 'FINISHED', end_time: 2 });
+    const log = async (number: number) => {
+      const { model } = await post('logged-models', {
+        ...{ experiment_id: '0', name: 'model', source_run_id: run_id },
+        params: [{ key: 'number', value: String(number) }],
+      });
+      const model_id = model?.info.model_id ?? '';
+      const root = `${own.url}/api/2.0/mlflow-artifacts/artifacts/0/models/${model_id}/artifacts`;
+      for (const [name = '', body = ''] of [
+        ['MLmodel', `flavors: {}\nmodel_id: ${model_id}\n`],
+        ['weights.txt', `weights of ${number}`],
+      ])
+        expect((await fetch(`${root}/${name}`, { method: 'PUT', body })).status).toBe(200);
+      await fetch(`${own.url}/api/2.0/mlflow/logged-models/${model_id}`, {
+        ...{ method: 'PATCH', headers: { 'content-type': 'application/json' } },
+        body: JSON.stringify({ model_id, status: 'LOGGED_MODEL_READY' }),
+      });
+      return model_id;
+    };
+    const [first, second] = [await log(1), await log(2)];
+    await post('registered-models/create', { name: 'registered' });
+    await post('model-versions/create', {
+      ...{ name: 'registered', source: `models:/${second}`, model_id: second },
+    });
+    const weights = async () =>
+      Object.fromEntries(
+        await Promise.all(
+          globSync(join(target.directory, 'artifacts/**/weights.txt')).map(async (path) => [
+            basename(dirname(path)),
+            await readFile(path, 'utf8'),
+          ]),
+        ),
+      );
+    const copy = (...options: string[]) => copyReport(['copy', own.url, target.url, ...options]);
+    expect(await copy('--model-filter', "params.number = '2'")).toMatchObject({ failures: [] });
+    expect(await weights()).toEqual({ model: 'weights of 2' });
+    expect(await copy()).toMatchObject({ failures: [], exit_status: 0 });
+    const there = { model: 'weights of 2', [`model-${first}`]: 'weights of 1' };
+    expect(await weights()).toEqual(there);
+    const verified = await runMlferry(['verify', own.url, target.url, '--json']);
+    expect([verified.status, JSON.parse(verified.stdout).items]).toEqual([0, []]);
+
+    await fetch(`${own.url}/api/2.0/mlflow/logged-models/${second}`, { method: 'DELETE' });
+    const third = await log(3);
+    expect(await copy()).toMatchObject({ failures: [] });
+    expect(await weights()).toEqual({ ...there, [`model-${third}`]: 'weights of 3' });
+    expect(await copy()).toMatchObject({ sent: { artifacts: 0 }, runs: { unchanged: 1 } });
+    const version = `${target.url}/api/2.0/mlflow/model-versions/get?name=registered&version=1`;
+    expect(await (await fetch(version)).json()).toMatchObject({
+      model_version: { source: expect.stringMatching(/\/artifacts\/model$/) },
+    });
   });
 
   it('kills on the way double and lose nothing', async () => {

@@ -3,8 +3,9 @@ import { text } from 'node:stream/consumers';
 import { expect, it } from 'vitest';
 import { kindOf } from '../../src/kinds/kinds.ts';
 import type { LoggedModel } from '../../src/model/logged-model.ts';
-import { fitModelHistory } from '../../src/model/mlflow/model-history.ts';
+import { fitModelHistory, withHeldModels } from '../../src/model/mlflow/model-history.ts';
 import type { Run } from '../../src/model/records.ts';
+import { modelPathsIn } from '../../src/places/model-directories.ts';
 import { withModels } from '../../src/places/models-in-runs.ts';
 import type { ObjectReader } from '../../src/places/objects.ts';
 import type { RunReader } from '../../src/places/place.ts';
@@ -62,9 +63,13 @@ const reader = (content: Readonly<Record<string, string>>, more: Partial<Run> = 
   ...files(content),
 });
 
-const given = (source: RunReader, models: readonly ObjectReader[]) =>
+const given = async (
+  source: RunReader,
+  models: readonly ObjectReader[],
+  held?: ReadonlyMap<string, string>,
+) =>
   withModels(source, models, {
-    whole: source,
+    directories: await modelPathsIn(source, models, held),
     keepModelFiles: false,
     fail(_, error) {
       throw error;
@@ -124,6 +129,45 @@ it('gives models directories of their names, or others where a file or model of 
   expect(found.reader.run).not.toHaveProperty('model_outputs');
 });
 
+it('leaves a model where an earlier copy has put it, whichever others come along', async () => {
+  const [first, second, third] = ['m-1', 'm-2', 'm-3'].map((id) => model(id, 'model', { a: id }));
+  const held = new Map([
+    ['m-1', 'model'],
+    ['m-2', 'model-m-2'],
+  ]);
+  const pathsOf = async (models: ReadonlyArray<ObjectReader | undefined>, source = reader({})) =>
+    Object.fromEntries(
+      (
+        await given(
+          source,
+          models.flatMap((each) => each ?? []),
+          held,
+        )
+      ).paths,
+    );
+  // The first one is gone at the source, and a new one of the name has come.
+  expect(await pathsOf([second, third])).toEqual({ 'm-2': 'model-m-2', 'm-3': 'model-m-3' });
+  expect(await pathsOf([third, second, first])).toEqual({
+    ...{ 'm-1': 'model', 'm-2': 'model-m-2', 'm-3': 'model-m-3' },
+  });
+  // What the run itself has got meanwhile goes first.
+  expect(await pathsOf([first], reader({ 'model/own.txt': 'x' }))).toEqual({ 'm-1': 'model-m-1' });
+});
+
+it('the history of a copy keeps the models that only it tells of', () => {
+  const entry = (model_uuid: string, artifact_path: string) => ({ model_uuid, artifact_path });
+  const held = JSON.stringify([
+    entry('m-1', 'model'),
+    entry('m-2', 'model-m-2'),
+    entry('0'.repeat(32), 'old'),
+  ]);
+  const merged = (...wanted: object[]) => JSON.parse(withHeldModels(JSON.stringify(wanted), held) ?? 'null');
+  expect(merged(entry('m-2', 'model-m-2'))).toEqual([entry('m-2', 'model-m-2'), entry('m-1', 'model')]);
+  expect(merged(entry('m-9', 'model'))).toEqual([entry('m-9', 'model'), entry('m-2', 'model-m-2')]);
+  expect(withHeldModels(undefined, undefined)).toBeUndefined();
+  expect(withHeldModels('no list', held)).toBe('no list');
+});
+
 it('adds to the history of models as MLflow 2 writes it', async () => {
   const before = JSON.stringify([{ artifact_path: 'older' }]);
   const models = [model('m-1', 'model', { MLmodel: MLMODEL }), model('m-2', 'broken', { MLmodel: 'a: [' })];
@@ -151,7 +195,7 @@ it('leaves out a model whose files cannot be listed, and the run is incomplete',
   const failed: string[] = [];
   const source = reader({ own: 'x' });
   const found = await withModels(source, [broken], {
-    whole: source,
+    directories: await modelPathsIn(source, [broken]),
     keepModelFiles: false,
     fail: ({ record }) => void failed.push(String(record.model_id)),
   });

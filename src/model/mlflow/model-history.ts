@@ -28,6 +28,26 @@ export function modelPaths(text: string): Map<string, string> {
   return new Map(entries.map(({ model_uuid, artifact_path }) => [model_uuid, artifact_path]));
 }
 
+/**
+ * A history with what only the copy's own one tells of logged models: their directories are still there, and stay theirs.
+ * `undefined`: neither is there.
+ */
+export function withHeldModels(wanted: string | undefined, held: string | undefined): string | undefined {
+  const before = held === undefined ? [] : (parseModelHistory(held) ?? []);
+  const entries = wanted === undefined ? [] : parseModelHistory(wanted);
+  if (entries === undefined) return wanted;
+  const known = entries.flatMap((entry) => located.safeParse(entry).data ?? []);
+  const more = before.filter((entry) => {
+    const { data } = located.safeParse(entry);
+    if (data?.model_uuid.startsWith('m-') !== true) return false;
+    return !known.some(
+      ({ model_uuid, artifact_path }) =>
+        model_uuid === data.model_uuid || artifact_path === data.artifact_path,
+    );
+  });
+  return more.length === 0 ? wanted : JSON.stringify([...entries, ...more]);
+}
+
 const modelFile = z.object({
   run_id: z.string().optional(),
   utc_time_created: z.string().optional(),

@@ -12,9 +12,10 @@ import { artifactProxy } from '../connect/artifact-proxy.ts';
 import { NOT_DELETED } from '../connect/can-restore.ts';
 import { isAtLeast, isMlflow } from '../connect/capabilities.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
+import { knowsModels } from '../read/logged-models.ts';
 import { RENAMED, safeName } from './artifact-names.ts';
 import { NO_INPUTS } from './log-inputs.ts';
-import { inputKey, OTHER_USER } from './run-changes.ts';
+import { inputKey, keepModelHistory, OTHER_USER } from './run-changes.ts';
 
 /** What a copy on this server must look like; see write-run.ts, which makes it so. */
 export function serverRepresentation(client: TrackingClient): Representation {
@@ -29,7 +30,8 @@ export function serverRepresentation(client: TrackingClient): Representation {
       const created = withCreatedTags(fitted, tags, present);
       return isAtLeast(client.server, '3.17') ? created : withRefusedTags(created, present);
     },
-    run(wanted, present) {
+    run(remapped, present) {
+      const wanted = knowsModels(client) ? remapped : keepModelHistory(remapped, present);
       const plain = fitRun(wanted, limits, present.tags);
       const narrow = fitRun(wanted, withColumns(limits), present.tags);
       const others = narrow.losses.length > plain.losses.length ? [narrow] : [];

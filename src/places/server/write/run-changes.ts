@@ -1,11 +1,21 @@
 import { ORIGIN_TAG } from '../../../model/canonical.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
-import { RUN_NAME_TAG } from '../../../model/mlflow/tags.ts';
+import { withHeldModels } from '../../../model/mlflow/model-history.ts';
+import { MODEL_HISTORY_TAG, RUN_NAME_TAG } from '../../../model/mlflow/tags.ts';
 import type { DatasetInput, Run } from '../../../model/records.ts';
 import { ownValue, type StringMap } from '../../../model/string-map.ts';
 
 /** Of the loss of a user that the target does not have so. */
 export const OTHER_USER = 'the user is another on the target, where it cannot be changed';
+
+/** The run with what only its copy tells of models among its files, on a server that has no logged models. */
+export function keepModelHistory(wanted: Run, present: Run): Run {
+  const [own, held] = [wanted, present].map(({ tags }) => ownValue(tags, MODEL_HISTORY_TAG));
+  const history = withHeldModels(own, held);
+  return history === own || history === undefined
+    ? wanted
+    : { ...wanted, tags: { ...wanted.tags, [MODEL_HISTORY_TAG]: history } };
+}
 
 /** What `runs/update` can change. The status is always sent: some stores need it. */
 export interface InfoChange {

@@ -16,12 +16,13 @@ import type { MetricPoints, RunReader, RunTarget, WrittenRun } from '../../place
 import { newTally } from '../../writing/sift-points.ts';
 import { toldFiles } from '../../writing/told-files.ts';
 import { runOwner } from '../connect/owner.ts';
+import { knowsModels } from '../read/logged-models.ts';
 import { createRun } from './create-run.ts';
 import { runsOfOrigin } from './find-copied-runs.ts';
 import { holdsFile } from './held-files.ts';
 import { type KnownRun, knownRun } from './known-runs.ts';
 import { logInputs, NO_INPUTS } from './log-inputs.ts';
-import { runChanges } from './run-changes.ts';
+import { keepModelHistory, runChanges } from './run-changes.ts';
 import { artifactLosses, pointLosses } from './run-losses.ts';
 import { type SentCounts, sendArtifacts, sendOwnFile } from './send-artifacts.ts';
 import { sendData } from './send-data.ts';
@@ -70,7 +71,8 @@ export async function writeRun(
     known.lifecycle_stage = 'active';
   };
 
-  const wanted = target.remap({ run_id, artifact_uri });
+  const remapped = target.remap({ run_id, artifact_uri });
+  const wanted = knowsModels(context.client) ? remapped : keepModelHistory(remapped, present);
   const fitted = fitRun(wanted, context.limits(), present.tags);
   const changes = runChanges(fitted.run, present);
   const sink = await context.sinkOf(experiment, owner);

@@ -106,6 +106,9 @@ export async function openServerWriter(place: ServerLocation, options: WriterOpt
       if (current?.outcome !== 'unchanged' || toldFiles === undefined) return current;
       return isListed(await toldFiles(), known.files) ? current : undefined;
     },
+    async heldModels(source_run_id, { experiment_id }) {
+      return (await experiments.get(experiment_id).known()).get(source_run_id)?.models;
+    },
     run,
     objects: new Map([
       ...(models === undefined ? [] : [['logged_model', models.write] as const]),
