@@ -61,7 +61,7 @@ try {
   console.log(
     `Node ${process.versions.node}, MLflow ${NEWEST_MLFLOW}, ${cpus().length} cores: ${wanted} points\n`,
   );
-  console.log('| tool | seconds | CPU s | peak MB |\n| --- | --- | --- | --- |');
+  console.log('| tool | seconds | CPU s | peak MB | points there |\n| --- | --- | --- | --- | --- |');
   for (let round = 1; round <= Number(values.rounds); round += 1) {
     const tools: Readonly<Record<string, (path: string) => Cost>> = {
       mlferry: (path) => costOf(scratch, [mlferry, 'copy', mlruns, `sqlite:///${path}`, '--init', '-q']),
@@ -73,8 +73,9 @@ try {
       const start = performance.now();
       const { cpu, peak } = costIn(path);
       const seconds = (performance.now() - start) / 1000;
-      if (pointsIn(path) !== wanted) throw new Error(`${tool} brought ${pointsIn(path)} points of ${wanted}`);
-      console.log(`| ${tool} | ${seconds.toFixed(1)} | ${cpu.toFixed(1)} | ${peak.toFixed(0)} |`);
+      console.log(
+        `| ${tool} | ${seconds.toFixed(1)} | ${cpu.toFixed(1)} | ${peak.toFixed(0)} | ${String(pointsIn(path))} |`,
+      );
       rmSync(path);
     }
   }

@@ -55,9 +55,10 @@ function metaOf(run_id: string, number: number, start: number, artifacts: string
     entry_point_name: "''",
     experiment_id: `'${EXPERIMENT}'`,
     lifecycle_stage: 'active',
-    run_id,
+    // Digits alone would be a number to YAML.
+    run_id: `'${run_id}'`,
     run_name: `run-${number}`,
-    run_uuid: run_id,
+    run_uuid: `'${run_id}'`,
     source_name: "''",
     source_type: 4,
     source_version: "''",

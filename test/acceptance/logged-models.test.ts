@@ -97,6 +97,18 @@ describe('logged models', () => {
     },
   );
 
+  it('go into the database of a server with their ids and times; load and predict there', async () => {
+    await using target = await newTarget();
+    const database = `sqlite:///${join(target.directory, 'mlflow.db')}`;
+    const root = ['--to-artifacts-root', join(target.directory, 'artifacts')];
+    const report = await copyReport(['copy', source.url, database, ...root, '--verify']);
+    expect(report).toMatchObject({ exit_status: 0, losses: [], failures: [] });
+    expect(report.objects).toMatchObject({ logged_models: { created: 5 } });
+    const again = await copyReport(['copy', source.url, database, ...root]);
+    expect(again).toMatchObject({ objects: { logged_models: { updated: 0, unchanged: 5 } }, losses: [] });
+    expect(await viewModels(target)).toEqual(seen);
+  });
+
   it('go along with the runs that are chosen, and no others', async () => {
     const archive = join(directory, 'chosen.tar');
     const report = await copyReport(['copy', source.url, archive, '--filter', "run_name = 'evaluate'"]);

@@ -66,6 +66,34 @@ describe('a PostgreSQL database', () => {
     expect((await verify(from, uri, options)).exit_status).toBe(0);
   }, 60_000);
 
+  it('whose connection is lost ends the copy; again brings the rest, and nothing twice', async () => {
+    const [first, long, none] = await smallWorkspace(30_000);
+    if (first === undefined || long === undefined || none === undefined) throw new Error('no workspace');
+    const named = [first, long, none].map(({ experiment, runs }, at) => ({
+      experiment: { ...experiment, experiment_id: `${at + 11}`, name: `lost ${at}` },
+      runs: runs.map((each) => ({
+        ...each,
+        run: { ...each.run, experiment_id: `${at + 11}`, run_id: `1${each.run.run_id.slice(1)}` },
+      })),
+    }));
+    const from = await archiveOf(named, 'lost.tar');
+    let cut: Promise<void> | undefined;
+    const { report } = await copyBetween(from, uri, {
+      ...options,
+      onProgress: ({ points }) => {
+        if (points > 20_000) cut ??= database?.disconnectOthers();
+      },
+    });
+    await cut;
+    expect(report).toMatchObject({ exit_status: 7, error: { code: 'UNAVAILABLE' } });
+    const again = (await copyBetween(from, uri, options)).report;
+    expect(again).toMatchObject({ exit_status: 0, losses: [], failures: [] });
+    const { options: reading } = readerOptions(directory);
+    const there = await readWorkspace(await openReader(uri, reading));
+    const names = new Set(named.map(({ experiment }) => experiment.name));
+    expect(essenceOf(there.filter(({ experiment }) => names.has(experiment.name)))).toEqual(essenceOf(named));
+  }, 120_000);
+
   it('gives a new id where a column cannot hold the old one, goes on numbering behind those it got, and spills what is too long', async () => {
     const experiment = makeExperiment({ experiment_id: '138509036289544675', name: 'large id' });
     const [long, nul] = ['x'.repeat(9000), 'a\0b'];

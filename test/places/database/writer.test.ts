@@ -272,6 +272,19 @@ describe('a copy into a database', () => {
     expect((await verify(from, to, { ...everything, toArtifactsRoot: root })).exit_status).toBe(0);
   });
 
+  it.each(['s3://bucket/root', '/of/another/machine/mlruns'])(
+    'puts no files of %s elsewhere',
+    async (root) => {
+      const location = { name: 'Default', artifact_location: `${root}/0` };
+      database.insert('experiments', experimentRow({ experiment_id: 0, ...location }));
+      await mkdir(join(directory, 'mlartifacts'));
+      const from = await store(await one(await makeRun({ run_id: A }, [], [['f', Buffer.from('x')]])));
+      expect(await copy(from)).toMatchObject({ exit_status: 3, loss_counts: { ARTIFACTS_UNREACHABLE: 1 } });
+      expect(rows('SELECT artifact_uri FROM runs')).toEqual([[`${root}/7/${A}/artifacts`]]);
+      expect(await readdir(join(directory, 'mlartifacts'))).toEqual([]);
+    },
+  );
+
   it('has one dataset of a name and digest in an experiment, and keeps the other one in a file', async () => {
     const input = (source: string) => ({
       dataset: { name: 'd', digest: '1', source_type: 'local', source },

@@ -83,7 +83,7 @@ export function onConflict(key: readonly string[], set: readonly string[] = []):
   return ` ON CONFLICT (${columns}) DO UPDATE SET ${set.map((name) => `"${name}" = excluded."${name}"`).join(', ')}`;
 }
 
-/** The beginning of an INSERT, up to its values. */
+/** The beginning of an INSERT, up to where its rows come from. */
 export function insertInto({ table, columns }: InsertedTable): string {
-  return `INSERT INTO "${table}" (${columns.map((name) => `"${name}"`).join(', ')}) VALUES `;
+  return `INSERT INTO "${table}" (${columns.map((name) => `"${name}"`).join(', ')})`;
 }

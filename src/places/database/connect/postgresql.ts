@@ -59,7 +59,8 @@ export async function connectPostgresql(address: DatabaseAddress, setUp: readonl
     throw error;
   }
   return {
-    query: (text: string, values: readonly Cell[]) =>
+    /** A value that is a list is an array of the engine's. */
+    query: (text: string, values: ReadonlyArray<Cell | readonly Cell[]>) =>
       alone(() => guarded(client.query<Record<string, unknown>>(text, [...values]))),
     lists: async (text: string, values: readonly Cell[]) => {
       const query = { text, values: [...values], rowMode: 'array' } as const;

@@ -1,9 +1,9 @@
-import { type Cell, type InsertedTable, insertInto, onConflict, type WritableDatabase } from './database.ts';
+import { z } from 'zod';
+import { type Cell, insertInto, onConflict, type WritableDatabase } from './database.ts';
 import type { DatabaseAddress } from './database-address.ts';
 import { connectPostgresql, numbered, POSTGRESQL } from './postgresql.ts';
 
-/** The most values in one statement: the protocol has 16 bits for their number. */
-const MOST_VALUES = 60_000;
+const typeRow = z.object({ name: z.string(), type: z.string() });
 
 /** Opens a PostgreSQL database for writing. Throws as {@link connectPostgresql} does. */
 export async function openPostgresqlToWrite(address: DatabaseAddress): Promise<WritableDatabase> {
@@ -12,10 +12,18 @@ export async function openPostgresqlToWrite(address: DatabaseAddress): Promise<W
     (await query(numbered(sql), cells)).rowCount ?? 0;
   const rows: WritableDatabase['rows'] = async (sql, parameters = []) =>
     (await query(numbered(sql), parameters)).rows;
-  const insertSome = (into: InsertedTable, some: ReadonlyArray<readonly Cell[]>) => {
-    const values = `(${into.columns.map(() => '?').join(', ')})`;
-    const all = some.map(() => values).join(', ');
-    return change(insertInto(into) + all + onConflict(into.key), some.flat());
+  const types = new Map<string, Promise<ReadonlyMap<string, string>>>();
+  const typesOf = (table: string) => {
+    const known = types.get(table) ?? readTypes(table);
+    types.set(table, known);
+    return known;
+  };
+  const readTypes = async (table: string) => {
+    const sql =
+      'SELECT attname AS "name", format_type(atttypid, NULL) AS "type" FROM pg_catalog.pg_attribute' +
+      ' WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped';
+    const found = await rows(sql, [`"${table}"`]);
+    return new Map(found.map((row) => typeRow.parse(row)).map(({ name, type }) => [name, type]));
   };
   return {
     dialect: POSTGRESQL,
@@ -28,12 +36,14 @@ export async function openPostgresqlToWrite(address: DatabaseAddress): Promise<W
       if (all.length > 0) yield all.map((row) => Object.values(row));
     },
     change,
+    // Columns as arrays: thousands of rows are one statement with a handful of parameters.
     async insert(into, all) {
-      const together = Math.floor(MOST_VALUES / into.columns.length);
-      let inserted = 0;
-      for (let at = 0; at < all.length; at += together)
-        inserted += await insertSome(into, all.slice(at, at + together));
-      return inserted;
+      if (all.length === 0) return 0;
+      const known = await typesOf(into.table);
+      const arrays = into.columns.map((name, at) => `$${at + 1}::${known.get(name)}[]`).join(', ');
+      const sql = `${insertInto(into)} SELECT * FROM unnest(${arrays})${onConflict(into.key)}`;
+      const columns = into.columns.map((_, at) => all.map((row) => row[at] ?? null));
+      return (await query(sql, columns)).rowCount ?? 0;
     },
     begin: async () => void (await change('BEGIN')),
     commit: async () => void (await change('COMMIT')),

@@ -48,7 +48,7 @@ export async function openSqliteToWrite(path: string): Promise<WritableDatabase>
     change: (sql, cells = []) => patiently(() => Number(prepared(sql).run(...cells.map(bound)).changes)),
     insert: (into, all) =>
       patiently(() => {
-        const values = `(${into.columns.map(() => '?').join(', ')})`;
+        const values = ` VALUES (${into.columns.map(() => '?').join(', ')})`;
         const statement = prepared(insertInto(into) + values + onConflict(into.key));
         let inserted = 0;
         for (const row of all) inserted += Number(statement.run(...row.map(bound)).changes);

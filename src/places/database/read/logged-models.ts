@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { kindOf } from '../../../kinds/kinds.ts';
 import {
   type LoggedModel,
+  loggedModel,
   MODEL_STATUSES,
   type ModelMetric,
   sortModelMetrics,
@@ -9,6 +10,7 @@ import {
 import { fromDouble } from '../../../model/metric-value.ts';
 import type { Experiment } from '../../../model/records.ts';
 import type { ObjectSource } from '../../objects.ts';
+import { representModel } from '../write/fit-logged-model.ts';
 import { double, integer, numericId, optionalText, text } from './cells.ts';
 import { ownFiles } from './files.ts';
 import { checkedRows, pairsOf, rowsOf, type Store } from './store.ts';
@@ -47,6 +49,8 @@ const TOGETHER = 100;
 export function loggedModels(store: Store): ObjectSource {
   const of = kindOf('logged_model');
   return {
+    represent: (wanted, present) =>
+      representModel(store, loggedModel.parse(wanted), loggedModel.parse(present)),
     async *read({ experiments, selection }) {
       for (const experiment of experiments) {
         if (selection.view !== 'active') await noteDeleted(store, experiment);
@@ -67,6 +71,18 @@ export function loggedModels(store: Store): ObjectSource {
       }
     },
   };
+}
+
+/** One logged model by its id; `undefined` where there is none, or a deleted one. */
+export async function readModel(store: Store, model_id: string): Promise<LoggedModel | undefined> {
+  const rows = await checkedRows(
+    store,
+    modelRow,
+    `SELECT ${store.tables.columns('logged_models', Object.keys(modelRow.shape))} FROM "logged_models"` +
+      ` WHERE "model_id" = ? AND COALESCE("lifecycle_stage", 'active') = 'active'`,
+    [model_id],
+  );
+  return (await withData(store, rows))[0];
 }
 
 async function noteDeleted(store: Store, { experiment_id, name }: Experiment): Promise<void> {

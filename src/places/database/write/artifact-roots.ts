@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { isInside } from '../../../artifacts/local/is-inside.ts';
 import { recorded } from '../../../artifacts/local/recorded-root.ts';
 import { isOwnRoot } from '../../../artifacts/root.ts';
 import type { Experiment } from '../../../model/records.ts';
@@ -47,9 +48,11 @@ export function artifactRoots({
     if (path === undefined && relative !== undefined)
       return base === undefined ? [] : [resolve(base, relative)];
     const here = path === undefined || isProxied ? [] : [path];
-    if (served === undefined || below === undefined || below.split('/').includes('..')) return here;
+    // What is neither a server's nor here may be anywhere, unless the user says where.
+    const above = isProxied ? served : artifactsRoot;
+    if (above === undefined || below === undefined || below.split('/').includes('..')) return here;
     const inWorkspace = isProxied && own !== '' && !below.startsWith('workspaces/') ? own : '';
-    return [...here, join(served, inWorkspace, below)];
+    return [...here, join(above, inWorkspace, below)];
   };
 
   return {
@@ -73,7 +76,7 @@ function rootOf(experiments: readonly Experiment[]): string | undefined {
 /** Whether the directory above the experiment's is there, or is the one that is made: of another machine's path it is not. */
 async function isReachable(path: string, named: string | undefined): Promise<boolean> {
   const above = dirname(dirname(dirname(path)));
-  if (named !== undefined && above.startsWith(named)) return true;
+  if (named !== undefined && isInside(named, above)) return true;
   if (above === '/') return false;
   const isThere = async (each: string) => (await stat(each).catch(() => undefined))?.isDirectory() === true;
   // The root of a new database is made with the first file.

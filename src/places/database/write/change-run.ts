@@ -18,7 +18,7 @@ export async function writeRunRow({ database }: Target, run: Run, present: Run |
     const columns = cells.map(([column]) => column);
     const sql = insertInto({ table: 'runs', columns, key: ['run_uuid'] });
     return database.change(
-      `${sql}(${placeholders(cells)})`,
+      `${sql} VALUES (${placeholders(cells)})`,
       cells.map(([, cell]) => cell),
     );
   }
@@ -35,7 +35,7 @@ export async function writeRunRow({ database }: Target, run: Run, present: Run |
 /** Sets tags. */
 export async function setTags({ database }: Target, run_id: string, tags: StringMap): Promise<number> {
   const table = textsOf('tags');
-  const sql = `${insertInto(table)}(?, ?, ?)${onConflict(table.key, ['value'])}`;
+  const sql = `${insertInto(table)} VALUES (?, ?, ?)${onConflict(table.key, ['value'])}`;
   let changes = 0;
   for (const [key, value] of Object.entries(tags))
     changes += await database.change(sql, [key, value, run_id]);
@@ -81,7 +81,7 @@ export async function updateLatest(
     ]))
       there.set(key, [step, timestamp, is_nan ? 'NaN' : fromDouble(value)]);
   }
-  const sql = `${insertInto(LATEST)}(${placeholders(LATEST.columns)})${onConflict(LATEST.key, ['value', 'timestamp', 'step', 'is_nan'])}`;
+  const sql = `${insertInto(LATEST)} VALUES (${placeholders(LATEST.columns)})${onConflict(LATEST.key, ['value', 'timestamp', 'step', 'is_nan'])}`;
   for (const [key, point] of latest) {
     const present = there.get(key);
     if (present === undefined || compareLatest(point, present) > 0)

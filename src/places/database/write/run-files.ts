@@ -81,7 +81,7 @@ async function countUnreachable({ note, artifact_uri }: RunFilesJob, source: Art
     count += 1;
   }
   if (count > 0) {
-    const detail = `the files of the run were not copied: its artifact root ${artifact_uri} is none that can be written from here; --to-artifacts-root PATH says where the root of the database stands`;
+    const detail = `its files were not copied: the artifact root ${artifact_uri} is none that can be written from here; --to-artifacts-root PATH says where the root of the database stands`;
     note({ code: 'ARTIFACTS_UNREACHABLE', count, detail });
   }
   return { artifacts: 0, bytes: 0, isWhole: true, isMissing: count > 0, list: digest.list() };

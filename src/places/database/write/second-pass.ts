@@ -2,13 +2,14 @@ import { DIGEST_TAG } from '../../../model/canonical.ts';
 import { allowedText, fits } from '../../../model/mlflow/limits.ts';
 import type { SecondPass } from '../../place.ts';
 import { removeTags, setTags } from './change-run.ts';
+import { linkModels } from './link-models.ts';
 import type { Target } from './target.ts';
 import type { TargetExperiments } from './target-experiments.ts';
 
 /** Runs of one transaction. */
 const TOGETHER = 200;
 
-/** The second pass: tags that needed all runs, deleted runs, and deleted experiments last. A done database is left as it is. */
+/** The second pass: links to models and tags that needed all runs, deleted runs, and deleted experiments last. A done database is left as it is. */
 export async function secondPass(
   target: Target,
   experiments: TargetExperiments,
@@ -17,7 +18,10 @@ export async function secondPass(
   const { database, transactions } = target;
   for (const runs of parts(pass.runs)) {
     await transactions.run(runs.length, async () => {
-      for (const { run_id, tags } of runs) await changeTags(target, run_id, tags);
+      for (const { run_id, tags, links } of runs) {
+        if (links !== undefined) await linkModels(target, run_id, links);
+        await changeTags(target, run_id, tags);
+      }
     });
   }
   const now = Date.now();

@@ -16,4 +16,5 @@ export interface Target extends Store {
   readonly sourceTraits: PlaceTraits;
   readonly tempDir: string;
   readonly dryRun: boolean;
+  readonly signal: AbortSignal;
 }

@@ -47,8 +47,10 @@ const datasetRow = z.object({
 /** What MLflow tells datasets apart by. */
 export const datasetKey = ({ name, digest }: Dataset) => JSON.stringify([name, digest]);
 
-const contentOf = (dataset: Dataset) =>
-  JSON.stringify([dataset.source_type, dataset.source, dataset.schema ?? '', dataset.profile ?? '']);
+const textsOf = (type: string, source: string, schema = '', profile = '') =>
+  JSON.stringify([type, source, schema, profile]);
+const contentOf = ({ source_type, source, schema, profile }: Dataset) =>
+  textsOf(source_type, source, schema, profile);
 
 async function findDataset(target: Target, experiment_id: string, { name, digest }: Dataset) {
   const [found] = await checkedRows(
@@ -58,7 +60,12 @@ async function findDataset(target: Target, experiment_id: string, { name, digest
       ' WHERE "experiment_id" = ? AND "name" = ? AND "digest" = ?',
     [experiment_id, name, digest],
   );
-  return found;
+  if (found === undefined) return undefined;
+  const { dataset_uuid, dataset_source_type, dataset_source, dataset_schema, dataset_profile } = found;
+  return {
+    dataset_uuid,
+    content: textsOf(dataset_source_type, dataset_source, dataset_schema, dataset_profile),
+  };
 }
 
 /** Looks up which inputs of a run are to be added. Datasets of one name and digest are one in an experiment, as in MLflow. */
@@ -74,16 +81,7 @@ export async function planInputs(target: Target, run: Run, present: Run | undefi
       continue;
     }
     const found = await findDataset(target, run.experiment_id, input.dataset);
-    const content =
-      found &&
-      contentOf({
-        ...input.dataset,
-        source_type: found.dataset_source_type,
-        source: found.dataset_source,
-        schema: found.dataset_schema,
-        profile: found.dataset_profile,
-      });
-    if (content !== undefined && content !== contentOf(input.dataset)) differing.push(input);
+    if (found !== undefined && found.content !== contentOf(input.dataset)) differing.push(input);
     added.set(key, input);
   }
   return { added: [...added.values()], differing };
@@ -103,21 +101,32 @@ export function differs({ dataset }: DatasetInput): RunLoss {
 }
 
 /** Adds inputs to a run, in a transaction. */
-export async function writeInputs(target: Target, run: Run, inputs: readonly DatasetInput[]): Promise<void> {
+export async function writeInputs(
+  target: Target,
+  run: Run,
+  { added, differing }: InputPlan,
+  note: (loss: RunLoss) => void,
+): Promise<void> {
   const { database } = target;
-  for (const { dataset, tags } of inputs) {
+  for (const input of added) {
+    const { dataset, tags } = input;
     const { name, digest, source_type, source, schema = null, profile = null } = dataset;
     await database.insert(DATASETS, [
       [newId(), run.experiment_id, name, digest, source_type, source, schema, profile],
     ]);
     const found = await findDataset(target, run.experiment_id, dataset);
     if (found === undefined) continue;
-    const input = newId();
-    const rows = await database.insert(INPUTS, [[input, 'DATASET', found.dataset_uuid, 'RUN', run.run_id]]);
+    // Another run brought its own one since it was looked up.
+    if (found.content !== contentOf(dataset) && !differing.includes(input))
+      note({ ...differs(input), left_behind: true });
+    const input_uuid = newId();
+    const rows = await database.insert(INPUTS, [
+      [input_uuid, 'DATASET', found.dataset_uuid, 'RUN', run.run_id],
+    ]);
     if (rows > 0)
       await database.insert(
         INPUT_TAGS,
-        Object.entries(tags).map(([key, value]) => [input, key, value]),
+        Object.entries(tags).map(([key, value]) => [input_uuid, key, value]),
       );
   }
 }

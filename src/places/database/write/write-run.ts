@@ -114,10 +114,11 @@ export async function writeRun(job: RunJob): Promise<WrittenRun> {
         ...(isLast || isForeign ? [] : [DIGEST_TAG]),
       ].filter((key) => ownValue(present?.tags ?? {}, key) !== undefined);
       changes += await removeTags(target, run_id, dropped);
-      await writeInputs(target, run, inputs.added);
+      await writeInputs(target, run, inputs, note);
       changes += inputs.added.length;
     };
     for await (const { rows, isLast } of pointBatches(run_id, sifted)) {
+      target.signal.throwIfAborted();
       if (isLast && refused.length() > 0)
         await addOwn(REFUSED_METRICS_FILE, {
           size: refused.length(),

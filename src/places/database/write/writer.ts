@@ -1,9 +1,13 @@
 import { dirname, resolve } from 'node:path';
+import { describeObject, kindOf } from '../../../kinds/kinds.ts';
+import { idOf } from '../../../kinds/marks.ts';
+import { MODEL } from '../../../kinds/model-links.ts';
 import { isListed } from '../../../model/file-list.ts';
 import { goesOn } from '../../../model/mlflow/statuses.ts';
 import type { Run } from '../../../model/records.ts';
 import { asMlferryError, MlferryError } from '../../../util/errors.ts';
 import { fileFailure } from '../../file-failure.ts';
+import type { ObjectWriter } from '../../objects.ts';
 import type { PlaceInfo, RunReader, RunTarget, Writer, WrittenRun } from '../../place.ts';
 import type { WriterOptions } from '../../place-options.ts';
 import { artifactsRootOf } from '../../reading/artifacts-root.ts';
@@ -14,6 +18,7 @@ import { fingerprintOf } from '../fingerprint.ts';
 import type { DatabaseLocation } from '../location.ts';
 import { readExperiments } from '../read/experiments.ts';
 import { artifactLocator } from '../read/locate-artifacts.ts';
+import { objectSources } from '../read/objects.ts';
 import { storeNotes } from '../read/store-notes.ts';
 import { chosenWorkspace } from '../read/workspaces.ts';
 import { DATABASE_TRAITS } from '../traits.ts';
@@ -28,6 +33,7 @@ import type { Target } from './target.ts';
 import { createTargetExperiments } from './target-experiments.ts';
 import { createTransactions } from './transactions.ts';
 import { mustBeWritable } from './writable.ts';
+import { loggedModelWriter } from './write-logged-model.ts';
 import { type RunJob, writeRun } from './write-run.ts';
 
 /**
@@ -57,6 +63,13 @@ export async function openDatabaseWriter(place: DatabaseLocation, options: Write
       throw asMlferryError(error, 'BUG', object);
     }
   };
+
+  const guardedObject =
+    (write: ObjectWriter): ObjectWriter =>
+    (source, copy) =>
+      guard(describeObject({ kind: source.of.kind, id: idOf(source.of, source.record) }), () =>
+        write(source, copy),
+      );
 
   const nothingSent = (copy: KnownRun, outcome: 'unchanged' | 'left'): WrittenRun => ({
     ...{ run_id: copy.run_id, outcome, points: 0, artifacts: 0, bytes: 0 },
@@ -135,6 +148,12 @@ export async function openDatabaseWriter(place: DatabaseLocation, options: Write
         return nothingSent(copy, 'unchanged');
       }),
     run: (reader, copy) => guard(`run ${reader.run.run_id}`, () => write(reader, copy)),
+    objects: new Map(
+      target.tables.has('logged_models') && target.tables.has('inputs', 'step')
+        ? [[MODEL, guardedObject(loggedModelWriter(target, experiments))]]
+        : [],
+    ),
+    madeAnew: new Map([...objectSources(target)].filter(([kind]) => kindOf(kind).madeAnew === true)),
     findRuns: (ids) =>
       guard(place.name, async () => {
         const own = await readExperiments(target);
@@ -181,7 +200,7 @@ async function openTarget(place: DatabaseLocation, options: WriterOptions): Prom
     const workspace = await chosenWorkspace({ database, tables }, place.workspace, place.name);
     const artifactsRoot = await artifactsRootOf(options);
     const base = place.dialect === 'sqlite' ? dirname(resolve(place.path)) : undefined;
-    const { findings, sourceTraits, tempDir, dryRun } = options;
+    const { findings, sourceTraits, tempDir, dryRun, signal } = options;
     const budget = { free: 0 };
     const store = {
       ...{ database, tables, workspace, ...storeNotes(options) },
@@ -194,7 +213,7 @@ async function openTarget(place: DatabaseLocation, options: WriterOptions): Prom
       transactions: createTransactions(database),
       limits: databaseLimits(store),
       roots: artifactRoots({ base, artifactsRoot, workspace, experiments }),
-      ...{ findings, sourceTraits, tempDir, dryRun },
+      ...{ findings, sourceTraits, tempDir, dryRun, signal },
     };
   } catch (error) {
     await database.close();
