@@ -33,6 +33,16 @@ export function isOwnRoot(directory: string, run_id: string): boolean {
   return basename(directory) === 'artifacts' && basename(dirname(directory)) === run_id;
 }
 
+/**
+ * The same of a URI in a store: whether it is in the artifact root of what has this id. Credentials of this machine are used for
+ * nothing else.
+ */
+export function isInOwnRoot(uri: string, id: string): boolean {
+  const parts = uri.split('/');
+  const at = parts.lastIndexOf(id);
+  return at > 2 && parts[at + 1] === 'artifacts' && !parts.some((part) => part === '..' || part === '.');
+}
+
 function pathOfFileUrl(uri: string): string | undefined {
   try {
     return fileURLToPath(uri);

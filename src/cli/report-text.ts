@@ -13,7 +13,13 @@ export function formatReport(report: Report, quiet: boolean, stream: Io['stderr'
   const paint = (style: 'red', text: string) => (stream.isTTY === true ? styleText(style, text) : text);
   const parts: string[] = [];
   if (quiet) parts.push(formatLossCounts(report.loss_counts));
-  else parts.push(headline(report), table(report), formatLosses(report.losses, report.loss_counts));
+  else
+    parts.push(
+      headline(report),
+      table(report),
+      ways(report),
+      formatLosses(report.losses, report.loss_counts),
+    );
   if (report.failures.length > 0) parts.push(paint('red', failures(report)));
   if (report.error !== undefined) {
     parts.push(
@@ -49,6 +55,16 @@ function table({ experiments, runs, objects, sent, seconds, dry_run }: Report): 
   ];
   const text = formatTable(rows);
   return dry_run ? text : `${text}took ${formatDuration(seconds)}\n`;
+}
+
+/** How files go, beforehand; afterwards only what did not go directly. */
+function ways({ artifact_ways = [], dry_run }: Report): string {
+  const told = artifact_ways.filter(({ way }) => dry_run || way === 'indirect');
+  const lines = told.map(({ side, store, way, reason }) => {
+    const by = way === 'direct' ? 'directly' : `not directly: ${reason}`;
+    return `  ${plainText(`${side === 'from' ? 'read from' : 'written to'} ${store} ${by}`)}\n`;
+  });
+  return lines.length === 0 ? '' : `Artifacts are\n${lines.join('')}`;
 }
 
 function objectRows(objects: Report['objects'] = {}): string[][] {

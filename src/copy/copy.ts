@@ -57,6 +57,7 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
     ...pass.counts,
     ...(pass.objects.size === 0 ? {} : { objects: Object.fromEntries(pass.objects) }),
     loss_counts: Object.fromEntries(ledger.lossCounts),
+    ...(ledger.artifactWays.length === 0 ? {} : { artifact_ways: ledger.artifactWays }),
     losses: ledger.losses,
     failures: ledger.failures,
     unlisted: ledger.unlisted(),

@@ -1,5 +1,5 @@
 import type { JobProgress } from '../job/journal.ts';
-import type { Failure, Loss, LossCode } from '../model/findings.ts';
+import type { ArtifactWay, Failure, Loss, LossCode } from '../model/findings.ts';
 import type { PlaceInfo } from '../places/place.ts';
 import type { ErrorCode } from '../util/errors.ts';
 
@@ -29,6 +29,8 @@ export interface Report {
   readonly sent: { points: number; artifacts: number; artifact_bytes: number };
   /** How many values, points or files were lost, per code. */
   readonly loss_counts: Partial<Record<LossCode, number>>;
+  /** How files that are in object stores go, as far as any was looked for. */
+  readonly artifact_ways?: ArtifactWay[];
   readonly losses: Loss[];
   readonly failures: Failure[];
   /** How many losses and failures are counted but not listed. */

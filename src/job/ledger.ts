@@ -1,5 +1,6 @@
 import { describeObject } from '../kinds/kinds.ts';
 import {
+  type ArtifactWay,
   type Failure,
   type Findings,
   type FoundObject,
@@ -20,6 +21,7 @@ export interface Ledger extends Findings {
   readonly losses: Loss[];
   readonly failures: Failure[];
   readonly lossCounts: Map<LossCode, number>;
+  readonly artifactWays: ArtifactWay[];
   unlisted(): number;
   failureCount(): number;
   /** How many values, points, files or objects stay behind; what was accepted is not counted. */
@@ -35,6 +37,7 @@ export function createLedger(accepted: readonly LossCode[] = []): Ledger {
   const losses: Loss[] = [];
   const failures: Failure[] = [];
   const lossCounts = new Map<LossCode, number>();
+  const artifactWays: ArtifactWay[] = [];
   const lossesOf = new Map<string, number>();
   /** Failures, and losses that are nobody's own: what was at work just then may be the cause. */
   let ofNobody = 0;
@@ -47,6 +50,11 @@ export function createLedger(accepted: readonly LossCode[] = []): Ledger {
     losses,
     failures,
     lossCounts,
+    artifactWays,
+    artifactWay(way) {
+      const { reason } = way;
+      artifactWays.push({ ...way, ...(reason === undefined ? {} : { reason: plainText(redact(reason)) }) });
+    },
     unlisted: () => unlisted,
     failureCount: () => failed,
     leftBehind: () => left,

@@ -124,10 +124,23 @@ export interface Failure {
   readonly hint: string;
 }
 
+/** The way that files of an object store go. */
+export interface ArtifactWay {
+  readonly side: 'from' | 'to';
+  /** `s3://bucket`. */
+  readonly store: string;
+  /** From or to this machine itself, or by way of the server, if the place is one. */
+  readonly way: 'direct' | 'indirect';
+  /** Why it is not direct, for people. */
+  readonly reason?: string;
+}
+
 /** Where readers and writers put what they find on the way. */
 export interface Findings {
   loss(loss: Loss): void;
   failure(failure: Failure): void;
+  /** Told once a store and reason. */
+  artifactWay?(way: ArtifactWay): void;
   /** Grows with every loss of this object, or of none, and every failure: whether reading it brought anything to report. */
   noted?(id: string): number;
 }

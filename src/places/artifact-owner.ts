@@ -1,10 +1,13 @@
 import type { Readable } from 'node:stream';
+import type { StoredOrigin } from '../artifacts/store.ts';
 
 /** A file of a run or another object. `path` is relative to its artifact root, with `/`; `size` in bytes where the source tells it. */
 export interface ArtifactEntry {
   readonly path: string;
   readonly size?: number;
   readonly sha256?: string;
+  /** Where an object store has these very bytes: a target in that store need not get them from here. */
+  readonly stored?: StoredOrigin;
 }
 
 /** What has files: a run, or an object of a further kind. */

@@ -46,7 +46,7 @@ export interface Representation {
    */
   run(wanted: Run, present: Run): readonly [RepresentedRun, ...RepresentedRun[]];
   points(present: Run): PointRules;
-  artifacts(present: Run): Promise<(path: string) => Placement>;
+  artifacts(present: Run): Promise<(path: string, size?: number) => Placement>;
   /** Whether the place keeps the `creation_time` of an experiment that it gave the source's id. */
   readonly keepsCreationTime: boolean;
   /** Refused points go to `mlferry/oversize.json` (a directory) or to `mlferry/metrics.ndjson` (a server). */

@@ -15,7 +15,7 @@ import { type Difference, differenceOf } from './difference.ts';
 
 /** How the files of a run are compared. */
 export interface ArtifactRules {
-  placement(path: string): Placement;
+  placement(path: string, size?: number): Placement;
   readonly bandwidth: Bandwidth | undefined;
   /** Which of them were to be taken along. */
   readonly files: FileRules;
@@ -76,7 +76,7 @@ export async function compareArtifacts(
   let renamed = false;
   const pairs: Array<{ entry: ArtifactEntry; other: ArtifactEntry | undefined }> = [];
   for await (const entry of source.artifacts()) {
-    const placement = rules.placement(entry.path);
+    const placement = rules.placement(entry.path, entry.size);
     if (!isTaken(entry)) {
       left.add(entry);
       // An earlier copy may have brought it.

@@ -11,9 +11,12 @@ export interface Background {
 }
 
 /** Starts the command line as {@link runMlferry} does, and lets it run. */
-export function startMlferry(args: readonly string[]): Background {
+export function startMlferry(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Background {
   const child = spawn(process.execPath, [CLI, ...args], {
-    env: ENVIRONMENT,
+    env: { ...ENVIRONMENT, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';

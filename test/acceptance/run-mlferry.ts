@@ -21,6 +21,9 @@ export const ENVIRONMENT: Readonly<NodeJS.ProcessEnv> = {
   ...cleanEnvironment(),
   HOME: '/nonexistent',
   XDG_STATE_HOME: stateHome,
+  // Where a test has no store of its own, nobody is asked.
+  AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
+  AWS_EC2_METADATA_DISABLED: 'true',
 };
 
 /** How a command ended. */
@@ -79,6 +82,9 @@ const reportSchema = z.object({
   objects: z.record(z.string(), z.record(z.string(), count)).optional(),
   sent: z.object({ points: count, artifacts: count, artifact_bytes: count }),
   loss_counts: z.record(z.string(), count),
+  artifact_ways: z
+    .array(z.object({ side: z.string(), store: z.string(), way: z.string(), reason: z.string().optional() }))
+    .optional(),
   losses: z.array(
     z.object({
       code: z.string(),

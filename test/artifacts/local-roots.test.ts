@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openInOwnRoot } from '../../src/artifacts/local/own-root.ts';
 import { openArtifactSink } from '../../src/artifacts/open-sink.ts';
+import { artifactStores } from '../../src/artifacts/stores.ts';
 
 /** A server names directories of this machine: only a run's own root is read from or written to. */
 
@@ -50,9 +51,12 @@ describe('openInOwnRoot', () => {
 
 describe('openArtifactSink', () => {
   const server = {
-    host: '127.0.0.1:5000',
-    url: 'http://127.0.0.1:5000/api/2.0/mlflow-artifacts/artifacts',
-    put: async () => undefined,
+    proxy: {
+      host: '127.0.0.1:5000',
+      url: 'http://127.0.0.1:5000/api/2.0/mlflow-artifacts/artifacts',
+      put: async () => undefined,
+    },
+    stores: artifactStores({}, new AbortController().signal),
   };
 
   it('is the disk for the run’s own root', async () => {

@@ -1,5 +1,5 @@
 /**
- * Makes the virtual environments with real MLflow, and FastTrackML, that the tests run against, where they are missing:
+ * Makes the virtual environments with real MLflow, FastTrackML and moto that the tests run against, where they are missing:
  * `node test/servers/install.ts`. Needs python3 with its venv module and PyPI; quick when all is there.
  */
 import { spawnSync } from 'node:child_process';
@@ -12,6 +12,8 @@ import {
   FASTTRACKML_VERSION,
   fasttrackmlVenv,
   MLFLOW_VERSIONS,
+  MOTO_VERSION,
+  motoVenv,
   pythonOf,
   requirementsOf,
   venvOf,
@@ -74,6 +76,18 @@ function installFasttrackml(): void {
   writeFileSync(join(fasttrackmlVenv, COMPLETE_MARKER), requirement);
 }
 
+/** It comes with boto3, the client that tests look at its buckets with. */
+function installMoto(): void {
+  const requirement = `moto[server]==${MOTO_VERSION}`;
+  if (isComplete(motoVenv, requirement)) return;
+  console.error(`Installing moto ${MOTO_VERSION} into ${motoVenv}`);
+  installUv();
+  run(uv, ['venv', '--quiet', '--allow-existing', '--python', '>=3.10,<3.13', motoVenv]);
+  const python = join(motoVenv, 'bin', 'python');
+  run(uv, ['pip', 'install', '--quiet', '--python', python, requirement]);
+  writeFileSync(join(motoVenv, COMPLETE_MARKER), requirement);
+}
+
 /** CI must not skip the tests on database servers: a bare Debian machine gets them here. */
 async function installDatabaseServersInCi(): Promise<void> {
   if (!process.env.CI || process.getuid?.() !== 0) return;
@@ -91,6 +105,7 @@ try {
   mkdirSync(venvsDirectory, { recursive: true });
   installMlflow();
   installFasttrackml();
+  installMoto();
   await installDatabaseServersInCi();
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);

@@ -9,12 +9,15 @@ export interface MlflowPlace {
   readonly version: MlflowVersion;
   readonly username?: string;
   readonly password?: string;
+  /** More variables for MLflow. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Runs a script of test/python with the place's own MLflow. */
 async function runScript(place: MlflowPlace, script: string, args: readonly string[]): Promise<unknown> {
-  const { url, version, username, password } = place;
+  const { url, version, username, password, environment } = place;
   const output = await runPython(version, new URL(`../python/${script}`, import.meta.url), [url, ...args], {
+    ...environment,
     ...(username === undefined ? {} : { MLFLOW_TRACKING_USERNAME: username }),
     ...(password === undefined ? {} : { MLFLOW_TRACKING_PASSWORD: password }),
   });

@@ -21,6 +21,10 @@ export interface ServerOptions {
   readonly store?: 'sqlite' | 'filestore' | 'postgresql';
   /** `proxied`: roots are `mlflow-artifacts:`; `plain`: paths that client and server both see. */
   readonly artifacts?: 'proxied' | 'plain';
+  /** Another root that the server does not serve: `s3://bucket/…`. */
+  readonly root?: string;
+  /** More variables for the server. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** MLflow's own basic-auth, newest version only: user name and password are in the TestServer. */
   readonly auth?: boolean;
   /** `--enable-workspaces`, newest version only. */
@@ -108,8 +112,8 @@ function serverArguments(options: ServerOptions, backend: string, directory: str
     'server',
     ...['--host', '127.0.0.1', '--port', String(port), '--workers', String(options.workers ?? 1)],
     ...['--backend-store-uri', backend],
-    ...(options.artifacts === 'plain'
-      ? ['--no-serve-artifacts', '--default-artifact-root', artifacts]
+    ...(options.artifacts === 'plain' || options.root !== undefined
+      ? ['--no-serve-artifacts', '--default-artifact-root', options.root ?? artifacts]
       : ['--artifacts-destination', artifacts]),
     ...(options.auth ? ['--app-name', 'basic-auth'] : []),
     ...(options.workspaces ? ['--enable-workspaces'] : []),
@@ -136,6 +140,7 @@ async function serverEnvironment(options: ServerOptions, directory: string): Pro
   }
   return {
     ...cleanEnvironment(),
+    ...options.environment,
     ...(options.auth
       ? { MLFLOW_AUTH_CONFIG_PATH: authConfig, MLFLOW_FLASK_SERVER_SECRET_KEY: 'for-tests-only' }
       : {}),
@@ -152,10 +157,15 @@ async function start(options: ServerOptions, args: readonly string[], task: Task
 }
 
 /** Waits until a server answers. Throws with its output when it does not start. */
-export async function untilHealthy(url: string, server: TiedProcess, log: string): Promise<void> {
+export async function untilHealthy(
+  url: string,
+  server: TiedProcess,
+  log: string,
+  path = '/health',
+): Promise<void> {
   const limit = Date.now() + START_LIMIT_MS;
   while (Date.now() < limit && !server.hasEnded()) {
-    if (await answers(`${url}/health`)) return;
+    if (await answers(`${url}${path}`)) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`The server did not start:\n${readFileSync(log, 'utf8').slice(-8000)}`);

@@ -22,7 +22,7 @@ export const COMPLETE_MARKER = '.mlferry-complete';
 
 /** What stands in the virtual environment of an MLflow version, beside what MLflow itself asks for. */
 const REQUIREMENTS: Readonly<Record<MlflowVersion, readonly string[]>> = {
-  '3.17.2': ['mlflow[auth]==3.17.2', 'psycopg2-binary'],
+  '3.17.2': ['mlflow[auth]==3.17.2', 'psycopg2-binary', 'boto3'],
   // MLflow before 3.17 imports names that SQLAlchemy 2.1 no longer has, and 2.9 needs setuptools' pkg_resources.
   '3.6.0': ['mlflow==3.6.0', 'sqlalchemy<2.1'],
   '3.1.4': ['mlflow==3.1.4', 'sqlalchemy<2.1'],
@@ -44,6 +44,12 @@ export function venvOf(version: MlflowVersion): string {
 export function pythonOf(version: MlflowVersion): string {
   return join(venvOf(version), 'bin', 'python');
 }
+
+/** A server that speaks the protocol of S3. */
+export const MOTO_VERSION = '5.2.5';
+
+/** Directory of its virtual environment, where boto3 is as well. */
+export const motoVenv = join(venvsDirectory, `moto-${MOTO_VERSION}`);
 
 /** A server that speaks a part of MLflow's REST, and is none. */
 export const FASTTRACKML_VERSION = '0.6.0';

@@ -18,6 +18,7 @@ export function localSink(root: string): ArtifactSink {
         await mkdir(dirname(file), { recursive: true });
         await writeBody(partial, { body: await open(), size, name: path, durable: false });
         await rename(partial, file);
+        return { etag: undefined };
       } catch (error) {
         await rm(partial, { force: true });
         const code = systemCode(error) ?? 'no system code';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ObjectCounts, Report } from '../../copy/report.ts';
 import type { JobProgress } from '../../job/journal.ts';
+import type { ArtifactWay } from '../../model/findings.ts';
 import { count, exitStatus, failure, loss, lossCounts, place, seconds, stopped } from './parts.ts';
 import { schemaOf } from './schema-of.ts';
 import { verifyReport } from './verify-report.ts';
@@ -39,6 +40,19 @@ const fields = {
   objects: z.record(z.string(), objectCounts).exactOptional(),
   sent: z.strictObject({ points: count, artifacts: count, artifact_bytes: count }),
   loss_counts: lossCounts,
+  artifact_ways: z
+    .array(
+      schemaOf<ArtifactWay>()(
+        z.strictObject({
+          side: z.enum(['from', 'to']),
+          store: z.string(),
+          way: z.enum(['direct', 'indirect']),
+          reason: z.string().exactOptional().meta({ description: 'why it is not direct' }),
+        }),
+      ),
+    )
+    .meta({ description: 'how files that are in object stores go' })
+    .exactOptional(),
   losses: z.array(loss),
   failures: z.array(failure),
   unlisted: count.meta({ description: 'losses and failures that are counted but not listed' }),

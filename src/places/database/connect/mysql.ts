@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
+import { loadPackage } from '../../../util/load-package.ts';
 import { connectionError } from './connection-errors.ts';
 import { type Database, type Dialect, FIRST, inPieces, type Parameter } from './database.ts';
 import type { DatabaseAddress } from './database-address.ts';
-import { loadDriver } from './load-driver.ts';
 import { createRowSpool } from './row-spool.ts';
 
 /** MySQL's and MariaDB's SQL, with names in double quotes as the session is told. */
@@ -33,7 +33,7 @@ const ALL = '18446744073709551615';
  * result at a time, so that long ones are put aside in `tempDir`: others need not wait for their readers.
  */
 export async function openMysql(address: DatabaseAddress, tempDir: string): Promise<Database> {
-  const { createConnection } = await loadDriver('mysql2', () => import('mysql2'));
+  const { createConnection } = await loadPackage('mysql2', () => import('mysql2'));
   const guarded = async <T>(act: Promise<T>): Promise<T> => {
     try {
       return await act;

@@ -1,9 +1,9 @@
 import pLimit from 'p-limit';
 import { toInt64 } from '../../../model/int64.ts';
+import { loadPackage } from '../../../util/load-package.ts';
 import { connectionError } from './connection-errors.ts';
 import { type Cell, type Database, type Dialect, FIRST, inPieces, PIECE } from './database.ts';
 import type { DatabaseAddress } from './database-address.ts';
-import { loadDriver } from './load-driver.ts';
 
 /** PostgreSQL's SQL. */
 export const POSTGRESQL: Dialect = {
@@ -29,7 +29,7 @@ const INT8 = 20;
  * without the driver.
  */
 export async function connectPostgresql(address: DatabaseAddress, setUp: readonly string[] = []) {
-  const { default: pg } = await loadDriver('pg', () => import('pg'));
+  const { default: pg } = await loadPackage('pg', () => import('pg'));
   const { host, port, user, password, database, tls } = address;
   const client = new pg.Client({
     ...{ host, port, user, password, database, application_name: 'mlferry', keepAlive: true },

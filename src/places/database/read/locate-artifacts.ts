@@ -3,12 +3,16 @@ import { dirname, join, resolve } from 'node:path';
 import { leadsAway } from '../../../artifacts/local/leads-away.ts';
 import { type Recorded, recorded } from '../../../artifacts/local/recorded-root.ts';
 import { isOwnRoot } from '../../../artifacts/root.ts';
+import type { ArtifactStore } from '../../../artifacts/store.ts';
+import { type ArtifactStores, ownStore } from '../../../artifacts/stores.ts';
 
 /** Where the files of a run, logged model or trace are: in a directory, nowhere because there are none, or why not. */
 export type ArtifactHome =
   | { readonly path?: string }
   /** A symbolic link out of all that belongs to the database. */
   | { readonly away: string }
+  /** In a store that this machine reaches. */
+  | { readonly store: ArtifactStore }
   /** The recorded root, of which nothing is on this machine. */
   | { readonly unreachable: string };
 
@@ -22,16 +26,19 @@ const BESIDE = ['mlruns', 'mlartifacts'];
  * A locator for a database whose file is in `base` (`undefined`: it is no file). A directory is the owner's only if it is
  * `…/<id>/artifacts`. In this order: the recorded one, a relative one below `base`; the same below `artifactsRoot`, where the
  * user says that the recorded root stands now; the same below `mlruns` and `mlartifacts` beside the database, because recorded
- * paths go stale when a directory moves, and a server's `mlflow-artifacts:` tells none.
+ * paths go stale when a directory moves, and a server's `mlflow-artifacts:` tells none. Where none of these is there, a store is
+ * asked.
  */
 export function artifactLocator({
   base,
   artifactsRoot,
   workspace,
+  stores,
 }: {
   readonly base: string | undefined;
   readonly artifactsRoot: string | undefined;
   readonly workspace: string | undefined;
+  readonly stores: ArtifactStores;
 }): ArtifactLocator {
   const beside = base === undefined ? [] : BESIDE.map((name) => join(base, name));
   const roots = [...(artifactsRoot === undefined ? [] : [artifactsRoot]), ...beside];
@@ -76,6 +83,8 @@ export function artifactLocator({
       return (await leadsAway(path, id, roots)) ? { away: path } : { path };
     }
     if (await isHere(place, relative)) return {};
+    const store = await ownStore(stores, uri, id);
+    if (store !== undefined && typeof store !== 'string') return { store };
     return { unreachable: place.root };
   };
 }

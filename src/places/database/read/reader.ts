@@ -4,6 +4,7 @@ import type { Run } from '../../../model/records.ts';
 import { selectsExperiment } from '../../../model/selection.ts';
 import type { PlaceInfo, Reader } from '../../place.ts';
 import type { PlaceOptions } from '../../place-options.ts';
+import { placeStores } from '../../place-stores.ts';
 import { artifactsRootOf } from '../../reading/artifacts-root.ts';
 import { reportMissing } from '../../reading/held-experiments.ts';
 import { createPointStore } from '../../reading/point-store.ts';
@@ -36,15 +37,16 @@ const BUDGET_POINTS = 100_000;
 export async function openDatabaseReader(place: DatabaseLocation, options: PlaceOptions): Promise<Reader> {
   const location = place.name;
   const database = await openDatabase(place, options);
+  const stores = placeStores(options);
   try {
     const tables = await readTables(database, location);
     const workspace = await chosenWorkspace({ database, tables }, place.workspace, location);
     const base = place.dialect === 'sqlite' ? dirname(resolve(place.path)) : undefined;
-    const roots = { base, artifactsRoot: await artifactsRootOf(options), workspace };
+    const roots = { base, artifactsRoot: await artifactsRootOf(options), workspace, stores };
     const locate = artifactLocator(roots);
     const budget = { free: BUDGET_POINTS };
     const keepPoints = () => createPointStore(options.tempDir, budget);
-    const store: Store = { database, tables, workspace, locate, keepPoints, ...storeNotes(options) };
+    const store: Store = { stores, database, tables, workspace, locate, keepPoints, ...storeNotes(options) };
     const info: PlaceInfo = {
       kind: 'database',
       location,
@@ -111,6 +113,9 @@ function databaseSource(store: Store, info: PlaceInfo, namesWorkspace: boolean):
     },
     hiddenRuns: async ({ experiment_id }, { view, runs }) =>
       view === 'all' || runs.length > 0 ? 0 : countOthers(store, experiment_id, view),
-    close: () => store.database.close(),
+    close: async () => {
+      await store.stores.close();
+      await store.database.close();
+    },
   };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ArtifactStores } from '../../../artifacts/stores.ts';
 import type { Failure, Loss } from '../../../model/findings.ts';
 import type { StringMap } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
@@ -14,6 +15,7 @@ export interface Store {
   readonly tables: Tables;
   /** The workspace that is read; `undefined` where the database has none (before MLflow 3.10). */
   readonly workspace: string | undefined;
+  readonly stores: ArtifactStores;
   readonly locate: ArtifactLocator;
   /** Where points are put aside that come in another order than they are wanted. */
   keepPoints(): PointStore;

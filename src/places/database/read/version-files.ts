@@ -1,10 +1,9 @@
-import { join } from 'node:path';
 import { z } from 'zod';
 import { kindOf } from '../../../kinds/kinds.ts';
 import { locate } from '../../../kinds/remap-object.ts';
 import type { ModelVersion } from '../../../model/registered-model.ts';
 import type { ArtifactOwner } from '../../artifact-owner.ts';
-import { filesAt, type Home } from '../../reading/files-at.ts';
+import { filesAt, type Home, homeBelow } from '../../reading/files-at.ts';
 import { text } from './cells.ts';
 import { homeOf } from './files.ts';
 import { checkedRows, type Store } from './store.ts';
@@ -30,8 +29,7 @@ async function findFiles(store: Store, source: string): Promise<Home> {
     return { loss: { code: 'ARTIFACTS_UNREACHABLE', detail } };
   }
   const artifact_uri = (await rootOf(store, model_id, id)) ?? source;
-  const home = await homeOf(store, { id, artifact_uri });
-  return home.path === undefined ? home : { path: join(home.path, path) };
+  return homeBelow(await homeOf(store, { id, artifact_uri }), path);
 }
 
 async function rootOf(store: Store, model_id: string | undefined, id: string): Promise<string | undefined> {

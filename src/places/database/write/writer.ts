@@ -10,6 +10,7 @@ import { fileFailure } from '../../file-failure.ts';
 import type { ObjectWriter } from '../../objects.ts';
 import type { PlaceInfo, RunReader, RunTarget, Writer, WrittenRun } from '../../place.ts';
 import type { WriterOptions } from '../../place-options.ts';
+import { placeStores } from '../../place-stores.ts';
 import { artifactsRootOf } from '../../reading/artifacts-root.ts';
 import { createPointStore } from '../../reading/point-store.ts';
 import { openWritable } from '../connect/open-writable.ts';
@@ -169,10 +170,12 @@ export async function openDatabaseWriter(place: DatabaseLocation, options: Write
           await experiments.openDefault();
           await readBack.compare();
         }
+        await target.stores.close();
         await database.close();
       }),
     async abort() {
       await transactions.settled();
+      await target.stores.close();
       await database.close();
     },
   };
@@ -202,9 +205,10 @@ async function openTarget(place: DatabaseLocation, options: WriterOptions): Prom
     const base = place.dialect === 'sqlite' ? dirname(resolve(place.path)) : undefined;
     const { findings, sourceTraits, tempDir, dryRun, signal } = options;
     const budget = { free: 0 };
+    const stores = placeStores(options);
     const store = {
-      ...{ database, tables, workspace, ...storeNotes(options) },
-      locate: artifactLocator({ base, artifactsRoot, workspace }),
+      ...{ stores, database, tables, workspace, ...storeNotes(options) },
+      locate: artifactLocator({ base, artifactsRoot, workspace, stores }),
       keepPoints: () => createPointStore(tempDir, budget),
     };
     const experiments = await readExperiments(store);

@@ -17,7 +17,8 @@ export function storeArtifacts(
   note: (loss: RunLoss) => void,
 ): ArtifactOwner {
   return filesAt(async () => {
-    const { path, unreachable, away } = await locate(owner);
+    const { path, unreachable, away, store } = await locate(owner);
+    if (store !== undefined) return { store };
     if (unreachable !== undefined) onUnreachable(unreachable);
     if (!away) return { path };
     const detail = `The artifacts are left out: ${path} is a symbolic link out of the store`;

@@ -3,6 +3,8 @@ import { basename, dirname, join } from 'node:path';
 import { leadsAway } from '../../../artifacts/local/leads-away.ts';
 import { type Recorded, recorded } from '../../../artifacts/local/recorded-root.ts';
 import { isOwnRoot } from '../../../artifacts/root.ts';
+import type { ArtifactStore } from '../../../artifacts/store.ts';
+import { type ArtifactStores, ownStore } from '../../../artifacts/stores.ts';
 import { isDirectory, listRunDirs } from '../layout/layout.ts';
 
 /**
@@ -12,6 +14,8 @@ import { isDirectory, listRunDirs } from '../layout/layout.ts';
 export interface ArtifactHome {
   readonly path: string;
   readonly unreachable?: string;
+  /** Where they are in a store that this machine reaches: then they are not at `path`. */
+  readonly store?: ArtifactStore;
   readonly away: boolean;
 }
 
@@ -30,9 +34,13 @@ export type ArtifactLocator = (owner: StoreOwner) => Promise<ArtifactHome>;
  * A locator for the store at `root`. In this order: the recorded directory when it is there and is the owner's
  * (`…/<id>/artifacts`); the same below `artifactsRoot`, or of a server's proxied artifacts (`mlflow-artifacts:`) below
  * `mlartifacts` beside the store; the directory beside `meta.yaml`, because recorded paths go stale when a store moves.
- * Where none has files, there are none if the recorded root is there, or is what the store was before it moved.
+ * Where none has files, a store is asked that the recorded root names; else there are none if the recorded root is there, or is what the store was before it moved.
  */
-export function artifactLocator(root: string, artifactsRoot: string | undefined): ArtifactLocator {
+export function artifactLocator(
+  root: string,
+  artifactsRoot: string | undefined,
+  stores: ArtifactStores,
+): ArtifactLocator {
   const told = artifactsRoot ?? root;
   const sibling = join(dirname(root), 'mlartifacts');
   const holders = new Map<string, Promise<boolean>>();
@@ -73,6 +81,8 @@ export function artifactLocator(root: string, artifactsRoot: string | undefined)
     // A relative path, or none, is that of the store itself.
     const isElsewhere = place.path !== undefined || /^[a-z][a-z0-9+.-]*:/i.test(uri);
     if (!isElsewhere || (await isRootHere(place, served, directory))) return at(beside);
+    const store = await ownStore(stores, uri, id);
+    if (store !== undefined && typeof store !== 'string') return { path: beside, away: false, store };
     return { ...(await at(beside)), unreachable: place.root };
   };
 }

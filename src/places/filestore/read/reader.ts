@@ -7,6 +7,7 @@ import { isAbsent, MlferryError } from '../../../util/errors.ts';
 import { nearest } from '../../../util/nearest.ts';
 import type { PlaceInfo, Reader } from '../../place.ts';
 import type { PlaceOptions } from '../../place-options.ts';
+import { placeStores } from '../../place-stores.ts';
 import { artifactsRootOf } from '../../reading/artifacts-root.ts';
 import { createSeriesCache } from '../../reading/series-cache.ts';
 import { type RunSource, type SourceRun, selectingReader } from '../../selecting/selecting-reader.ts';
@@ -39,8 +40,9 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
   const info: PlaceInfo = { kind: 'filestore', location: place.path, fingerprint: await fingerprintOf(root) };
   const found = storeFindings(findings, options.strict ?? false);
   const { once, note, fail, damaged, hasFailed, strict } = found;
+  const stores = placeStores(options);
   const finder: ArtifactFinder = {
-    locate: artifactLocator(root, await artifactsRootOf(options)),
+    locate: artifactLocator(root, await artifactsRootOf(options), stores),
     onUnreachable: (away) =>
       once(`root ${away}`, () => {
         const detail = `The artifact root ${away} is not on this machine: what runs and models have there is left out. --artifacts-root PATH says where it stands now`;
@@ -250,6 +252,7 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
       yield* runsLike(await loadExperiments(selection, true, true), selection, start, signal);
     },
     async close() {
+      await stores.close();
       scans.clear();
       cache.clear();
     },

@@ -1,5 +1,6 @@
 import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isNormalized } from '../../../artifacts/artifact-path.ts';
 import { directoryInside } from '../../../artifacts/local/directory-inside.ts';
 import { kindOf } from '../../../kinds/kinds.ts';
 import { bringsFiles, isMadeOfChosen, wantsWholeRegistry } from '../../../kinds/model-registry.ts';
@@ -8,7 +9,7 @@ import { type ModelVersion, modelVersion, type RegisteredModel } from '../../../
 import { MlferryError } from '../../../util/errors.ts';
 import { type ArtifactOwner, NO_FILES } from '../../artifact-owner.ts';
 import type { ObjectReader, ObjectScope, ObjectSource } from '../../objects.ts';
-import { filesAt } from '../../reading/files-at.ts';
+import { filesAt, type Home, homeBelow } from '../../reading/files-at.ts';
 import { listKeyFiles } from '../layout/key-paths.ts';
 import { isDirectory, listDirectories, listExperimentDirs, META_FILE } from '../layout/layout.ts';
 import { toModelMeta, toRunMeta } from '../layout/meta-records.ts';
@@ -162,11 +163,11 @@ function versionFiles(
   version: ModelVersion,
   note: (loss: RunLoss) => void,
 ): ArtifactOwner {
-  let home: Promise<string | undefined> | undefined;
+  let home: Promise<Home | undefined> | undefined;
   return filesAt(async () => {
     home ??= findFiles(root, locateArtifacts, version.source);
-    const path = await home;
-    if (path !== undefined) return { path };
+    const found = await home;
+    if (found !== undefined) return found;
     const detail = `The files are at ${version.source}, which is not in this store`;
     return { loss: { code: 'ARTIFACTS_UNREACHABLE', detail } };
   }, note);
@@ -176,7 +177,7 @@ async function findFiles(
   root: string,
   locateArtifacts: ArtifactLocator,
   source: string,
-): Promise<string | undefined> {
+): Promise<Home | undefined> {
   const located = locate(source, () => true);
   const [, model_id] = /^models:\/+(m-[\w-]+)/.exec(located) ?? [];
   const [, run_id, path = ''] = /^runs:\/+([\w-]+)\/?(.*)$/.exec(located) ?? [];
@@ -188,14 +189,19 @@ async function findFiles(
     const file = join(directory, META_FILE);
     const meta = await readMetaYaml(file);
     const { artifact_uri } = model_id === undefined ? toRunMeta(meta, file) : toModelMeta(meta, file);
-    const { path: home, away } = await locateArtifacts({ id, directory, artifact_uri });
-    return away ? undefined : directoryInside(home, join(home, path));
+    const { path: home, away, store } = await locateArtifacts({ id, directory, artifact_uri });
+    if (store !== undefined) return isPlain(path) ? homeBelow({ store }, path) : undefined;
+    return away ? undefined : insideOrNone(home, join(home, path));
   }
   return insideOrNone(root, pathOf(source));
 }
 
-const insideOrNone = async (root: string, path: string | undefined) =>
-  path === undefined ? undefined : directoryInside(root, path);
+async function insideOrNone(root: string, path: string | undefined): Promise<Home | undefined> {
+  const found = path === undefined ? undefined : await directoryInside(root, path);
+  return found === undefined ? undefined : { path: found };
+}
+
+const isPlain = (path: string) => path === '' || isNormalized(path);
 
 /** The path that a source names; `undefined` for a URI of anything but a file of this machine. */
 function pathOf(source: string): string | undefined {

@@ -5,6 +5,7 @@ import { sizedBody } from '../../../artifacts/sized-body.ts';
 import { fromServerJson, toJson } from '../../../model/json.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import type { PlaceOptions } from '../../place-options.ts';
+import { placeStores } from '../../place-stores.ts';
 import type { ServerLocation } from '../location.ts';
 import { findCredentials } from './auth.ts';
 import { AnswerTooLarge, readBody, readStart } from './body.ts';
@@ -28,6 +29,7 @@ export async function connect(place: ServerLocation, options: PlaceOptions): Pro
   const workspace = databricks ? undefined : place.workspace;
   const exchange = createExchange({ url, workspace, credentials }, options);
   const { base, location, backoff, requests, close } = exchange;
+  const stores = placeStores(options);
   /** It has answered as an MLflow server does: this is the right address. */
   let known = false;
 
@@ -87,8 +89,15 @@ export async function connect(place: ServerLocation, options: PlaceOptions): Pro
     await exchange.send({ route, headers, body: whole }, async ({ body }) => body.dump());
   }
 
-  async function post(route: Endpoint, body: Uint8Array, headers: Readonly<Record<string, string>>) {
-    await exchange.send({ route, headers, body: async () => body }, async (response) => response.body.dump());
+  async function post(
+    route: Endpoint,
+    body: Uint8Array,
+    headers: Readonly<Record<string, string>>,
+    asked: Pick<Asked, 'query' | 'repeats'> = {},
+  ) {
+    await exchange.send({ ...asked, route, headers, body: async () => body }, async (response) =>
+      response.body.dump(),
+    );
   }
 
   const version = (repeats: number) =>
@@ -102,6 +111,7 @@ export async function connect(place: ServerLocation, options: PlaceOptions): Pro
       location,
       workspace,
       server,
+      stores,
       backoff,
       call,
       download,
@@ -109,7 +119,10 @@ export async function connect(place: ServerLocation, options: PlaceOptions): Pro
       upload,
       post,
       requests,
-      close,
+      async close() {
+        await stores.close();
+        await close();
+      },
     };
   } catch (error) {
     await close();

@@ -14,6 +14,8 @@ export interface ServerOwner extends FoundObject {
   readonly artifact_uri: string;
   /** `run 1f0…`, for messages. */
   readonly words: string;
+  /** The run, model or trace in whose artifact root its files are; absent: they are anywhere. */
+  readonly root_id?: string;
   /** Its directory in what {@link list} lists, where that begins above it. */
   readonly inside?: string;
   /** Lists one directory; '' is the root. Absent where no route of the server does: then only its artifact proxy can. */
@@ -23,6 +25,8 @@ export interface ServerOwner extends FoundObject {
   ): readonly [route: Route<ArtifactPage>, query: Query];
   /** Gives a file, by way of the server whatever store it lies in. */
   file(path: string): readonly [route: Endpoint, query: Query];
+  /** Takes a file, by way of the server whatever store it lies in. Absent where no route does. */
+  upload?(path: string): readonly [route: Endpoint, query: Query];
 }
 
 const orAbsent = (directory: string) => (directory === '' ? undefined : directory);
@@ -34,8 +38,10 @@ export function runOwner({ run_id, artifact_uri }: Pick<Run, 'run_id' | 'artifac
     id: run_id,
     words: `run ${run_id}`,
     artifact_uri,
+    root_id: run_id,
     list: (directory, page_token) => [routes.artifacts, { run_id, path: orAbsent(directory), page_token }],
     file: (path) => [routes.artifact, { run_id, path }],
+    upload: (path) => [routes.uploadArtifact, { run_uuid: run_id, path }],
   };
 }
 
@@ -49,6 +55,7 @@ export function modelOwner({
     id: model_id,
     words: `logged model ${model_id}`,
     artifact_uri,
+    root_id: model_id,
     list: (directory, page_token) => [
       within(routes.loggedModelArtifacts, model_id),
       { artifact_directory_path: orAbsent(directory), page_token },
@@ -59,16 +66,18 @@ export function modelOwner({
 
 /**
  * A version of a registered model as the owner of its files. `root` is where they are: `within` tells where below the
- * files of a run, if they are of one.
+ * files of a run, if they are of one; `root_id` names what has them, if that is no more.
  */
 export function versionOwner(
   { name, version }: Pick<ModelVersion, 'name' | 'version'>,
   root: {
     readonly artifact_uri: string;
     readonly within?: { readonly run_id: string; readonly path: string };
+    readonly root_id?: string | undefined;
   },
 ): ServerOwner {
   const { artifact_uri, within: inRun } = root;
+  const root_id = inRun?.run_id ?? root.root_id;
   const below = (directory: string) =>
     [inRun?.path ?? '', directory].filter((part) => part !== '').join('/') || undefined;
   return {
@@ -76,12 +85,15 @@ export function versionOwner(
     id: `${name}/${version}`,
     words: `version ${version} of registered model ${JSON.stringify(name)}`,
     artifact_uri,
+    ...(root_id === undefined ? {} : { root_id }),
     ...(inRun === undefined
       ? {}
       : {
           inside: inRun.path,
           list: (directory: string, page_token: string | undefined) =>
             [routes.artifacts, { run_id: inRun.run_id, path: below(directory), page_token }] as const,
+          upload: (path: string) =>
+            [routes.uploadArtifact, { run_uuid: inRun.run_id, path: below(path) }] as const,
         }),
     file: (path) =>
       inRun === undefined
@@ -103,6 +115,7 @@ export function traceOwner({
     id: trace_id,
     words: `trace ${trace_id}`,
     artifact_uri,
+    root_id: trace_id,
     file: (path) => [routes.traceData, { request_id: trace_id, path: path.replace(/^attachments\//, '') }],
   };
 }

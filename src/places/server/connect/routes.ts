@@ -107,6 +107,11 @@ export const routes = {
   artifacts: read(`${MLFLOW}/artifacts/list`, artifactPage),
   /** A run's file, by way of the server whatever store it lies in. */
   artifact: bytes('GET', '/get-artifact', 'bytes'),
+  /** Puts a file of a run into whatever store, 10 MiB at most and not empty. Only here. */
+  uploadArtifact: {
+    ...bytes('POST', '/ajax-api/2.0/mlflow/upload-artifact', 'bytes'),
+    changes: true,
+  },
   /** The server's artifact proxy; its files are `below` these. */
   proxiedArtifacts: read(PROXY, artifactPage),
   proxiedArtifact: bytes('GET', PROXY, 'bytes'),

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { ArtifactStores } from '../../../artifacts/stores.ts';
 import type { RetryPolicy } from '../../../util/retry.ts';
 import type { Capabilities } from './capabilities.ts';
 import type { Query } from './exchange.ts';
@@ -34,6 +35,8 @@ export interface TrackingClient {
   readonly location: string;
   readonly workspace: string | undefined;
   readonly server: Capabilities;
+  /** Object stores in which artifact roots of the server are, as far as this machine reaches them by itself. */
+  readonly stores: ArtifactStores;
   /** How requests are repeated, for those that only the caller can repeat. */
   readonly backoff: RetryPolicy;
   /**
@@ -55,7 +58,12 @@ export interface TrackingClient {
   /** PUT of `size` bytes; `open` gives a fresh stream for each try. An MlferryError of that stream is thrown as it is. */
   upload(route: Endpoint, size: number, open: () => Promise<Readable>): Promise<void>;
   /** POST of bytes to a route that does not speak JSON; its answer is dropped. */
-  post(route: Endpoint, body: Uint8Array, headers: Readonly<Record<string, string>>): Promise<void>;
+  post(
+    route: Endpoint,
+    body: Uint8Array,
+    headers: Readonly<Record<string, string>>,
+    asked?: Pick<Asked, 'query' | 'repeats'>,
+  ): Promise<void>;
   /** Requests sent so far, repeats included. */
   requests(): number;
   close(): Promise<void>;

@@ -1,10 +1,13 @@
 import type { Readable } from 'node:stream';
 import { artifactPathProblem } from '../../../artifacts/artifact-path.ts';
 import { openInOwnRoot } from '../../../artifacts/local/own-root.ts';
-import { parseArtifactRoot } from '../../../artifacts/root.ts';
+import { isInOwnRoot, parseArtifactRoot } from '../../../artifacts/root.ts';
 import { sizedBody } from '../../../artifacts/sized-body.ts';
-import type { Findings, Loss } from '../../../model/findings.ts';
+import type { ArtifactStore, StoredFile, StoredOrigin } from '../../../artifacts/store.ts';
+import type { ArtifactStores } from '../../../artifacts/stores.ts';
+import type { Failure, Findings, Loss } from '../../../model/findings.ts';
 import { isAlteredPath } from '../../../model/mlflow/altered-paths.ts';
+import { endsJob } from '../../../util/ends-job.ts';
 import { errorCodes, MlferryError } from '../../../util/errors.ts';
 import type { ArtifactEntry } from '../../artifact-owner.ts';
 import { isMlflow } from '../connect/capabilities.ts';
@@ -32,6 +35,15 @@ export async function* listArtifacts(
   owner: ServerOwner,
   findings: Findings,
 ): AsyncGenerator<ArtifactEntry> {
+  const stored = await listStored(client, owner);
+  if (stored !== undefined) {
+    for (const [{ path, size }, origin] of stored) {
+      const problem = artifactPathProblem(path);
+      if (problem === undefined) yield { path, size, stored: origin };
+      else findings.failure(unusable(owner, path, 'The artifact store holds', problem));
+    }
+    return;
+  }
   const root = await listLevel(client, owner, '').catch((error: unknown) => {
     // GitLab before 17.9, or what else lists none.
     const isAbsent = error instanceof MlferryError && error.code === 'UNSUPPORTED';
@@ -129,12 +141,7 @@ function isUsable(
   const problem =
     inside === undefined ? 'is not in the directory that was listed' : artifactPathProblem(path);
   if (problem !== undefined || !Number.isSafeInteger(size)) {
-    findings.failure({
-      code: 'SOURCE_ITEM',
-      object: `artifact ${quote(path)} of ${owner.words}`,
-      message: `The server lists an artifact ${quote(path)} that ${problem ?? 'has no valid size'}; it was left out`,
-      hint: errorCodes.SOURCE_ITEM.hint,
-    });
+    findings.failure(unusable(owner, path, 'The server lists', problem ?? 'has no valid size'));
     return false;
   }
   if (!isAlteredPath(path)) return true;
@@ -147,8 +154,66 @@ function isUsable(
   return false;
 }
 
+function unusable({ words }: ServerOwner, path: string, source: string, problem: string): Failure {
+  return {
+    code: 'SOURCE_ITEM',
+    object: `artifact ${quote(path)} of ${words}`,
+    message: `${source} an artifact ${quote(path)} that ${problem}; it was left out`,
+    hint: errorCodes.SOURCE_ITEM.hint,
+  };
+}
+
 /**
- * The bytes of a file, from where it is quickest: a directory that is reachable from here, the server's artifact proxy,
+ * All files of an owner as the store itself tells them, where it can be reached from here. Where it tells none, the server is asked
+ * too: a bucket of this name may be another store's. `undefined`: the server is the way.
+ */
+async function listStored(
+  client: TrackingClient,
+  owner: ServerOwner,
+): Promise<ReadonlyArray<readonly [StoredFile, StoredOrigin]> | undefined> {
+  const store = await storeOf(client.stores, owner);
+  if (store === undefined) return undefined;
+  const files = await store.list();
+  if (files.length > 0) return files.map((file) => [file, store.origin(file)] as const);
+  const there = await listLevel(client, owner, '').catch((error: unknown) => {
+    if (!(error instanceof MlferryError) || endsJob(error)) throw error;
+    return [];
+  });
+  if (there.length === 0) return [];
+  client.stores.distrust(
+    owner.artifact_uri,
+    `${store.name} as it is reached from here does not have the files that the server lists`,
+  );
+  return undefined;
+}
+
+async function storeOf(
+  stores: ArtifactStores,
+  { artifact_uri, root_id }: ServerOwner,
+): Promise<ArtifactStore | undefined> {
+  if (root_id === undefined || !isInOwnRoot(artifact_uri, root_id)) return undefined;
+  const store = await stores.at(artifact_uri);
+  return typeof store === 'string' ? undefined : store;
+}
+
+/** The bytes of a file from the store itself; `undefined` where that does not give them, and the server may. */
+async function openStored(
+  { stores }: TrackingClient,
+  owner: ServerOwner,
+  { path, size }: ArtifactEntry,
+): Promise<Readable | undefined> {
+  const store = await storeOf(stores, owner);
+  try {
+    return await store?.open(path, size);
+  } catch (error) {
+    if (error instanceof MlferryError && (error.code === 'DENIED' || error.code === 'NOT_FOUND'))
+      return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The bytes of a file, from where it is quickest: a directory or store that is reachable from here, the server's artifact proxy,
  * else its route of the owner, which reads any store that the server itself can. `undefined` with a loss when the server
  * cannot reach the store. The stream fails with SHORT_BODY.
  */
@@ -166,7 +231,9 @@ export async function openArtifact(
     root.kind === 'directory'
       ? await openInOwnRoot(root.path, owner.id, { path, ...(size === undefined ? {} : { size }) }, name)
       : undefined;
-  if (local !== undefined) return local;
+  const direct =
+    local ?? (await openStored(client, owner, { path, ...(size === undefined ? {} : { size }) }));
+  if (direct !== undefined) return direct;
   try {
     const { body, length } = await download(client, owner, path);
     if (length !== undefined && size !== undefined && length !== size) {

@@ -179,7 +179,8 @@ async function findOwner(client: TrackingClient, version: ModelVersion): Promise
     return modelOwner(model);
   }
   const [, run_id, path = ''] = /^runs:\/+([^/]+)\/?(.*)$/.exec(located) ?? [];
-  if (run_id === undefined) return versionOwner(version, { artifact_uri: version.source });
+  const root_id = version.run_id ?? version.model_id;
+  if (run_id === undefined) return versionOwner(version, { artifact_uri: version.source, root_id });
   try {
     const { run } = (await client.call(routes.run, { query: { run_id } })).run;
     const artifact_uri = path === '' ? run.artifact_uri : `${run.artifact_uri}/${path}`;
@@ -187,6 +188,6 @@ async function findOwner(client: TrackingClient, version: ModelVersion): Promise
   } catch (error) {
     // The run is gone for good, its files may still be there.
     if (!(error instanceof MlferryError) || error.code !== 'NOT_FOUND') throw error;
-    return versionOwner(version, { artifact_uri: version.source });
+    return versionOwner(version, { artifact_uri: version.source, root_id: run_id });
   }
 }

@@ -1,4 +1,3 @@
-import { openArtifactSink } from '../../../artifacts/open-sink.ts';
 import { ORIGIN_PARENT_TAG } from '../../../model/canonical.ts';
 import { type FittedRun, fitRun, type RunLoss } from '../../../model/fit-run.ts';
 import { fits, isKeyAllowed, limitsOf, withColumns } from '../../../model/mlflow/limits.ts';
@@ -8,14 +7,15 @@ import type { DatasetInput, Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import type { FittedTags, Representation, RepresentedRun } from '../../representation.ts';
 import { fitExperimentTags } from '../../writing/fit-experiment-tags.ts';
-import { artifactProxy } from '../connect/artifact-proxy.ts';
 import { NOT_DELETED } from '../connect/can-restore.ts';
 import { isAtLeast, isMlflow } from '../connect/capabilities.ts';
+import { runOwner } from '../connect/owner.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { knowsModels } from '../read/logged-models.ts';
 import { RENAMED, safeName } from './artifact-names.ts';
 import { NO_INPUTS } from './log-inputs.ts';
 import { inputKey, keepModelHistory, OTHER_USER } from './run-changes.ts';
+import { sinkOf } from './sink-of.ts';
 
 /** What a copy on this server must look like; see write-run.ts, which makes it so. */
 export function serverRepresentation(client: TrackingClient): Representation {
@@ -51,9 +51,9 @@ export function serverRepresentation(client: TrackingClient): Representation {
       problemOf: (key) => (isKeyAllowed(key, limits) ? undefined : 'the target takes no metric of this key'),
     }),
     async artifacts({ artifact_uri, run_id }) {
-      const sink = await openArtifactSink(artifact_uri, run_id, artifactProxy(client));
-      return (path) => {
-        if (sink === undefined) {
+      const sink = await sinkOf(client, runOwner({ artifact_uri, run_id }));
+      return (path, size) => {
+        if (sink === undefined || (size !== undefined && sink.takes?.(size) === false)) {
           return {
             loss: {
               code: 'ARTIFACTS_UNREACHABLE',

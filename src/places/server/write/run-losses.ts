@@ -5,15 +5,30 @@ import { RENAMED } from './artifact-names.ts';
 import type { ArtifactsSent } from './send-artifacts.ts';
 import type { TargetContext } from './target-context.ts';
 
+/** Files that a loss names. */
+const MOST_NAMED = 5;
+
+/** What is reported where files go through the server's own route for single files. */
+const UPLOADS_ONLY =
+  'the artifact root on the target cannot be written from here, and the server itself takes no empty file and none of more than 10 MiB';
+
 /** What the target could not take of a run's files. */
-export function artifactLosses({ unreachable, notCarried, renamed }: ArtifactsSent): RunLoss[] {
+export function artifactLosses({ unreachable, refused, notCarried, renamed }: ArtifactsSent): RunLoss[] {
   const losses: RunLoss[] = [];
   if (unreachable > 0) {
     losses.push({
       code: 'ARTIFACTS_UNREACHABLE',
-      count: unreachable,
+      count: unreachable + refused.length,
       detail:
         'the files of the run were not copied: its artifact root on the target cannot be written from here, nor does the server take uploads',
+    });
+  }
+  if (refused.length > 0 && unreachable === 0) {
+    const names = refused.toSorted().slice(0, MOST_NAMED).join(', ');
+    losses.push({
+      code: 'ARTIFACTS_UNREACHABLE',
+      count: refused.length,
+      detail: `${UPLOADS_ONLY}: left out are ${names}${refused.length > MOST_NAMED ? ', …' : ''}`,
     });
   }
   if (notCarried > 0) {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { writeBody } from '../../../artifacts/local/put-file.ts';
 import type { ArtifactSink } from '../../../artifacts/sink.ts';
+import type { PutFile, StoredFile } from '../../../artifacts/store.ts';
 import { createFileListDigest, type FileList } from '../../../model/file-list.ts';
 import { freeFileName } from '../../../model/free-file-name.ts';
 import { OWN_DIRECTORY, RENAMED_FILE } from '../../../model/own-files.ts';
@@ -15,7 +16,7 @@ import { errorOfFile } from '../../file-failure.ts';
 import type { ServerOwner } from '../connect/owner.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { directoriesOf, safeName } from './artifact-names.ts';
-import { type FailedFile, listFiles, notArrived, sameContent } from './held-files.ts';
+import { type FailedFile, heldFiles, type WrittenFiles } from './held-files.ts';
 import type { TargetRoutes } from './target-routes.ts';
 
 /** How files that the target has already are told from those it lacks: by size, or by their bytes where sizes are equal. */
@@ -40,6 +41,8 @@ export interface ArtifactsSent {
   readonly unreachable: number;
   /** Files whose bytes the source does not carry. */
   readonly notCarried: number;
+  /** Files of a size that the only way to the target's artifact root does not take. */
+  readonly refused: readonly string[];
   /** Files that were there already. */
   readonly there: number;
   /** Paths that arrived under another name. */
@@ -77,7 +80,8 @@ export async function sendArtifacts(
   sent: SentCounts,
 ): Promise<ArtifactsSent> {
   const { routes } = context;
-  const { owner, sink } = target;
+  const { sink } = target;
+  const held = heldFiles(context, target);
   const taken = new Set<string>();
   const entries: ArtifactEntry[] = [];
   const listed = createFileListDigest();
@@ -88,6 +92,7 @@ export async function sendArtifacts(
   }
   const ownName = (path: string) => freeFileName(path, taken);
   const result = { unreachable: 0, notCarried: 0, there: 0 };
+  const refused: string[] = [];
   const renamed = new Map<string, string>();
   const nameOf = ({ path }: ArtifactEntry) => {
     if (sink === undefined || sink.keepsName(path)) return path;
@@ -95,49 +100,62 @@ export async function sendArtifacts(
     renamed.set(path, name);
     return name;
   };
-  const written = new Map<string, number>();
+  const written: WrittenFiles = new Map();
   const paths = entries.map(nameOf);
   const there =
     comparison === 'nothing there' || sink === undefined
-      ? new Map<string, number>()
-      : await listFiles(routes, owner, directoriesOf(paths));
+      ? new Map<string, StoredFile>()
+      : await held.list(directoriesOf(paths));
 
   const list = listed.list();
   if (sink === undefined)
-    return { ...result, unreachable: entries.length, renamed: [], failed: [], list, ownName };
+    return { ...result, unreachable: entries.length, refused, renamed: [], failed: [], list, ownName };
 
-  const count = (path: string, size: number) => {
-    written.set(path, size);
+  const count = (path: string, size: number, etag?: string) => {
+    written.set(path, { size, etag });
     sent.artifacts++;
     sent.bytes += size;
   };
   const send = async (entry: ArtifactEntry) => {
     const path = renamed.get(entry.path) ?? entry.path;
-    if (comparison === 'size' && entry.size !== undefined && there.get(path) === entry.size) return;
-    if (!routes.changes && entry.size !== undefined && there.get(path) !== entry.size) {
-      if (context.hashesTellBytes && entry.sha256 === undefined) result.notCarried++;
+    const present = there.get(path);
+    if (comparison === 'size' && entry.size !== undefined && present?.size === entry.size) return;
+    if (!routes.changes && entry.size !== undefined && present?.size !== entry.size) {
+      if (sink.takes?.(entry.size) === false) refused.push(entry.path);
+      else if (context.hashesTellBytes && entry.sha256 === undefined) result.notCarried++;
       else count(path, entry.size);
+      return;
+    }
+    const inStore = await copyInStore(sink, entry, path, present, routes.changes);
+    if (inStore === 'there') {
+      result.there++;
+      return;
+    }
+    if (inStore !== undefined) {
+      count(path, inStore.size, inStore.etag);
       return;
     }
     const sized = await withSize(source, entry, context.tempDir);
     try {
       if (sized === undefined) {
-        if (!there.has(path)) result.notCarried++;
+        if (present === undefined) result.notCarried++;
         return;
       }
       const { size, open } = sized;
       if (
-        there.get(path) === size &&
-        (comparison === 'size' || (await sameContent(context.client, owner, path, open, entry.sha256)))
+        present?.size === size &&
+        (comparison === 'size' || (await held.sameContent(present, open, entry.sha256)))
       ) {
         result.there++;
         return;
       }
-      if (routes.changes && !(await putIfServed(sink, path, size, open))) {
-        result.unreachable++;
+      if (sink.takes?.(size) === false) {
+        refused.push(entry.path);
         return;
       }
-      count(path, size);
+      const put = routes.changes ? await putIfServed(sink, path, size, open) : { etag: undefined };
+      if (put === undefined) result.unreachable++;
+      else count(path, size, put.etag);
     } finally {
       await sized?.dispose();
     }
@@ -156,29 +174,49 @@ export async function sendArtifacts(
       JSON.stringify({ format: 'mlferry-renamed', version: 1, files: Object.fromEntries(renamed) }),
     );
     const name = ownName(RENAMED_FILE);
-    if (routes.changes) await sink.put(name, map.length, async () => Readable.from([map]));
-    written.set(name, map.length);
+    const put = routes.changes
+      ? await sink.put(name, map.length, async () => Readable.from([map]))
+      : undefined;
+    written.set(name, { size: map.length, etag: put?.etag });
   }
-  if (routes.changes) failed.push(...(await notArrived(routes, owner, written)));
-  return { ...result, renamed: [...renamed.keys()], failed, list, ownName };
+  if (routes.changes) failed.push(...(await held.notArrived(written)));
+  return { ...result, refused, renamed: [...renamed.keys()], failed, list, ownName };
+}
+
+/**
+ * A file whose bytes the target's own store has is copied by that store, if it can: `undefined` where it cannot. Equal marks are
+ * equal bytes.
+ */
+async function copyInStore(
+  { store }: ArtifactSink,
+  { stored }: ArtifactEntry,
+  path: string,
+  present: StoredFile | undefined,
+  changes: boolean,
+): Promise<'there' | { size: number; etag: string | undefined } | undefined> {
+  if (store === undefined || stored === undefined) return undefined;
+  const isThere = present?.size === stored.size && present.etag !== undefined && present.etag === stored.etag;
+  if (isThere && stored.endpoint === store.origin(present).endpoint) return 'there';
+  const put = changes ? await store.copy(path, stored) : undefined;
+  return put === undefined ? undefined : { size: stored.size, etag: put.etag };
 }
 
 /** Writes one of mlferry's own files of a run and checks that it arrived. */
 export async function sendOwnFile(
-  { routes }: Pick<ArtifactContext, 'routes'>,
+  context: Pick<ArtifactContext, 'client' | 'routes'>,
   target: { owner: ServerOwner; sink: ArtifactSink },
   path: string,
   size: number,
   open: () => Promise<Readable>,
 ): Promise<void> {
-  if (!routes.changes) return;
-  await target.sink.put(path, size, open);
-  const [missing] = await notArrived(routes, target.owner, new Map([[path, size]]));
+  if (!context.routes.changes) return;
+  const put = await target.sink.put(path, size, open);
+  const [missing] = await heldFiles(context, target).notArrived(new Map([[path, { size, etag: put?.etag }]]));
   if (missing !== undefined) throw missing.error;
 }
 
 /**
- * False when the server does not serve artifacts at all (`--no-serve-artifacts`). A short body may be a passing fault
+ * `undefined` when the server does not serve artifacts at all (`--no-serve-artifacts`). A short body may be a passing fault
  * of the source: it is read once more.
  */
 async function putIfServed(
@@ -186,16 +224,15 @@ async function putIfServed(
   path: string,
   size: number,
   open: () => Promise<Readable>,
-): Promise<boolean> {
+): Promise<PutFile | undefined> {
   try {
-    await sink.put(path, size, open);
+    return await sink.put(path, size, open);
   } catch (error) {
     if (!(error instanceof MlferryError)) throw error;
-    if (error.code === 'UNSUPPORTED') return false;
+    if (error.code === 'UNSUPPORTED') return undefined;
     if (error.code !== 'SHORT_BODY') throw error;
-    await sink.put(path, size, open);
+    return await sink.put(path, size, open);
   }
-  return true;
 }
 
 interface Sized {

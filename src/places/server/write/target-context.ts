@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream';
 import pLimit, { type LimitFunction } from 'p-limit';
-import { openArtifactSink } from '../../../artifacts/open-sink.ts';
 import type { ArtifactSink } from '../../../artifacts/sink.ts';
 import type { Findings } from '../../../model/findings.ts';
 import { toDouble } from '../../../model/metric-value.ts';
@@ -9,13 +8,13 @@ import { createPointSet, type PointSet } from '../../../model/point-set.ts';
 import { forEachPoint } from '../../../model/points.ts';
 import type { WriterOptions } from '../../place-options.ts';
 import type { KeyPoint } from '../../writing/sift-points.ts';
-import { artifactProxy } from '../connect/artifact-proxy.ts';
 import { isAtLeast } from '../connect/capabilities.ts';
 import type { ServerOwner } from '../connect/owner.ts';
 import type { TrackingClient } from '../connect/tracking-client.ts';
 import { readHistory } from '../read/history.ts';
 import type { Patience } from './create-once.ts';
 import { BATCH_LIMITS, type BatchLimits } from './log-batches.ts';
+import { PROBE, sinkOf, type Uploads, uploadSink } from './sink-of.ts';
 import type { ExperimentState } from './target-experiments.ts';
 import { type TargetRoutes, targetRoutes } from './target-routes.ts';
 
@@ -47,15 +46,17 @@ export interface TargetContext extends Patience {
   sinkOf(experiment: ExperimentState | undefined, owner: ServerOwner): Promise<ArtifactSink | undefined>;
 }
 
-/** A file that tells whether the server sees what is written here. */
-const PROBE = 'mlferry-probe';
+/** Files of {@link uploadSink} that are sent at once: each is in memory. */
+const UPLOADS = 4;
 
 /** The context of a writer's pass. */
 export function targetContext(client: TrackingClient, options: WriterOptions): TargetContext {
   const routes = targetRoutes(client, options.dryRun);
   const store = client.server.store_type;
   const kept = new Map<string, Promise<boolean>>();
-  const localRoots = new Map<string, Promise<boolean>>();
+  const uploaded = new Map<string, Uploads>();
+  const uploadsAtOnce = pLimit(UPLOADS);
+  const sharedRoots = new Map<string, Promise<boolean>>();
   let limits = limitsOf(client.server.version);
 
   async function eachPoint(
@@ -79,7 +80,7 @@ export function targetContext(client: TrackingClient, options: WriterOptions): T
     return found;
   }
 
-  /** Whether the server sees what is written to a local root here: it may be on another machine. */
+  /** Whether the server sees what is written here: a directory may be one of another machine, a bucket that of another store. */
   async function isShared(sink: ArtifactSink, owner: ServerOwner): Promise<boolean> {
     try {
       await sink.put(PROBE, 0, async () => Readable.from([]));
@@ -125,14 +126,19 @@ export function targetContext(client: TrackingClient, options: WriterOptions): T
       return answer;
     },
     async sinkOf(experiment, owner) {
-      const sink = await openArtifactSink(owner.artifact_uri, owner.id, artifactProxy(client));
-      if (sink?.kind !== 'local' || !routes.changes) return sink;
       const root = experiment?.experiment_id ?? owner.artifact_uri;
-      const shared = localRoots.get(root) ?? isShared(sink, owner);
-      localRoots.set(root, shared);
-      if (!(await shared)) return undefined;
+      const uploads = uploaded.get(root) ?? { limit: uploadsAtOnce };
+      uploaded.set(root, uploads);
+      const sink = await sinkOf(client, owner, uploads);
+      if ((sink?.kind !== 'local' && sink?.kind !== 'store') || !routes.changes) return sink;
+      const known = sharedRoots.get(root);
+      // No route lists what a trace has beside it: what the store's credentials reach is taken for the same.
+      if (known === undefined && sink.kind === 'store' && owner.list === undefined) return sink;
+      const shared = known ?? isShared(sink, owner);
+      sharedRoots.set(root, shared);
+      if (!(await shared)) return uploadSink(client, owner, uploads);
       // A process that was killed while it asked has left the file behind.
-      await sink.remove?.(PROBE);
+      if (sink.kind === 'local') await sink.remove?.(PROBE);
       return sink;
     },
   };

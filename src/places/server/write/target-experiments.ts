@@ -55,6 +55,7 @@ export interface ExperimentContext extends Patience {
 /** See {@link TargetExperiments}. */
 export function targetExperiments(context: ExperimentContext): TargetExperiments {
   const { routes, findings } = context;
+  let planned: Promise<string> | undefined;
   const byName = new Map<string, ExperimentState>();
   const byId = new Map<string, ExperimentState>();
 
@@ -131,7 +132,14 @@ export function targetExperiments(context: ExperimentContext): TargetExperiments
     const experiment_id = routes.changes
       ? await createOnce(() => routes.createExperiment(name, sent), find, context)
       : `new experiment ${byId.size + 1}`;
-    return { state: remember({ experiment_id, name, artifact_location: '' }, false, true), present: tags };
+    const artifact_location = routes.changes ? '' : await plannedLocation(experiment_id);
+    return { state: remember({ experiment_id, name, artifact_location }, false, true), present: tags };
+  }
+
+  /** Where a server puts a new experiment: beside its first one. Only a dry run need know before. */
+  async function plannedLocation(experiment_id: string): Promise<string> {
+    planned ??= routes.firstLocation();
+    return (await planned).replace(/\/0\/*$/, `/${experiment_id}`);
   }
 
   /** The tags as the target takes them; what it does not take is reported. */

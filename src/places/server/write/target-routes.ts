@@ -8,6 +8,7 @@ import type { ModelVersion, RegisteredModel } from '../../../model/registered-mo
 import type { Scorer } from '../../../model/scorer.ts';
 import type { StringMap } from '../../../model/string-map.ts';
 import type { Assessment, Span, Trace } from '../../../model/trace.ts';
+import { endsJob } from '../../../util/ends-job.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { isMlflow } from '../connect/capabilities.ts';
 import type { ServerOwner } from '../connect/owner.ts';
@@ -58,6 +59,8 @@ export interface TargetRoutes {
   readonly changes: boolean;
   /** `undefined`: there is none. Deleted experiments are found too. */
   experimentByName(name: string): Promise<Experiment | undefined>;
+  /** The `artifact_location` of the experiment that every server begins with; '' where it has none. */
+  firstLocation(): Promise<string>;
   getRun(run_id: string): Promise<Run>;
   /** All runs of an experiment, or of several, that the filter lets through, deleted ones too; page by page. */
   searchRuns(experiment_ids: readonly string[], filter: string): AsyncGenerator<readonly Run[]>;
@@ -208,6 +211,15 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
         if (error.code === 'NOT_FOUND') return sql ? undefined : (await deletedExperiments()).get(name);
         if (error.code !== 'REFUSED' || sql) throw error;
         return (await byName(client, 'ALL')).get(name);
+      }
+    },
+    async firstLocation() {
+      try {
+        const { experiment } = await client.call(routes.experiment, { query: { experiment_id: '0' } });
+        return experiment.artifact_location;
+      } catch (error) {
+        if (!(error instanceof MlferryError) || endsJob(error)) throw error;
+        return '';
       }
     },
     async getRun(run_id) {

@@ -80,9 +80,13 @@ export function loggedModelWriter(context: TargetContext, experiments: TargetExp
     wanted: LoggedModel,
     { origin }: ObjectTarget,
   ): Promise<LoggedModel> {
-    const { experiment_id } = experiment;
-    if (!routes.changes)
-      return { ...wanted, model_id: `new model ${originRunId(origin)}`, status: 'LOGGED_MODEL_PENDING' };
+    const { experiment_id, artifact_location } = experiment;
+    if (!routes.changes) {
+      const model_id = `new model ${originRunId(origin)}`;
+      const artifact_uri =
+        artifact_location === '' ? wanted.artifact_uri : `${artifact_location}/models/${model_id}/artifacts`;
+      return { ...wanted, model_id, artifact_uri, status: 'LOGGED_MODEL_PENDING' };
+    }
     const { model: fitted } = fitLoggedModel(wanted);
     const { name, model_type, source_run_id } = fitted;
     await experiment.revive();

@@ -11,6 +11,7 @@ import { OVERSIZE_FILE, REFUSED_METRICS_FILE } from '../../../model/own-files.ts
 import type { Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { createByteSpool } from '../../../util/byte-spool.ts';
+import { MlferryError } from '../../../util/errors.ts';
 import { fileFailure } from '../../file-failure.ts';
 import type { MetricPoints, RunReader, RunTarget, WrittenRun } from '../../place.ts';
 import { newTally } from '../../writing/sift-points.ts';
@@ -110,18 +111,22 @@ export async function writeRun(
   const marks = files === undefined ? {} : { [FILES_TAG]: files };
   if (sent.artifacts > 0) changed = true;
   const ownFile = async (name: string, size: number, open: () => Readable) => {
-    if (sink === undefined) {
-      losses.push({
+    const lose = () =>
+      void losses.push({
         code: 'ARTIFACTS_UNREACHABLE',
         key: name,
         detail: `${name} cannot be written to ${artifact_uri}: what it would hold is lost`,
       });
-      return;
-    }
+    if (sink === undefined || sink.takes?.(size) === false) return lose();
     const path = artifacts?.ownName(name) ?? name;
     // A run that is not complete is looked at again: what it has already is not sent twice.
-    if (!created && (await holdsFile(context, owner, path, size, async () => open()))) return;
-    await sendOwnFile(context, { owner, sink }, path, size, async () => open());
+    if (!created && (await holdsFile(context, { owner, sink }, path, size, async () => open()))) return;
+    try {
+      await sendOwnFile(context, { owner, sink }, path, size, async () => open());
+    } catch (error) {
+      if (!(error instanceof MlferryError) || error.code !== 'UNSUPPORTED') throw error;
+      lose();
+    }
   };
 
   if (!complete) {
