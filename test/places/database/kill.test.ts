@@ -80,10 +80,10 @@ describe('a copy into a database', () => {
     // A run of several transactions.
     expect(ends.length).toBeGreaterThan(5);
     const others = statements.map(([number]) => number).filter((_, at) => LONG || at % 29 === 7);
-    const within = [0.3, 0.6, 0.9].map((share) => Math.floor(share * count));
+    const within = [0.4, 0.8].map((share) => Math.floor(share * count));
     for (const at of new Set([
-      ...ends.slice(0, LONG ? undefined : 3),
-      ...others.slice(0, LONG ? undefined : 4),
+      ...ends.slice(0, LONG ? undefined : 2),
+      ...others.slice(0, LONG ? undefined : 3),
       ...within,
     ])) {
       const place = await newPlace();
