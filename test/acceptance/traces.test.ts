@@ -53,6 +53,7 @@ describe('traces', () => {
     );
     expect(valid).toContainEqual(['good', false]);
     expect(seen.linked).toHaveLength(2);
+    expect(seen.prompted).toHaveLength(1);
   });
 
   it.each(['server', 'archive', 'stream'] as const)(
@@ -89,7 +90,11 @@ describe('traces', () => {
     }
     const verified = await runMlferry(['verify', source.url, mlruns, '--json']);
     expect(JSON.parse(verified.stdout)).toMatchObject({ items: [], objects: { traces: { same: 4 } } });
-    const inFiles = { traces: seen.traces.map((found) => ({ ...found, in_store: false })), linked: [] };
+    const inFiles = {
+      traces: seen.traces.map((found) => ({ ...found, in_store: false })),
+      linked: [],
+      prompted: [],
+    };
     expect(await viewTraces({ url: mlruns, version: '3.17.2' })).toEqual(inFiles);
     expect(await copyReport(['copy', mlruns, target.url])).toMatchObject({ losses: [], failures: [] });
     await mustBeSame(mlruns, target.url);

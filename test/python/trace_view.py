@@ -70,8 +70,14 @@ for run_id, name in names.items() if hasattr(client, "link_traces_to_run") and s
         experiment_ids=[each.experiment_id for each in experiments], run_id=run_id, max_results=500
     ):
         linked.append([name, trace.info.trace_id])
+prompted = []
+if mlflow.__version__ == "3.17.2" and sys.argv[1].startswith("http"):
+    by_prompt = client.search_traces(
+        experiment_ids=[each.experiment_id for each in experiments], filter_string="prompt = 'greeting/1'", max_results=500
+    )
+    prompted = [trace.info.trace_id for trace in by_prompt]
 found.sort(key=lambda each: (each["experiment"], each["times"][0], each["tags"]["mlflow.traceName"]))
-text = json.dumps({"traces": found, "linked": sorted(linked)})
+text = json.dumps({"traces": found, "linked": sorted(linked), "prompted": sorted(prompted)})
 for id, name in names.items():
     text = text.replace(id, name)
 print(text)

@@ -127,6 +127,8 @@ const traceView = z.object({
     }),
   ),
   linked: z.array(z.tuple([z.string(), z.string()])),
+  /** Traces that a search by their prompt finds. */
+  prompted: z.array(z.string()),
 });
 
 /** What MLflow's own client sees of the traces there, ids of runs replaced by names (test/python/trace_view.py). */

@@ -2,6 +2,7 @@ import { text as textOf } from 'node:stream/consumers';
 import { z } from 'zod';
 import { kindOf } from '../../../kinds/kinds.ts';
 import { attachmentsOf } from '../../../model/mlflow/attachments.ts';
+import { withLinkedPrompts } from '../../../model/mlflow/linked-prompts.ts';
 import { parseTraceData } from '../../../model/mlflow/trace-data.ts';
 import { previewsIn, stateOf, type TraceInfo, traceInfo } from '../../../model/mlflow/trace-fields.ts';
 import type { Experiment } from '../../../model/records.ts';
@@ -26,7 +27,7 @@ const infoRow = z.object({
   response_preview: nullableText,
   ...PROMOTED,
 });
-const linkRow = z.object({ trace_id: z.string(), run_id: z.string().min(1) });
+const linkRow = z.object({ trace_id: z.string(), type: z.string(), id: z.string().min(1) });
 const spanRow = z.object({ content: z.string() });
 
 /** Traces whose further rows are read together. */
@@ -76,6 +77,12 @@ async function withData(store: Store, rows: ReadonlyArray<z.infer<typeof infoRow
   const hasPreviews = store.tables.has('trace_info', 'request_preview');
   return rows.map((row) => {
     const promoted = promotedMaps(row);
+    const linksOf = (type: string) =>
+      (links.get(row.request_id) ?? []).flatMap((each) => (each.type === type ? each.id : [])).sort();
+    const prompts = linksOf('prompt_version').map((id) => {
+      const at = id.lastIndexOf('/');
+      return { name: id.slice(0, at), version: id.slice(at + 1) };
+    });
     const trace_metadata = { ...metadataOf(row.request_id), ...promoted.trace_metadata };
     const info = traceInfo({
       trace_id: row.request_id,
@@ -88,16 +95,15 @@ async function withData(store: Store, rows: ReadonlyArray<z.infer<typeof infoRow
       response_preview: row.response_preview,
       ...(hasPreviews ? {} : previewsIn(trace_metadata)),
       trace_metadata,
-      tags: { ...tagsOf(row.request_id), ...promoted.tags },
+      tags: withLinkedPrompts({ ...tagsOf(row.request_id), ...promoted.tags }, prompts),
       assessments: [...(assessments.get(row.request_id) ?? [])],
     });
-    const runs = (links.get(row.request_id) ?? []).map(({ run_id }) => run_id);
-    const linked = runs.filter((run_id) => run_id !== info.source_run_id).sort();
+    const linked = linksOf('run').filter((run_id) => run_id !== info.source_run_id);
     return { ...info, linked_runs: linked.map((run_id) => ({ run_id })) };
   });
 }
 
-/** The runs that traces were linked to afterwards (MLflow 3.2 and newer). */
+/** The runs, and versions of prompts, that traces were linked to afterwards (MLflow 3.2 and newer). */
 async function readLinks(store: Store, ids: readonly string[]) {
   const rows = !store.tables.has('entity_associations')
     ? []
@@ -106,8 +112,8 @@ async function readLinks(store: Store, ids: readonly string[]) {
         linkRow,
         ids,
         (list) =>
-          'SELECT "source_id" AS "trace_id", "destination_id" AS "run_id" FROM "entity_associations"' +
-          ` WHERE "source_type" = 'trace' AND "destination_type" = 'run' AND "source_id" IN ${list}`,
+          'SELECT "source_id" AS "trace_id", "destination_type" AS "type", "destination_id" AS "id" FROM "entity_associations"' +
+          ` WHERE "source_type" = 'trace' AND "source_id" IN ${list}`,
       );
   return Map.groupBy(rows, ({ trace_id }) => trace_id);
 }

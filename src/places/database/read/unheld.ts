@@ -6,7 +6,6 @@ import { heldWorkspaces } from './workspaces.ts';
 
 /** Content of databases that mlferry does not carry: table, words, and which of its rows. */
 const TABLES: ReadonlyArray<{ readonly table: string; readonly words: string; readonly but?: string }> = [
-  { table: 'entity_associations', words: 'links to prompts', but: `"destination_type" = 'prompt_version'` },
   { table: 'issues', words: 'issues of traces' },
   { table: 'label_schemas', words: 'label schemas', but: 'NOT "is_default"' },
   { table: 'review_queues', words: 'review queues' },

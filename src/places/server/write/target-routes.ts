@@ -1,6 +1,7 @@
 import type { EvaluationDataset, EvaluationDatasetRecord } from '../../../model/evaluation-dataset.ts';
 import type { Int64 } from '../../../model/int64.ts';
 import type { LoggedModel } from '../../../model/logged-model.ts';
+import type { linkedPrompts } from '../../../model/mlflow/linked-prompts.ts';
 import type { TraceInfo } from '../../../model/mlflow/trace-fields.ts';
 import { assessmentBody } from '../../../model/mlflow/trace-fields.ts';
 import type { DatasetInput, Experiment, ModelInput, ModelOutput, Run } from '../../../model/records.ts';
@@ -155,6 +156,8 @@ export interface TargetRoutes {
   setTraceTag(trace_id: string, key: string, value: string): Promise<void>;
   /** Links that are there stay as they are. */
   linkTraces(trace_ids: readonly string[], run_id: string): Promise<void>;
+  /** Versions of prompts that a trace used; the same. UNSUPPORTED before newest 3.x, REFUSED by a file store. */
+  linkPrompts(trace_id: string, prompts: ReturnType<typeof linkedPrompts>): Promise<void>;
   updateRun(
     run_id: string,
     change: { status?: Run['status']; end_time?: Int64; run_name?: string },
@@ -380,6 +383,7 @@ export function targetRoutes(client: TrackingClient, dryRun: boolean): TargetRou
       tell(below(within(routes.deleteAssessment, trace_id), assessment_id), {}),
     setTraceTag: (trace_id, key, value) => tell(within(routes.setTraceTag, trace_id), { key, value }),
     linkTraces: (trace_ids, run_id) => tell(routes.linkTraces, { trace_ids, run_id }),
+    linkPrompts: (trace_id, prompt_versions) => tell(routes.linkPrompts, { trace_id, prompt_versions }),
     updateRun: (run_id, update) => tell(routes.updateRun, { run_id, ...update }),
     async deleteTag(run_id, key) {
       try {

@@ -3,6 +3,7 @@ import { DIGEST_TAG, ORIGIN_TAG, originId } from '../../../model/canonical.ts';
 import { type FoundObject, lacksFiles, QUIET } from '../../../model/findings.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
 import { toJson } from '../../../model/json.ts';
+import { linkedPrompts } from '../../../model/mlflow/linked-prompts.ts';
 import type { TraceInfo } from '../../../model/mlflow/trace-fields.ts';
 import { SPANS_LOCATION_TAG } from '../../../model/mlflow/trace-fields.ts';
 import { ownValue } from '../../../model/string-map.ts';
@@ -55,6 +56,9 @@ export function traceWriter(
   /** The source is the target: what has no mark of a copy is the source's own. */
   const isSource = source.location === client.location;
   let storeTakesSpans = isAtLeast(client.server, '3.6') && context.store !== 'FileStore';
+
+  /** Newest servers keep links to prompts by themselves, for searches; all others only the tag that tells them. */
+  let linksPrompts = context.store !== 'FileStore';
 
   const tracesIn = (experiment_id: string) => {
     const known = scans.get(experiment_id) ?? scan(experiment_id);
@@ -122,6 +126,15 @@ export function traceWriter(
     }
   }
 
+  async function linkPrompts(trace_id: string, prompts: ReturnType<typeof linkedPrompts>): Promise<void> {
+    try {
+      await routes.linkPrompts(trace_id, prompts);
+    } catch (error) {
+      if (!(error instanceof MlferryError) || error.code !== 'UNSUPPORTED') throw error;
+      linksPrompts = false;
+    }
+  }
+
   return async (source, target): Promise<WrittenObject> => {
     const id = originId(target.origin);
     const draft = trace.parse(target.remap({ id }));
@@ -154,8 +167,9 @@ export function traceWriter(
     const inStore = wantsStore && (isStored || (await storeSpans(wanted)));
     const plan = planAssessments(wanted.assessments, present?.assessments ?? []);
     const attached = await hasFiles(source);
-    const isWhole =
-      inStore && !attached && hasItsSpans(wanted) && plan.after.length + wanted.linked_runs.length === 0;
+    const prompts = linksPrompts ? linkedPrompts(wanted.tags) : [];
+    const later = plan.after.length + wanted.linked_runs.length + prompts.length;
+    const isWhole = inStore && !attached && hasItsSpans(wanted) && later === 0;
     const marks = { [ORIGIN_TAG]: target.origin, ...(isWhole ? { [DIGEST_TAG]: target.digest } : {}) };
     const isAlike =
       keepsSpans &&
@@ -183,6 +197,7 @@ export function traceWriter(
       losses.push({ code: 'ASSESSMENT_VALID', count: plan.stayValid.length, detail });
     }
     for (const { run_id } of wanted.linked_runs) await routes.linkTraces([trace_id], run_id);
+    if (prompts.length > 0) await linkPrompts(trace_id, prompts);
     const completes =
       (isAlike || !isWhole) &&
       !lacksFiles(losses) &&
