@@ -100,7 +100,7 @@ async function write({ target, source, copy, record, present, of, note }: ModelJ
   const tags = {
     ...withoutBookkeeping(record.tags),
     [ORIGIN_TAG]: copy.origin,
-    ...(files.isWhole ? { [DIGEST_TAG]: copy.digest } : {}),
+    ...(files.isWhole && !files.isMissing ? { [DIGEST_TAG]: copy.digest } : {}),
   };
   const changes = dryRun
     ? Number(present === undefined)
