@@ -49,6 +49,7 @@ export { tagModels } from './manage/tag-models.ts';
 export { tagRuns } from './manage/tag-runs.ts';
 export { type TransitionModelsOptions, transitionModels } from './manage/transition-models.ts';
 export { undo } from './manage/undo.ts';
+export { type MirrorOptions, type MirrorResult, mirror } from './mirror/mirror.ts';
 export type { Failure, Findings, FoundObject, Loss, LossCode } from './model/findings.ts';
 export type { MetricsRecord } from './model/metrics-line.ts';
 export { listPoints, type Points, pointAt, pointsOf } from './model/points.ts';

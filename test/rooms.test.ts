@@ -20,7 +20,7 @@ const ORDER: ReadonlyArray<readonly string[]> = [
   ['places'],
   ['job'],
   ['copy', 'inspect', 'verify', 'manage'],
-  ['move'],
+  ['move', 'mirror'],
   ['cli'],
   ['index.ts'],
 ];

@@ -24,6 +24,7 @@ Examples
   mlferry copy http://a:5000 'http://b:5000?workspace=team' -e 'churn-*' --rename '/Users/a/*=/Shared/a/*'
   mlferry copy http://a:5000 http://b:5000 --run 8f0c3a --into rescued --id-map ids.ndjson
   mlferry copy http://a:5000 http://b:5000 --filter "metrics.r2 > 0.3 AND params.model = 'tree'"
+  mlferry copy http://a:5000 http://b:5000 --mirror --dry-run
   mlferry copy http://a:5000 http://b:5000 --order-by 'metrics.r2 DESC' --max-runs 10
   mlferry copy http://a:5000 http://b:5000 --filter 'MIN(metrics.rmse) <= 1' --explain
 `,

@@ -50,6 +50,15 @@ export function addTransferOptions(command: Command, features: TransferFeatures)
       .option(
         '--id-map <file>',
         'write source id and target id of every experiment and run to this file (NDJSON)',
+      )
+      .option(
+        '--mirror',
+        'then delete softly what the source no longer has of what was copied: shown, asked, undoable',
+      )
+      .option('-y, --yes', 'do not ask before --mirror deletes')
+      .option(
+        '--undo-file <file>',
+        'where --mirror writes the state before (default: a new file, its name is printed)',
       );
   }
   if (features.writesFile) command.option('--overwrite', 'replace the file if it is there');

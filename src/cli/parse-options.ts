@@ -28,6 +28,9 @@ const transferOptions = z.object({
   init: z.boolean().default(false),
   stateDir: z.string().optional(),
   verify: z.boolean().default(false),
+  mirror: z.boolean().default(false),
+  yes: z.boolean().default(false),
+  undoFile: z.string().optional(),
   json: z.boolean().default(false),
   quiet: z.boolean().default(false),
 });
@@ -39,6 +42,10 @@ export interface ParsedOptions {
   /** Only say how the selection would be worked out. */
   readonly explain: boolean;
   readonly verify: boolean;
+  readonly mirror: boolean;
+  /** Of the question of `mirror`. */
+  readonly yes: boolean;
+  readonly undoFile: string | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
 }
@@ -50,6 +57,8 @@ export function parseOptions(values: unknown): ParsedOptions {
   const o = parsed.data;
   if (o.orderBy.length > 0 && o.maxRuns === undefined)
     throw new MlferryError('USAGE', '--order-by says which runs --max-runs keeps: it needs --max-runs');
+  if (!o.mirror && (o.yes || o.undoFile !== undefined))
+    throw new MlferryError('USAGE', '--yes and --undo-file are about what --mirror deletes: they need it');
   return {
     job: {
       ...placesOf(o),
@@ -74,6 +83,9 @@ export function parseOptions(values: unknown): ParsedOptions {
     idMap: o.idMap,
     explain: o.explain,
     verify: o.verify,
+    mirror: o.mirror,
+    yes: o.yes,
+    undoFile: o.undoFile,
     json: o.json,
     quiet: o.quiet,
   };

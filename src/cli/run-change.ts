@@ -1,8 +1,6 @@
-import { once } from 'node:events';
-import { createInterface } from 'node:readline/promises';
 import { createLogUpdate } from 'log-update';
 import type { Action, ManageOptions, ManageReport } from '../manage/manage-job.ts';
-import { MlferryError } from '../util/errors.ts';
+import { confirm, mustHaveTerminal } from './confirm.ts';
 import { formatCount } from './format.ts';
 import type { Io } from './io.ts';
 import { formatManageReport, formatPlan } from './manage-text.ts';
@@ -24,11 +22,7 @@ export async function runChange(
 ): Promise<void> {
   const { yes, dryRun, undoFile, json, quiet } = changeValues(values);
   const mustAsk = asks && !yes && !dryRun;
-  if (mustAsk && (io.stdin.isTTY !== true || io.stderr.isTTY !== true)) {
-    throw new MlferryError('USAGE', 'There is no terminal to ask on', {
-      hint: 'Add --yes to go on without a question, or --dry-run to see what would be changed.',
-    });
-  }
+  if (mustAsk) mustHaveTerminal(io);
   warnOfCredentials([place], io);
   let shown = false;
   const progress =
@@ -54,16 +48,4 @@ export async function runChange(
   if (json) io.stdout.write(`${JSON.stringify(report)}\n`);
   else io.stderr.write(formatManageReport(report, quiet));
   io.exit(report.exit_status);
-}
-
-/** Anything but yes is no, so is the end of the input; Ctrl-C ends the command. */
-async function confirm(io: Io): Promise<boolean> {
-  const lines = createInterface({ input: io.stdin, output: io.stderr, terminal: false });
-  try {
-    const ended = once(lines, 'close').then(() => '');
-    const answer = await Promise.race([lines.question('Go on? [y/N] ', { signal: io.signal }), ended]);
-    return /^y(es)?$/i.test(answer.trim());
-  } finally {
-    lines.close();
-  }
 }

@@ -1,11 +1,16 @@
 import { rename, writeFile } from 'node:fs/promises';
 import type { CopyResult } from '../copy/copy.ts';
 import { copyBetween } from '../copy/copy-between.ts';
+import type { JobProgress } from '../job/journal.ts';
 import { KINDS } from '../kinds/kinds.ts';
+import { type MirrorResult, mirror } from '../mirror/mirror.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
+import { confirm, mustHaveTerminal } from './confirm.ts';
 import { explainSelection } from './explain-selection.ts';
 import { formatCount } from './format.ts';
 import type { Io } from './io.ts';
+import { formatManageReport, formatPlan } from './manage-text.ts';
+import { undoPath } from './manage-values.ts';
 import { parseOptions } from './parse-options.ts';
 import { progressLine } from './progress-line.ts';
 import { formatReport } from './report-text.ts';
@@ -19,16 +24,20 @@ const BROKEN_PIPE = 141;
 
 /** What every copying command does: copy, show progress and report, write the id map, set the exit status. */
 export async function runCopy(from: string, to: string, values: unknown, io: Io): Promise<void> {
-  const { job, idMap, explain, json, quiet, verify } = parseOptions(values);
+  const options = parseOptions(values);
+  const { job, idMap, explain, json, quiet, verify } = options;
   if (verify && (from === '-' || to === '-'))
     throw new MlferryError('USAGE', '--verify cannot read a pipe again: write to a file and verify that');
   warnOfCredentials([from, to], io);
   if (explain) return explainSelection(from, job, json, io);
+  const mustAsk = options.mirror && !options.yes && job.dryRun !== true;
+  if (mustAsk) mustHaveTerminal(io);
   const stateDir = job.dryRun ? undefined : await stateDirFor(job.stateDir, io);
   const progress = progressLine(io, quiet);
-  let result: CopyResult;
+  let result: MirrorResult;
+  let shown = false;
   try {
-    result = await copyBetween(from, to, {
+    const copying = {
       ...job,
       stateDir,
       environment: io.environment,
@@ -36,18 +45,30 @@ export async function runCopy(from: string, to: string, values: unknown, io: Io)
       stdout: io.stdout,
       signal: io.signal,
       onProgress: progress.show,
-      onJob: ({ job_id, resumed, done, in_doubt, started }) => {
+      onJob: ({ job_id, resumed, done, in_doubt, started }: JobProgress) => {
         if (!resumed || done + in_doubt === 0 || quiet) return;
         const since = new Date(started).toISOString();
         io.stderr.write(
           `Resuming job ${job_id} of ${since}: ${formatCount(done)} runs were written before, ${formatCount(in_doubt)} may have been.\n`,
         );
       },
-    });
+    };
+    result = options.mirror
+      ? await mirror(from, to, {
+          ...copying,
+          undoFile: undoPath(options.undoFile, 'mirror', io.environment),
+          confirm: async (plan) => {
+            progress.end();
+            shown = true;
+            if (mustAsk || !quiet) io.stderr.write(formatPlan(plan));
+            return mustAsk ? confirm(io) : true;
+          },
+        })
+      : await copyBetween(from, to, copying);
   } finally {
     progress.end();
   }
-  const { report } = result;
+  const { report, mirror: deletion } = result;
   // Whoever read the pipe had enough, like `head`: nothing to tell, but not done either.
   if (to === '-' && io.isPipeClosed?.() === true && report.error !== undefined) {
     io.exit(BROKEN_PIPE);
@@ -57,16 +78,33 @@ export async function runCopy(from: string, to: string, values: unknown, io: Io)
   // Of a source without experiments there may be no target.
   const verification =
     verify && !report.dry_run && report.error === undefined && report.experiments.read > 0
-      ? await verifyWithProgress(from, to, { ...job, reported: report.losses }, quiet, io)
+      ? await verifyWithProgress(
+          from,
+          to,
+          { ...job, mirror: options.mirror, reported: report.losses },
+          quiet,
+          io,
+        )
       : undefined;
   // Of 0, 3 (incomplete) and 4 (different) the higher one is the worse; what ended the verification is higher still.
-  const worse = Math.max(report.exit_status, verification?.exit_status ?? 0);
+  const statuses = [report.exit_status, deletion?.exit_status ?? 0, verification?.exit_status ?? 0];
+  const worse = Math.max(...statuses);
   const exit_status = io.signalStatus?.() ?? worse;
   if (json) {
-    const whole = { ...report, exit_status, ...(verification === undefined ? {} : { verification }) };
+    const whole = {
+      ...report,
+      exit_status,
+      ...(deletion === undefined ? {} : { mirror: deletion }),
+      ...(verification === undefined ? {} : { verification }),
+    };
     (to === '-' ? io.stderr : io.stdout).write(`${JSON.stringify(whole)}\n`);
   } else {
     io.stderr.write(formatReport(report, quiet, io.stderr));
+    if (deletion !== undefined) {
+      if (!shown && !quiet && deletion.total + deletion.notes.length > 0)
+        io.stderr.write(formatPlan(deletion));
+      io.stderr.write(formatManageReport(deletion, quiet));
+    }
     if (verification !== undefined)
       io.stderr.write(formatVerification(verification, { quiet, losses: false }));
   }

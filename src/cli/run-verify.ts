@@ -17,9 +17,9 @@ export async function runVerify(
   values: unknown,
   io: Io,
 ): Promise<void> {
-  const { job, json, quiet } = parseOptions(values);
+  const { job, json, quiet, mirror } = parseOptions(values);
   const { quick, all, losses } = ownOptions.parse(values);
-  const report = await verifyWithProgress(place, target, { ...job, quick, all }, quiet, io);
+  const report = await verifyWithProgress(place, target, { ...job, quick, all, mirror }, quiet, io);
   io.stdout.write(json ? `${JSON.stringify(report)}\n` : formatVerification(report, { quiet, losses }));
   io.exit(io.signalStatus?.() ?? report.exit_status);
 }

@@ -21,6 +21,10 @@ export function addVerifyCommand(program: Command, io: Io): void {
     .argument('[target]', 'place that a copy was made to')
     .option('--quick', 'fields, latest values, paths and sizes only: no histories, no artifact bytes')
     .option('--all', 'list what is the same, too')
+    .option(
+      '--mirror',
+      'the target must have no active copy of a run that the source deleted or no longer has',
+    )
     .option('--losses', 'list every expected loss, not only how many')
     .option('--rename <from=to>', 'names on the target, as they were given to copy (repeatable)', collect, [])
     .option('--rename-model <from=to>', 'the same of registered models and prompts', collect, [])

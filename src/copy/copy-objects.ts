@@ -124,7 +124,10 @@ async function* wanted(
     if (isOut(of, id, record)) {
       pass.objectCounts(of).left_out += 1;
       pass.seen.of(of.kind).set(id, id);
-    } else yield object;
+    } else {
+      await object.report?.();
+      yield object;
+    }
   }
 }
 

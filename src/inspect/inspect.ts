@@ -156,6 +156,7 @@ async function countObjects(
           amount.left_out = (amount.left_out ?? 0) + 1;
           continue;
         }
+        await object.report?.();
         amount.count += 1;
         read.add(`${of.kind} ${idOf(of, object.record)}`);
         if (of.madeAnew === true) ledger.loss({ ...toMakeAnew(of, object.record), left_behind: false });

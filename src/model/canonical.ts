@@ -85,8 +85,12 @@ export function runDigest(record: Run): string {
 export const ORIGIN_TAG = 'mlferry.origin';
 /** {@link runDigest} of the source run, set last: a run without it is not complete. */
 export const DIGEST_TAG = 'mlferry.digest';
+/** {@link DIGEST_TAG} of a copy that was deleted because its source no longer had the run: it comes back when the run does. */
+export const GONE_DIGEST = 'gone';
 /** The list of the source's files that were copied (src/model/file-list.ts): a file that came since then is looked for. */
 export const FILES_TAG = 'mlferry.files';
+/** The run as mlferry wrote it (src/kinds/copy-digest.ts): another one now means that somebody changed the copy. */
+export const COPY_TAG = 'mlferry.copy_digest';
 /** The source's `mlflow.parentRunId` when the parent was not copied along. */
 export const ORIGIN_PARENT_TAG = 'mlferry.origin_parent';
 
@@ -115,6 +119,7 @@ const BOOKKEEPING: ReadonlySet<string> = new Set([
   ORIGIN_TAG,
   DIGEST_TAG,
   FILES_TAG,
+  COPY_TAG,
   DELETED_TIME_TAG,
   CREATION_TIME_TAG,
   VERSION_SOURCE_TAG,

@@ -1,9 +1,9 @@
 import type { Ledger } from '../job/ledger.ts';
 import { failureOf } from '../job/ledger.ts';
-import type { ObjectKind } from '../kinds/kind.ts';
 import { runReferences } from '../kinds/remap.ts';
 import { holdAncestorsBack } from '../manage/carry-out.ts';
 import { type MoveTarget, NO_PLAN, type Plan, type RunChange } from '../manage/changes.ts';
+import { objectsMadeOfRuns, objectsNamingRuns } from '../manage/objects-naming-runs.ts';
 import { chooseMoving, type MoveRunsOptions, type MovingChoice, stillRunning } from '../manage/plan-move.ts';
 import { readRuns } from '../manage/read-runs.ts';
 import { DIGEST_TAG, DUPLICATE_COPY_TAG, ORIGIN_TAG, originRunId, runDigest } from '../model/canonical.ts';
@@ -14,12 +14,11 @@ import { ownValue } from '../model/string-map.ts';
 import type { Manager } from '../places/manager.ts';
 import { type ErrorCode, MlferryError } from '../util/errors.ts';
 import { type CopyWithin, copyVerified } from './copy-verified.ts';
-import { objectsNamingRuns } from './objects-naming-runs.ts';
 
 /**
  * The plan of a move at a place that gives runs new ids: a copy of each, and the soft deletion of those whose copy was found to
  * be the same. Runs that cannot be replaced by a copy are failures, and stay with all above them. Throws UNSUPPORTED where a
- * deletion is for good.
+ * copy cannot be all of a run, or a deletion is for good.
  */
 export async function planCopies(
   location: string,
@@ -28,6 +27,7 @@ export async function planCopies(
   options: MoveRunsOptions,
   ledger: Ledger,
 ): Promise<Plan> {
+  manager.mustCopyWhole?.();
   await manager.mustDeleteSoftly?.();
   const named = new Set<string>();
   const { runs: chosen, ...moving } = await chooseMoving(manager, target, options, (run) => {
@@ -135,9 +135,6 @@ function deletedOnes(chosen: readonly MovingChoice[]): Array<readonly [string, P
   );
 }
 
-/** Whether objects of a kind can only be made of one run, and say so for ever: versions of registered models. */
-const isMadeOfRuns = ({ chosenBy }: ObjectKind) => chosenBy === 'references';
-
 /** Runs that a registered model's version was made of: it would go on naming the original, and lose its files with it. */
 async function registeredOnes(
   manager: Manager,
@@ -147,9 +144,7 @@ async function registeredOnes(
   const ids = new Set(runs.map(({ run_id }) => run_id));
   const found: Array<readonly [string, Problem]> = [];
   if (ids.size === 0) return found;
-  const kinds = (of: ObjectKind) => of.mention !== undefined || isMadeOfRuns(of);
-  for await (const { of, id, runs: own } of objectsNamingRuns(manager.reader, experiments, ids, kinds)) {
-    if (!isMadeOfRuns(of)) continue;
+  for await (const { of, id, runs: own } of objectsMadeOfRuns(manager.reader, experiments, ids)) {
     const message = `${of.words.one} ${id} was made of it, and no server lets that name another run`;
     const hint = 'mlferry copy --into copies such a run and leaves the original.';
     for (const run_id of own) found.push([run_id, { code: 'REFUSED', message, hint }]);

@@ -24,6 +24,8 @@ export interface Manager {
   restoreRun(run: RunKey): Promise<void>;
   /** Throws UNSUPPORTED where what is deleted could not be restored: asked before work whose last step is a deletion. */
   mustDeleteSoftly?(): Promise<void>;
+  /** Throws UNSUPPORTED where a copy within the place cannot be all that a run is: asked before a run is replaced by its copy. */
+  mustCopyWhole?(): void;
   /** Of an active run. REFUSED, before anything is sent, when a key or value does not fit whole. */
   setTags(run: RunKey, tags: TagChanges): Promise<void>;
   renameRun(run: RunKey, run_name: string): Promise<void>;

@@ -10,6 +10,8 @@ export interface ObjectReader extends ArtifactOwner {
   readonly belongs?: boolean;
   readonly of: ObjectKind;
   readonly record: ObjectRecord;
+  /** Tells the findings what of the object the place cannot give; called of each that is taken. */
+  report?(): Promise<void> | void;
   /** The record with what the place gives late (a mark of its schema); absent where the record is whole. */
   whole?(): Promise<ObjectRecord>;
 }

@@ -42,6 +42,11 @@ export async function openManager(location: string, options: PlaceOptions): Prom
   return manager(options);
 }
 
+/** Throws LOCATION, without opening it, where a place is no such whose runs and experiments can be changed in place. */
+export function mustBeManageable(location: string): void {
+  if (placeAt(location).manager === undefined) throw cannot(location, 'manage', 'be changed in place');
+}
+
 /** What is written or changed must be meant: there a page is no place. */
 function noPage(location: string, hint: string): MlferryError {
   return new MlferryError('LOCATION', `"${redact(location)}" is a page about an experiment or run`, { hint });

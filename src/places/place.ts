@@ -56,6 +56,8 @@ export interface RunReader extends ArtifactOwner {
 export interface Reader {
   readonly info: PlaceInfo;
   readonly traits: PlaceTraits;
+  /** The selection with which it was taken from its source, where it was taken from another place and knows that. */
+  readonly taken?: Selection;
   /** What a copy in this place must look like. Absent: every record as it is, ids included (archive, stream). */
   readonly representation?: Representation;
   /** Selected experiments, each once, in the order of their creation (id where that is unknown). */

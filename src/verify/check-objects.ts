@@ -32,8 +32,12 @@ export async function checkObjects(
         if (object.belongs !== true && !isChosen(of, object.record, selection, isSeen)) continue;
         const id = idOf(of, object.record);
         chosen.add(`${of.kind} ${id}`);
-        if (isOut(of, id, object.record)) book.leaveOut(of);
-        else await checkObject(object, frame);
+        if (isOut(of, id, object.record)) {
+          book.leaveOut(of);
+          continue;
+        }
+        await object.report?.();
+        await checkObject(object, frame);
       }
     } catch (error) {
       const known = asMlferryError(error);

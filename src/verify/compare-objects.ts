@@ -94,6 +94,7 @@ async function compareKind(
       book.leaveOut(of);
       continue;
     }
+    await object.report?.();
     const run_id = of.kind === MODEL ? known.models?.runOf(id) : undefined;
     if (run_id !== undefined) {
       // What is of it stands in its run, and was compared with that.

@@ -14,6 +14,8 @@ export interface ComparisonFrame {
   readonly into: string | undefined;
   /** Runs that the target has under the ids of the source. */
   readonly held: readonly string[];
+  /** Copies of runs that the source has deleted differ, and deleted copies of those that it does not have do not. */
+  readonly mirror: boolean;
   readonly parts: ComparedParts;
   readonly bandwidth: Bandwidth | undefined;
   readonly concurrency: number;

@@ -2,6 +2,7 @@ import type { KindIds } from '../kinds/id-map.ts';
 import { linksMissing, linksOf, remapLinks, remapModelsIn, withLinks } from '../kinds/model-links.ts';
 import { type RunIds, referenceKept, references, remapRun, remapTag, runReferences } from '../kinds/remap.ts';
 import {
+  COPY_TAG,
   DELETED_TIME_TAG,
   DIGEST_TAG,
   FILES_TAG,
@@ -139,7 +140,7 @@ function referenceLoss(source: Run, key: string, ids: readonly string[]): RunLos
 }
 
 function withBookkeeping(tags: Run['tags'], present: Run['tags']): Run['tags'] {
-  const own = [ORIGIN_TAG, DIGEST_TAG, FILES_TAG, DELETED_TIME_TAG].flatMap((key) => {
+  const own = [ORIGIN_TAG, DIGEST_TAG, FILES_TAG, COPY_TAG, DELETED_TIME_TAG].flatMap((key) => {
     const value = ownValue(present, key);
     return value === undefined ? [] : [[key, value] as const];
   });

@@ -1,3 +1,4 @@
+import type { Run } from '../model/records.ts';
 import type { Reader } from '../places/place.ts';
 import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError } from '../util/errors.ts';
@@ -8,18 +9,34 @@ import { EVERYTHING, type TargetIndex } from './target-index.ts';
 export async function listUnmatched(
   source: Reader,
   index: TargetIndex,
-  { book, selection, unreadable }: Pick<ComparisonFrame, 'book' | 'selection' | 'unreadable'>,
+  {
+    book,
+    selection,
+    unreadable,
+    mirror,
+  }: Pick<ComparisonFrame, 'book' | 'selection' | 'unreadable' | 'mirror'>,
 ): Promise<void> {
   const candidates = index.unmatched.filter(({ duplicate_of }) => duplicate_of === undefined);
   const ids = candidates.map(({ source_id }) => source_id);
   // Of runs chosen by id the others are not asked for.
-  const all = candidates.length === 0 || selection.runs.length > 0 ? undefined : await allRunIds(source);
+  const all = candidates.length === 0 || selection.runs.length > 0 ? undefined : await allRunStages(source);
   const existing = new Set(
     all === undefined ? ids : [...ids.filter((id) => all.has(id)), ...unreadable.source],
   );
-  book.runs.unselected += ids.filter((id) => existing.has(id)).length;
-  for (const { run_id, run_name, experiment_name, source_id, duplicate_of } of index.unmatched) {
-    if (duplicate_of === undefined && existing.has(source_id)) continue;
+  for (const {
+    run_id,
+    run_name,
+    lifecycle_stage,
+    experiment_name,
+    source_id,
+    duplicate_of,
+  } of index.unmatched) {
+    const isExtra = mirror && lifecycle_stage === 'active' && all?.get(source_id) === 'deleted';
+    if (duplicate_of === undefined && existing.has(source_id) && !isExtra) {
+      book.runs.unselected += 1;
+      continue;
+    }
+    if (duplicate_of === undefined && mirror && lifecycle_stage === 'deleted') continue;
     book.add({
       kind: 'run',
       symbol: '-',
@@ -29,21 +46,22 @@ export async function listUnmatched(
       differences: [],
       reason:
         duplicate_of === undefined
-          ? `a copy of run ${source_id}, which the source does not have`
+          ? `a copy of run ${source_id}, which the source ${isExtra ? 'has deleted' : 'does not have'}`
           : `a second copy of run ${source_id}, beside ${duplicate_of}`,
     });
   }
 }
 
-/** Ids of all runs of the source; `undefined` when they cannot all be read: what could not is listed already. */
-async function allRunIds(source: Reader): Promise<Set<string> | undefined> {
-  const ids = new Set<string>();
+/** All runs of the source, and the stage of each; `undefined` when they cannot all be read: what could not is listed already. */
+async function allRunStages(source: Reader): Promise<Map<string, Run['lifecycle_stage']> | undefined> {
+  const stages = new Map<string, Run['lifecycle_stage']>();
   try {
     for await (const experiment of source.experiments(EVERYTHING))
-      for await (const { run } of source.runs(experiment, EVERYTHING)) ids.add(run.run_id);
+      for await (const { run } of source.runs(experiment, EVERYTHING))
+        stages.set(run.run_id, run.lifecycle_stage);
   } catch (error) {
     if (endsJob(asMlferryError(error))) throw error;
     return undefined;
   }
-  return ids;
+  return stages;
 }

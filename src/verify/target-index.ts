@@ -14,6 +14,7 @@ export interface Unmatched {
   readonly run_id: string;
   readonly run_name: string;
   readonly experiment_name: string;
+  readonly lifecycle_stage: Run['lifecycle_stage'];
   /** Its source's run id. */
   readonly source_id: string;
   /** The copy that counts, when this is a second one of the same run. */
@@ -36,9 +37,7 @@ export interface TargetIndex {
   others(): number;
 }
 
-interface Found {
-  readonly run_id: string;
-  readonly run_name: string;
+interface Found extends Pick<Run, 'run_id' | 'run_name' | 'lifecycle_stage'> {
   readonly rank: number;
 }
 
@@ -66,14 +65,16 @@ export function createTargetIndex(target: Reader, source: Reader, held: readonly
 
   function leave(run: Run, experiment_name: string): void {
     const origin = ownValue(run.tags, ORIGIN_TAG);
-    const { run_id, run_name } = run;
+    const { run_id, run_name, lifecycle_stage } = run;
     const isOurs =
       ofSameSource ||
       (target.representation !== undefined && origin?.startsWith(`${source.info.fingerprint}/`) === true);
     if (!isOurs) others += 1;
     else {
       const source_id = ofSameSource || origin === undefined ? run_id : originRunId(origin);
-      unmatched.push({ run_id, run_name, experiment_name, source_id });
+      unmatched.push({ run_id, run_name, lifecycle_stage, experiment_name, source_id });
+      // Runs that named it at the source name it here.
+      if (target.representation !== undefined && !runIds.has(source_id)) runIds.set(source_id, run_id);
     }
   }
 
@@ -108,7 +109,8 @@ export function createTargetIndex(target: Reader, source: Reader, held: readonly
         const history =
           target.traits.modelsInRuns === true ? ownValue(run.tags, MODEL_HISTORY_TAG) : undefined;
         if (history !== undefined) models.set(run.run_id, modelPaths(history));
-        const found = { run_id: run.run_id, run_name: run.run_name, rank: match.rank };
+        const { run_id, run_name, lifecycle_stage } = run;
+        const found = { run_id, run_name, lifecycle_stage, rank: match.rank };
         const known = own.get(match.id);
         const [better, worse] =
           known !== undefined && known.rank >= found.rank ? [known, found] : [found, known];
@@ -121,6 +123,7 @@ export function createTargetIndex(target: Reader, source: Reader, held: readonly
           unmatched.push({
             run_id: worse.run_id,
             run_name: worse.run_name,
+            lifecycle_stage: worse.lifecycle_stage,
             experiment_name: experiment.name,
             source_id: match.id,
             duplicate_of: better.run_id,

@@ -26,6 +26,8 @@ export interface VerifyOptions extends TwoPlaceOptions, CopyRules, Pick<JobOptio
   readonly quick?: boolean | undefined;
   /** List what is the same, too. Default false. */
   readonly all?: boolean | undefined;
+  /** The target must have no active copy of a run that the source has deleted or no longer has. Default false. */
+  readonly mirror?: boolean | undefined;
   /** Losses of the copy that has just ended: they are expected. */
   readonly reported?: readonly Loss[] | undefined;
 }
@@ -118,6 +120,7 @@ export async function verify(
           rename: options.rename ?? [],
           into: options.into,
           held: options.held ?? [],
+          mirror: options.mirror ?? false,
           bandwidth: untilAborted(options.bandwidth, signal),
           expected,
           unreadable,

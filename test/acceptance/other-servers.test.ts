@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startFakeGitlab } from '../places/server/fake-gitlab.ts';
+import { sharedServer } from '../servers/shared-server.ts';
 import { startFasttrackml } from '../servers/start-fasttrackml.ts';
 import { copyReport, runMlferry } from './run-mlferry.ts';
 import { startWatchedProxy, type WatchedProxy } from './watched-proxy.ts';
@@ -79,5 +81,53 @@ describe('FastTrackML, which has no dataset inputs, no proxied artifacts and a v
       exit_status: 0,
       runs: { created: 11 },
     });
+  });
+});
+
+describe('the number of requests', () => {
+  const plain = sharedServer();
+
+  /** Requests of a copy of the samples to a server, of the same again, and of a backup of it; `seen`: how many it has had. */
+  async function requestsOf(url: string, seen: () => number) {
+    const count = async (...args: string[]) => {
+      const before = seen();
+      const { failures } = await copyReport([...args, '--view', 'all']);
+      expect(failures).toEqual([]);
+      return seen() - before;
+    };
+    return {
+      to: await count('copy', SAMPLES, url),
+      again: await count('copy', SAMPLES, url),
+      from: await count('backup', url, join(dir, `${new URL(url).port}.tar`)),
+    };
+  }
+
+  async function throughProxy(upstream: string) {
+    const own = await startWatchedProxy(upstream);
+    try {
+      return await requestsOf(own.url, () => own.requests.length);
+    } finally {
+      await own.close();
+    }
+  }
+
+  it('is near that of a plain MLflow server with the same runs', async () => {
+    const other = await startFasttrackml();
+    const { url, fake } = await startFakeGitlab();
+    try {
+      const mlflow = await throughProxy((await plain()).url);
+      const others = [await throughProxy(other.url), await requestsOf(url, () => fake.seen.length)];
+      // Figures stand in docs/compatibility.md. A server that cannot be asked for all copies at once is asked by experiment, and what a
+      // GitLab cannot hold of a run is looked at again.
+      for (const { to, again, from } of others) {
+        expect(to, 'to').toBeLessThanOrEqual(mlflow.to);
+        expect(from, 'from').toBeLessThanOrEqual(mlflow.from);
+        expect(again, 'again').toBeLessThanOrEqual(11 * 3 + mlflow.again);
+      }
+      expect(mlflow.to).toBeLessThan(100);
+      expect(mlflow.again).toBeLessThan(15);
+    } finally {
+      await other.stop();
+    }
   });
 });

@@ -5,9 +5,11 @@ import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type CopyResult, copy } from '../../src/copy/copy.ts';
 import { createLedger } from '../../src/job/ledger.ts';
+import { copyDigest } from '../../src/kinds/copy-digest.ts';
 import { ALL_PARTS } from '../../src/kinds/parts.ts';
-import { DIGEST_TAG } from '../../src/model/canonical.ts';
+import { COPY_TAG, DIGEST_TAG } from '../../src/model/canonical.ts';
 import type { Point } from '../../src/model/records.ts';
+import { ownValue } from '../../src/model/string-map.ts';
 import { openReader, openWriter } from '../../src/places/open.ts';
 import type { Reader, RunReader } from '../../src/places/place.ts';
 import { placeAt } from '../../src/places/registry.ts';
@@ -219,7 +221,12 @@ describe.each(kinds.map((kind) => [kind.name, kind] as const))('%s', (_, kind) =
     const { options } = readerOptions(directory, { environment, artifactsDir: artifactsDir() });
     const reader = await openReader(location, options);
     expectDescribed(reader);
-    return readWorkspace(reader, { experiments: names, runs: [], view: 'all' });
+    const workspace = await readWorkspace(reader, { experiments: names, runs: [], view: 'all' });
+    // A whole copy that nobody changed says so, wherever it stands.
+    const copies = workspace.flatMap(({ runs }) => runs).filter(({ run }) => ownValue(run.tags, DIGEST_TAG));
+    for (const { run } of copies)
+      expect([run.run_name, copyDigest(run)]).toEqual([run.run_name, ownValue(run.tags, COPY_TAG)]);
+    return workspace;
   }
 
   const namesOf = (workspace: Workspace) => workspace.map(({ experiment }) => experiment.name);

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { deleteRuns } from '../../src/manage/delete-runs.ts';
 import { restoreRuns } from '../../src/manage/restore-runs.ts';
+import { moveRuns } from '../../src/move/move-runs.ts';
 import { type Answer, type SeenRequest, startFake, status } from '../places/server/fake-server.ts';
 
 /** A run of the fake; `deleted`: ms since the epoch. */
@@ -216,4 +217,15 @@ describe('Databricks’ bulk routes', () => {
       .map((request) => z.array(z.string()).parse(bodyOf(request).experiment_ids).length);
     expect(Math.max(...sizes)).toBe(100);
   });
+});
+
+it('of Databricks: a run is not moved, because its copy would lack something of it, and nothing is sent', async () => {
+  const { fake, environment } = await databricks(many(2));
+  const options = { selection, environment, to: '/Shared/elsewhere', create: true };
+  await expect(moveRuns('databricks', options)).rejects.toMatchObject({
+    code: 'UNSUPPORTED',
+    message: expect.stringContaining('Databricks'),
+  });
+  const changes = /\/(create|delete|log-batch|update|set-tag)$/;
+  expect(fake.seen.filter(({ path }) => changes.test(path))).toEqual([]);
 });

@@ -46,6 +46,13 @@ describe('a location names', () => {
     ],
     ['postgresql://u:p@h', '"postgresql://***@h" names no database'],
     ['mysql://h:port/db', '"mysql://h:port/db" names no database'],
+    ['postgresql://h/db?sslmode=maybe', '"postgresql://h/db?sslmode=maybe": sslmode=maybe is not understood'],
+    [
+      'postgresql://h/db?target_session_attrs=read-write',
+      '"postgresql://h/db?target_session_attrs=read-write": the parameter target_session_attrs is not understood',
+    ],
+    ['mysql://h/db?charset=latin1', '"mysql://h/db?charset=latin1": charset=latin1 is not understood'],
+    ['sqlite:///x.db?mode=ro', '"sqlite:///x.db?mode=ro": the parameter mode is not understood'],
     ['s3://bucket/x', '"s3://bucket/x": mlferry does not know places of this scheme'],
     ['file://host/x', '"file://host/x" is not a valid file URL'],
     ['http://', '"http://" is not a valid URL'],
@@ -73,10 +80,14 @@ describe('the identity of a place', () => {
     ['sqlite+pysqlite:////mlflow.db?workspace=a b', 'sqlite:////mlflow.db?workspace=a%20b'],
     [
       'postgres+psycopg2://u:p%40@Host:5433/a%20b?workspace=team',
-      'postgresql://Host:5433/a b?workspace=team',
+      'postgresql://host:5433/a b?workspace=team',
     ],
     ['mariadb+pymysql://u:p@h/db?charset=utf8mb4', 'mysql://h/db'],
     ['postgresql:///db?host=/var/run/postgresql', 'postgresql:///var/run/postgresql/db'],
+    ['postgresql://h:5432/db?sslmode=require', 'postgresql://h/db'],
+    ['postgresql://h/db?port=5433&application_name=x', 'postgresql://h:5433/db'],
+    ['mysql://H:3306/db?ssl_mode=VERIFY_CA', 'mysql://h/db'],
+    ['mysql:///db?unix_socket=/run/My.sock', 'mysql:///run/My.sock/db'],
   ])('%s', (text, identity) => {
     expect(placeAt(text).identity()).toBe(identity);
   });

@@ -19,6 +19,7 @@ async function compared(source: Reader, target: Reader) {
     rename: [],
     into: undefined,
     held: [],
+    mirror: false,
     bandwidth: undefined,
     parts: { ...ALL_PARTS, quick: false },
     concurrency: 2,

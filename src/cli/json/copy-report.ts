@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ObjectCounts, Report } from '../../copy/report.ts';
 import type { JobProgress } from '../../job/journal.ts';
 import type { ArtifactWay } from '../../model/findings.ts';
+import { changeReport } from './change-report.ts';
 import { count, exitStatus, failure, loss, lossCounts, place, seconds, stopped } from './parts.ts';
 import { schemaOf } from './schema-of.ts';
 import { verifyReport } from './verify-report.ts';
@@ -64,5 +65,9 @@ const fields = {
 
 schemaOf<Report>()(z.strictObject(fields));
 
-/** What copying commands print: the library's report, with the verification of `--verify`. */
-export const copyReport = z.strictObject({ ...fields, verification: verifyReport.exactOptional() });
+/** What copying commands print: the library's report, with the deletion of `--mirror` and the verification of `--verify`. */
+export const copyReport = z.strictObject({
+  ...fields,
+  mirror: changeReport.exactOptional().meta({ description: 'what --mirror deleted' }),
+  verification: verifyReport.exactOptional(),
+});

@@ -8,6 +8,8 @@ export const PARENT_TAG = 'mlflow.parentRunId';
 export const ROOT_TAG = 'mlflow.rootRunId';
 /** JSON list of the models that MLflow 1 and 2 logged in a run. */
 export const MODEL_HISTORY_TAG = 'mlflow.log-model.history';
+/** The description of a run, that people write. */
+export const NOTE_TAG = 'mlflow.note.content';
 /** The user that logged a run. */
 export const USER_TAG = 'mlflow.user';
 /** What a run executed: kind, name, commit, entry point of an MLproject. */

@@ -3,6 +3,7 @@ import { MlferryError } from '../../util/errors.ts';
 import { redact } from '../../util/redact.ts';
 import { isSqlite } from '../is-sqlite.ts';
 import { type LocationText, pathIdentity } from '../location-text.ts';
+import { mustBeUnderstood } from './parameters.ts';
 
 /** A SQLite file of MLflow. */
 export interface FileDatabase {
@@ -17,8 +18,9 @@ export interface FileDatabase {
 /** A database of MLflow on a PostgreSQL, MySQL or MariaDB server. */
 export interface ServerDatabase extends Pick<FileDatabase, 'name' | 'workspace'> {
   readonly dialect: 'postgresql' | 'mysql';
+  /** A name, an address, or the path of a socket or of its directory. */
   readonly host: string;
-  readonly port: number | undefined;
+  readonly port: number;
   readonly user: string | undefined;
   readonly password: string | undefined;
   readonly database: string;
@@ -29,6 +31,9 @@ export interface ServerDatabase extends Pick<FileDatabase, 'name' | 'workspace'>
 
 /** MLflow's backend database. */
 export type DatabaseLocation = FileDatabase | ServerDatabase;
+
+/** Where servers listen unless they are told otherwise. */
+const PORTS = { postgresql: 5432, mysql: 3306 } as const;
 
 const DIALECTS: Readonly<Record<string, DatabaseLocation['dialect']>> = {
   sqlite: 'sqlite',
@@ -60,7 +65,9 @@ function fileDatabase(text: string, rest: string): FileDatabase {
       hint: 'sqlite:///mlflow.db is a file in this directory, sqlite:////data/mlflow.db one by its whole path.',
     });
   }
-  return { dialect: 'sqlite', path, name: path, workspace: workspaceIn(text, new URLSearchParams(query)) };
+  const parameters = new URLSearchParams(query);
+  mustBeUnderstood(text, 'sqlite', parameters);
+  return { dialect: 'sqlite', path, name: path, workspace: workspaceIn(text, parameters) };
 }
 
 function serverDatabase(text: string, dialect: ServerDatabase['dialect'], rest: string): ServerDatabase {
@@ -72,17 +79,24 @@ function serverDatabase(text: string, dialect: ServerDatabase['dialect'], rest: 
       hint: `It is of the form ${dialect}://user@host:port/name.`,
     });
   }
-  const workspace = workspaceIn(text, url.searchParams);
-  const host = url.searchParams.get('host') ?? (url.hostname || '127.0.0.1');
+  const { searchParams: parameters } = url;
+  mustBeUnderstood(text, dialect, parameters);
+  const workspace = workspaceIn(text, parameters);
+  const given = parameters.get('unix_socket') ?? parameters.get('host') ?? (url.hostname || '127.0.0.1');
+  // Names of hosts are the same in any case; a directory or socket is not.
+  const host = given.startsWith('/') ? given : given.toLowerCase();
+  const port = Number(parameters.get('port') ?? url.port) || PORTS[dialect];
+  const options = parameters.get('options');
+  const schema = options === null ? '' : ` (${options})`;
   return {
     dialect,
-    name: `${dialect}://${host}${url.port === '' ? '' : `:${url.port}`}/${database}${workspaceEnd(workspace)}`,
+    name: `${dialect}://${host}${port === PORTS[dialect] ? '' : `:${port}`}/${database}${workspaceEnd(workspace)}${schema}`,
     host: host.replace(/^\[(.*)\]$/, '$1'),
-    port: url.port === '' ? undefined : Number(url.port),
-    user: decoded(url.username) || undefined,
-    password: decoded(url.password) || undefined,
+    port,
+    user: parameters.get('user') ?? (decoded(url.username) || undefined),
+    password: parameters.get('password') ?? (decoded(url.password) || undefined),
     database,
-    parameters: url.searchParams,
+    parameters,
     text,
     workspace,
   };

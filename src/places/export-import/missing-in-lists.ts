@@ -25,12 +25,21 @@ const failures = z.object({ failed_models: texts, failed_logged_models: texts, f
   failed_traces: [],
 });
 
-/** Tells what the lists of an export name and is not there, or could not be exported. `isSelected`: an experiment by its id. */
+/** A choice of experiments: by their ids, and what lies in their directories. */
+export interface ChosenExperiments {
+  has(experiment_id: string): boolean;
+  holds(path: string): boolean;
+}
+
+/**
+ * Tells what the lists of an export name and is not there, or could not be exported. With a choice of experiments only what is
+ * theirs: of a list of several, failures are told that may be of one of them.
+ */
 export function noteLists(
   lists: readonly ExportFile[],
   { files }: Catalogue,
   models: ReadonlySet<string>,
-  isSelected: ((experiment_id: string) => boolean) | undefined,
+  chosen: ChosenExperiments | undefined,
   notes: Notes,
 ): void {
   const folders = (part: ExportPart) =>
@@ -46,23 +55,20 @@ export function noteLists(
       notes.fail(object, new MlferryError('SOURCE_ITEM', message));
     };
     for (const { id, logged_models, traces } of data.experiments) {
-      if (isSelected?.(id) === false) continue;
+      if (chosen?.has(id) === false) continue;
       for (const each of logged_models) if (!present.loggedModels.has(each)) missing(`logged model ${each}`);
       for (const each of traces) if (!present.traces.has(each)) missing(`trace ${each}`);
     }
-    if (isSelected !== undefined) continue;
-    for (const name of [...data.models, ...data.ok_models])
-      if (!models.has(name)) missing(`registered model "${name}"`);
-    for (const { dataset_id, name } of data.datasets)
-      if (![...datasets].some((folder) => folder.endsWith(dataset_id)))
-        missing(`evaluation dataset "${name}" (${dataset_id})`);
     const failed = failures.parse(info);
-    const count =
-      data.failed_exports +
-      data.failed_models.length +
-      failed.failed_models.length +
-      failed.failed_logged_models.length +
-      failed.failed_traces.length;
+    let count = failed.failed_logged_models.length + failed.failed_traces.length;
+    if (chosen === undefined) {
+      for (const name of [...data.models, ...data.ok_models])
+        if (!models.has(name)) missing(`registered model "${name}"`);
+      for (const { dataset_id, name } of data.datasets)
+        if (![...datasets].some((folder) => folder.endsWith(dataset_id)))
+          missing(`evaluation dataset "${name}" (${dataset_id})`);
+      count += data.failed_exports + data.failed_models.length + failed.failed_models.length;
+    } else if (!chosen.holds(path) && !data.experiments.some(({ id }) => chosen.has(id))) continue;
     if (count === 0) continue;
     const detail = `What could not be exported, as ${file} says`;
     notes.loss({ code: 'NOT_EXPORTED', left_behind: true, count, detail });

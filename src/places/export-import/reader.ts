@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { isInside } from '../../artifacts/local/is-inside.ts';
 import { fileListOf } from '../../model/file-list.ts';
 import type { Experiment } from '../../model/records.ts';
-import { selectsExperiment, selectsRun, wantsWholeExperiments } from '../../model/selection.ts';
+import { namesRun, selectsExperiment, selectsRun, wantsWholeExperiments } from '../../model/selection.ts';
 import { MlferryError } from '../../util/errors.ts';
 import type { PlaceInfo, Reader } from '../place.ts';
 import type { PlaceOptions } from '../place-options.ts';
@@ -93,7 +94,7 @@ export async function openExportReader(place: ExportLocation, options: PlaceOpti
       const selected = experiments.filter(
         ({ experiment, runs }) =>
           selectsExperiment(selection, experiment) &&
-          (selection.runs.length === 0 || runs.some(({ run_id }) => selection.runs.includes(run_id))),
+          (selection.runs.length === 0 || runs.some(({ run_id }) => namesRun(selection, run_id))),
       );
       const ids = new Set(selected.map(({ experiment }) => experiment.experiment_id));
       for (const { path, error, experiment_id } of contents.damage)
@@ -105,8 +106,15 @@ export async function openExportReader(place: ExportLocation, options: PlaceOpti
       }
       if (wantsWholeExperiments(selection)) {
         const names = new Set(registered().map(({ model }) => model.name));
-        const isSelected = selection.experiments.length === 0 ? undefined : (id: string) => ids.has(id);
-        noteLists(contents.lists, catalogue, names, isSelected, notes);
+        const homes = selected.flatMap(({ file }) => (file === undefined ? [] : [dirname(file.path)]));
+        const isChoice = selection.experiments.length + (selection.exclude_experiments ?? []).length > 0;
+        const chosen = isChoice
+          ? {
+              has: (id: string) => ids.has(id),
+              holds: (path: string) => homes.some((home) => isInside(home, path)),
+            }
+          : undefined;
+        noteLists(contents.lists, catalogue, names, chosen, notes);
       }
       for (const each of selected) {
         if (selection.runs.length === 0) noteExperiment(each, notes);

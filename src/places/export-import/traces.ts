@@ -146,20 +146,21 @@ export function traces(catalogue: Catalogue, notes: Notes): ObjectSource {
   const of = kindOf('trace');
   let listed: readonly TraceEntry[] | undefined;
 
-  const reader = async ({ path }: TraceEntry, experiment_name: string): Promise<ObjectReader> => {
+  const reader = ({ path }: TraceEntry, experiment_name: string): ObjectReader => {
     const { info, spans } = readTrace(path);
     const { trace_id } = info;
     const owner = { experiment_name, of: { kind: of.kind, id: trace_id } };
     const files = filesBeside(path, (loss) => notes.loss({ ...loss, ...owner }));
     const record: Trace = trace.parse({ ...info, spans: [] });
-    if (spans > 0 && !(await holdsSpans(files))) {
-      const detail =
-        'The export has no spans of the trace: mlflow-export-import leaves out those that the source kept in its database';
-      notes.loss({ code: 'TRACE_SPANS', ...owner, count: spans, detail });
-    }
     return {
       of,
       record,
+      report: async () => {
+        if (spans === 0 || (await holdsSpans(files))) return;
+        const detail =
+          'The export has no spans of the trace: mlflow-export-import leaves out those that the source kept in its database';
+        notes.loss({ code: 'TRACE_SPANS', ...owner, count: spans, detail });
+      },
       whole: async () => ({ ...record, spans: [...((await readSpans(files, trace_id)) ?? [])] }),
       async *artifacts() {
         for await (const file of files.artifacts()) if (file.path !== SPANS_FILE) yield file;
@@ -173,7 +174,7 @@ export function traces(catalogue: Catalogue, notes: Notes): ObjectSource {
       listed ??= listTraces(catalogue, notes);
       const byExperiment = Map.groupBy(listed, ({ experiment_id }) => experiment_id);
       for (const { experiment_id, name } of experiments)
-        for (const entry of byExperiment.get(experiment_id) ?? []) yield await reader(entry, name);
+        for (const entry of byExperiment.get(experiment_id) ?? []) yield reader(entry, name);
     },
   };
 }

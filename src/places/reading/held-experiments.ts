@@ -1,6 +1,12 @@
 import type { Findings } from '../../model/findings.ts';
 import type { Experiment, Run } from '../../model/records.ts';
-import { globMatcher, type Selection, selectsExperiment, selectsRun } from '../../model/selection.ts';
+import {
+  globMatcher,
+  namesRun,
+  type Selection,
+  selectsExperiment,
+  selectsRun,
+} from '../../model/selection.ts';
 import { errorCodes } from '../../util/errors.ts';
 import { nearest } from '../../util/nearest.ts';
 import type { NamedRun } from '../selecting/run-prefix.ts';
@@ -35,23 +41,27 @@ export function reportMissing(
     } else if (!named.some(({ experiment }) => selectsExperiment(selection, experiment)))
       report(object, 'it is deleted', showAll);
   }
+  if (selection.runs.length === 0) return;
+  const held = new Map<string, { experiment: Experiment; run: HeldExperiment['runs'][number] }>();
+  for (const { experiment, runs } of experiments) {
+    if (!selectsExperiment({ ...selection, view: 'all' }, experiment)) continue;
+    for (const run of runs)
+      if (namesRun(selection, run.run_id) && !held.has(run.run_id)) held.set(run.run_id, { experiment, run });
+  }
   for (const id of selection.runs) {
-    const holder = experiments.find(
-      ({ experiment, runs }) =>
-        selectsExperiment({ ...selection, view: 'all' }, experiment) &&
-        runs.some(({ run_id }) => run_id === id),
-    );
-    const run = holder?.runs.find(({ run_id }) => run_id === id);
+    const found = held.get(id);
     const object = `run ${JSON.stringify(id)}`;
-    if (holder === undefined || run === undefined)
+    if (found === undefined) {
       report(object, 'there is no such run in the selected experiments');
-    else if (!selectsRun(selection, run) || !selectsExperiment(selection, holder.experiment)) {
-      report(
-        object,
-        `the run is ${run.lifecycle_stage}, its experiment ${holder.experiment.lifecycle_stage}`,
-        showAll,
-      );
+      continue;
     }
+    const { experiment, run } = found;
+    if (selectsRun(selection, run) && selectsExperiment(selection, experiment)) continue;
+    report(
+      object,
+      `the run is ${run.lifecycle_stage}, its experiment ${experiment.lifecycle_stage}`,
+      showAll,
+    );
   }
 }
 

@@ -7,7 +7,13 @@ import { lossesOf } from '../../model/left-behind.ts';
 import type { MetricsRecord } from '../../model/metrics-line.ts';
 import { latestPoints } from '../../model/mlflow/latest-points.ts';
 import type { Experiment, Run } from '../../model/records.ts';
-import { globMatcher, type Selection, selectsExperiment, selectsRun } from '../../model/selection.ts';
+import {
+  globMatcher,
+  namesRun,
+  type Selection,
+  selectsExperiment,
+  selectsRun,
+} from '../../model/selection.ts';
 import { MlferryError } from '../../util/errors.ts';
 import type { ArtifactEntry } from '../artifact-owner.ts';
 import type { ObjectReader, ObjectScope } from '../objects.ts';
@@ -64,13 +70,13 @@ export function recordedReader(info: PlaceInfo, store: RecordStore, options: Pla
   const source: RunSource = {
     info,
     traits: RECORD_TRAITS,
+    taken: index.header.selection,
     experiments: async function* (selection) {
       reportLeftBehind(selection);
       reportMissing(selection, index.experiments, info.location, findings);
       for (const { experiment, runs } of experiments) {
         if (!selectsExperiment(selection, experiment)) continue;
-        if (selection.runs.length > 0 && !runs.some(({ run_id }) => selection.runs.includes(run_id)))
-          continue;
+        if (selection.runs.length > 0 && !runs.some(({ run_id }) => namesRun(selection, run_id))) continue;
         yield experiment;
       }
     },
@@ -182,7 +188,7 @@ async function runReader(store: RecordStore, where: string, at: IndexedRun): Pro
 
 /** Whether something that was left behind may belong to a selection: it is told unless it surely does not. */
 function mayConcern({ experiment_name, run_id }: Loss, selection: Selection, index: RecordIndex): boolean {
-  if (run_id !== undefined && selection.runs.length > 0 && !selection.runs.includes(run_id)) return false;
+  if (run_id !== undefined && !namesRun(selection, run_id)) return false;
   if (experiment_name === undefined || selection.experiments.length === 0) return true;
   const ids = index.experiments.flatMap(({ experiment: { name, experiment_id } }) =>
     name === experiment_name ? [experiment_id] : [],

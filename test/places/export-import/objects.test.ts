@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { copyBetween } from '../../../src/copy/copy-between.ts';
 import type { ObjectRecord } from '../../../src/kinds/kind.ts';
 import { FURTHER_KINDS } from '../../../src/kinds/kinds.ts';
-import { ALL_ACTIVE } from '../../../src/model/selection.ts';
+import { ALL_ACTIVE, type Selection } from '../../../src/model/selection.ts';
 import { openReader } from '../../../src/places/open.ts';
 import { collect, readerOptions } from '../memory-workspace.ts';
 
@@ -49,6 +50,7 @@ async function read(held = true, selection = {}) {
   for (const { kind } of FURTHER_KINDS) {
     objects[kind] = [];
     for await (const object of reader.objects?.get(kind)?.read(scope) ?? []) {
+      await object.report?.();
       const record = (await object.whole?.()) ?? object.record;
       const files: [string, string][] = [];
       for await (const entry of object.artifacts()) {
@@ -358,6 +360,33 @@ describe('MLflow 3', () => {
       count: 2,
       detail: 'What could not be exported, as prompts/prompts_summary.json says',
     });
+  });
+
+  it('what a list of a selected experiment says that failed', async () => {
+    await take('2026-01/all');
+    const list = 'experiments/2/traces/traces.json';
+    await change(list, (json) => json.replace('"failed_traces": []', '"failed_traces": ["tr-1", "tr-2"]'));
+    const failed = {
+      code: 'NOT_EXPORTED',
+      left_behind: true,
+      count: 2,
+      detail: `What could not be exported, as ${list} says`,
+    };
+    expect((await read(true, { experiments: ['2'] })).losses).toContainEqual(failed);
+    expect((await read(true, { exclude_experiments: ['2'] })).losses).not.toContainEqual(failed);
+  });
+
+  it('spans of traces that are taken, and of no others', async () => {
+    await take('2026-01/all');
+    for (const id of ['tr-ea73ea83785be5ad0dc21c3a20fdad0d', 'tr-a82dc0e70523aee0228447809570c53a'])
+      await rm(join(root, `experiments/2/traces/${id}/artifacts`), { recursive: true, force: true });
+    const lost = async (selection: Partial<Selection>) => {
+      const { report } = await copyBetween(root, join(dir, 'out.tar'), { selection, overwrite: true });
+      return report.losses.filter(({ code }) => code === 'TRACE_SPANS').map(({ of }) => of?.id);
+    };
+    expect((await lost({})).length).toBe(2);
+    expect(await lost({ trace_filter: "status = 'IN_PROGRESS'" })).toEqual([]);
+    expect(await lost({ runs: ['0'.repeat(32)] })).toEqual([]);
   });
 
   it('permissions of Databricks are told', async () => {

@@ -3,7 +3,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DIGEST_TAG, FILES_TAG, ORIGIN_TAG } from '../../../src/model/canonical.ts';
+import { COPY_TAG, DIGEST_TAG, FILES_TAG, ORIGIN_TAG } from '../../../src/model/canonical.ts';
 import { toJson } from '../../../src/model/json.ts';
 import type { Experiment, Run } from '../../../src/model/records.ts';
 import { openFileStoreWriter } from '../../../src/places/filestore/write/writer.ts';
@@ -44,7 +44,7 @@ const readRun = async (root: string, id: string) => {
   const { workspace: read } = await readStore(root);
   const found = read.flatMap(({ runs }) => runs).find(({ run }) => run.run_id === id);
   const tags = Object.entries(found?.run.tags ?? {}).filter(
-    ([key]) => ![ORIGIN_TAG, DIGEST_TAG, FILES_TAG].includes(key),
+    ([key]) => ![ORIGIN_TAG, DIGEST_TAG, FILES_TAG, COPY_TAG].includes(key),
   );
   return {
     run: { ...found?.run, tags: Object.fromEntries(tags) },

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ORIGIN_TAG } from '../../../src/model/canonical.ts';
+import { COPY_TAG, ORIGIN_TAG } from '../../../src/model/canonical.ts';
 import { limitsOf } from '../../../src/model/mlflow/limits.ts';
 import type { Point } from '../../../src/model/records.ts';
 import type { RunReader, WrittenRun } from '../../../src/places/place.ts';
@@ -236,6 +236,7 @@ describe.each(targets)(
         long: 'ü'.repeat(limits.tag),
         'mlflow.runName': 'a run',
         [ORIGIN_TAG]: 'fingerprint/source-1',
+        [COPY_TAG]: tags[COPY_TAG],
       });
       expect(inputs).toMatchObject([
         {

@@ -3,6 +3,7 @@ import { MlferryError } from '../../../util/errors.ts';
 import type { PlaceOptions } from '../../place-options.ts';
 import { secretOfCommand } from '../../secret-command.ts';
 import type { ServerDatabase } from '../location.ts';
+import { saysYes } from '../parameters.ts';
 
 /** TLS as drivers take it: PEM texts. */
 interface Tls {
@@ -21,11 +22,11 @@ export interface DatabaseAddress {
   readonly user: string | undefined;
   readonly password: string | undefined;
   readonly database: string;
+  /** Of the session, as libpq has them; PostgreSQL only. */
+  readonly options: string | undefined;
   /** `undefined`: without TLS. */
   readonly tls: Tls | undefined;
 }
-
-const PORTS = { postgresql: 5432, mysql: 3306 } as const;
 
 /**
  * The address that a location names. User and password come from `MLFERRY_FROM_USERNAME` and `_PASSWORD` or the command in
@@ -45,7 +46,7 @@ export async function databaseAddress(
   return {
     name: place.name,
     host: place.host,
-    port: place.port ?? PORTS[place.dialect],
+    port: place.port,
     user: first(environment[`${prefix}_USERNAME`], place.user, isPostgresql ? environment.PGUSER : undefined),
     password: first(
       environment[`${prefix}_PASSWORD`],
@@ -54,27 +55,41 @@ export async function databaseAddress(
       environment[isPostgresql ? 'PGPASSWORD' : 'MYSQL_PWD'],
     ),
     database: place.database,
+    options: place.parameters.get('options') ?? undefined,
     tls: await tlsOf(place.parameters, options),
   };
 }
 
-/** libpq's modes that encrypt: those before do where the server wants it, which no driver here can. */
-const CHECKED = ['verify-ca', 'verify-full'];
+/** libpq's modes, and MySQL's, that check who the server is; `prefer` and `allow` encrypt where the server wants it, which no driver here can. */
+const CHECKED = /^(verify-ca|verify-full|VERIFY_CA|VERIFY_IDENTITY)$/i;
+const ENCRYPTED = /^(require|REQUIRED)$/i;
 
 async function tlsOf(
   parameters: URLSearchParams,
   { tls: { caFile, clientCertFile, insecure } = {} }: PlaceOptions,
 ): Promise<Tls | undefined> {
-  const mode = parameters.get('sslmode') ?? '';
-  const ca = caFile ?? parameters.get('sslrootcert') ?? parameters.get('ssl_ca') ?? undefined;
-  const wanted = mode === 'require' || CHECKED.includes(mode) || parameters.get('ssl') === 'true';
-  if (!wanted && ca === undefined && clientCertFile === undefined && insecure !== true) return undefined;
-  const pem = clientCertFile === undefined ? undefined : await fileOf(clientCertFile);
+  const given = (...names: string[]) => names.flatMap((name) => parameters.get(name) ?? [])[0];
+  const yes = (name: string) => saysYes(parameters.get(name));
+  const mode = given('sslmode', 'ssl_mode') ?? '';
+  const ca = caFile ?? given('sslrootcert', 'ssl_ca');
+  const cert = clientCertFile ?? given('sslcert', 'ssl_cert');
+  const key = clientCertFile ?? given('sslkey', 'ssl_key') ?? cert;
+  const isChecked =
+    CHECKED.test(mode) || ['ssl_verify_cert', 'ssl_verify_identity', 'ssl_check_hostname'].some(yes);
+  const isOff = /^disable/i.test(mode) || yes('ssl_disabled');
+  const isWanted =
+    isChecked ||
+    ENCRYPTED.test(mode) ||
+    yes('ssl') ||
+    ca !== undefined ||
+    cert !== undefined ||
+    insecure === true;
+  if (isOff || !isWanted) return undefined;
   return {
     // As in libpq, `require` alone encrypts and checks nothing.
-    rejectUnauthorized: insecure !== true && (ca !== undefined || CHECKED.includes(mode)),
+    rejectUnauthorized: insecure !== true && (ca !== undefined || isChecked),
     ...(ca === undefined ? {} : { ca: await fileOf(ca) }),
-    ...(pem === undefined ? {} : { cert: pem, key: pem }),
+    ...(cert === undefined || key === undefined ? {} : { cert: await fileOf(cert), key: await fileOf(key) }),
   };
 }
 

@@ -17,6 +17,8 @@ export interface Dialect {
   readonly sortsBytes: boolean;
   /** All columns: rows with `table`, `column` and `type`. */
   readonly columns: string;
+  /** Whether `columns` leaves out tables that the user may not read. */
+  readonly hidesTables?: boolean;
   /** Whether the engine checks the declared lengths of texts. */
   readonly checksLengths: boolean;
 }

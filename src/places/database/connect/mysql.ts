@@ -16,6 +16,7 @@ const MYSQL: Dialect = {
     'SELECT table_name AS "table", column_name AS "column", data_type AS "type" FROM information_schema.columns' +
     ' WHERE table_schema = DATABASE()',
   checksLengths: true,
+  hidesTables: true,
 };
 
 const SESSION = [
@@ -43,7 +44,8 @@ export async function openMysql(address: DatabaseAddress, tempDir: string): Prom
   };
   const { host, port, user, password, database, tls } = address;
   const session = createConnection({
-    ...{ host, port, database, supportBigNumbers: true, jsonStrings: true, enableKeepAlive: true },
+    ...(host.startsWith('/') ? { socketPath: host } : { host, port }),
+    ...{ database, supportBigNumbers: true, jsonStrings: true, enableKeepAlive: true },
     ...(user === undefined ? {} : { user }),
     ...(password === undefined ? {} : { password }),
     ...(tls === undefined ? {} : { ssl: tls }),

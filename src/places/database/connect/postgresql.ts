@@ -30,9 +30,10 @@ const INT8 = 20;
  */
 export async function connectPostgresql(address: DatabaseAddress, setUp: readonly string[] = []) {
   const { default: pg } = await loadPackage('pg', () => import('pg'));
-  const { host, port, user, password, database, tls } = address;
+  const { host, port, user, password, database, options, tls } = address;
   const client = new pg.Client({
     ...{ host, port, user, password, database, application_name: 'mlferry', keepAlive: true },
+    ...(options === undefined ? {} : { options }),
     ...(tls === undefined ? {} : { ssl: tls }),
     types: {
       getTypeParser: (oid: number, format) => (oid === INT8 ? toInt64 : pg.types.getTypeParser(oid, format)),

@@ -17,6 +17,41 @@ export const TOO_OLD: ReadonlySet<string> = new Set([
 /** The schema of {@link NEWEST}. */
 export const HEAD = 'dc11669786a5';
 
+/** Tables that are read, and the revision since which each is there; '': since before {@link KNOWN}. */
+const SINCE: Readonly<Record<string, string>> = {
+  experiment_tags: '',
+  registered_models: '',
+  registered_model_tags: '',
+  model_versions: '',
+  model_version_tags: '',
+  registered_model_aliases: '3500859a5d39',
+  datasets: '7f2a7d5fae7d',
+  inputs: '7f2a7d5fae7d',
+  input_tags: '7f2a7d5fae7d',
+  trace_info: '867495a8f9d4',
+  trace_tags: '867495a8f9d4',
+  trace_request_metadata: '867495a8f9d4',
+  logged_models: '400f98739977',
+  logged_model_metrics: '400f98739977',
+  logged_model_params: '400f98739977',
+  logged_model_tags: '400f98739977',
+  assessments: '770bee3ae1dd',
+  spans: 'a1b2c3d4e5f6',
+  entity_associations: 'de4033877273',
+  scorers: '534353b11cbc',
+  scorer_versions: '534353b11cbc',
+  evaluation_datasets: '71994744cf8e',
+  evaluation_dataset_records: '71994744cf8e',
+  evaluation_dataset_tags: '71994744cf8e',
+};
+
+/** Tables that a database at one of these revisions has, of those that are read beside experiments and runs. */
+export function tablesAt(revisions: readonly string[]): string[] {
+  const order = [...KNOWN];
+  const at = Math.max(...revisions.map((revision) => order.indexOf(revision)));
+  return Object.entries(SINCE).flatMap(([table, since]) => (order.indexOf(since) <= at ? [table] : []));
+}
+
 /** The newest MLflow whose schema is known here. */
 export const NEWEST = '3.17';
 

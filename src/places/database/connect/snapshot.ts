@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, copyFile, open, stat } from 'node:fs/promises';
+import { access, copyFile, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { asMlferryError, isAbsent, MlferryError, systemCode } from '../../../util/errors.ts';
@@ -27,15 +27,13 @@ export async function takeSnapshot(path: string, tempDir: string): Promise<Snaps
   if ((await isInUse(path)) && isReadable(path)) return { path, isCopy: false };
   const copy = join(tempDir, `database-${randomUUID()}.sqlite`);
   const unlock = (await journalMode(path)) === 'wal' ? undefined : await lock(path);
+  if (unlock === undefined) return copyUnlocked(path, copy);
   try {
-    await copyFiles(path, copy, unlock === undefined ? ['-wal', '-journal'] : []);
+    await copyFiles(path, copy, []);
   } finally {
-    unlock?.();
+    unlock();
   }
-  // Somebody opened it meanwhile: then the copy may be of no one moment.
-  return unlock === undefined && (await isInUse(path)) && isReadable(path)
-    ? { path, isCopy: false }
-    : { path: copy, isCopy: true };
+  return { path: copy, isCopy: true };
 }
 
 /** Whether SQLite can read the file where it is: without rights in its directory it may not be able to. */
@@ -97,6 +95,52 @@ async function lock(path: string): Promise<(() => void) | undefined> {
       if (code === undefined || (code & 0xff) !== BUSY || Date.now() > until) throw sqliteError(error, path);
       await wait(PAUSE);
     }
+  }
+}
+
+/** Files beside a database that belong to it: what is not worked in yet. */
+const LOGS = ['-wal', '-journal'];
+/** Copies that are made anew because somebody wrote meanwhile. */
+const TRIES = 5;
+
+/** A copy without a lock, of one moment: nobody has written to any of the files while it was made. Throws UNAVAILABLE otherwise. */
+async function copyUnlocked(path: string, copy: string): Promise<Snapshot> {
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    const before = await stampOf(path);
+    await copyFiles(path, copy, LOGS);
+    // Somebody opened it meanwhile.
+    const isOpen = (await isInUse(path)) && isReadable(path);
+    if (!isOpen && (await stampOf(path)) === before) return { path: copy, isCopy: true };
+    for (const end of ['', ...LOGS]) await rm(copy + end, { force: true });
+    if (isOpen) return { path, isCopy: false };
+    await wait(PAUSE * 2 ** tries);
+  }
+  throw new MlferryError(
+    'UNAVAILABLE',
+    `The database ${path} is written to all the time: no copy is of one moment`,
+    {
+      hint: 'End what writes to it, or start a server on it and name that.',
+    },
+  );
+}
+
+/** What changes with every write: sizes, times, and the counter of changes in the header (bytes 24 to 27). */
+async function stampOf(path: string): Promise<string> {
+  const stamps: string[] = [];
+  for (const end of ['', ...LOGS]) {
+    try {
+      const { size, mtimeNs } = await stat(path + end, { bigint: true });
+      stamps.push(`${end} ${size} ${mtimeNs}`);
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+    }
+  }
+  const file = await open(path);
+  try {
+    const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 24);
+    return [...stamps, buffer.toString('hex')].join();
+  } finally {
+    await file.close();
   }
 }
 

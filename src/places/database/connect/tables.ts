@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MlferryError } from '../../../util/errors.ts';
 import type { Database } from './database.ts';
-import { KNOWN, NEWEST, TOO_OLD } from './revisions.ts';
+import { KNOWN, NEWEST, TOO_OLD, tablesAt } from './revisions.ts';
 
 /** What tables a database has: name → column → its declared type. */
 export interface Tables {
@@ -63,6 +63,8 @@ async function mustBeKnown(
   location: string,
 ): Promise<void> {
   const missing = NEEDED.filter((table) => !tables.has(table));
+  // Where a table that may not be read looks like one that is not there, the error of reading it tells.
+  if (database.dialect.hidesTables === true && !tables.has('alembic_version')) await mustBeReadable(database);
   if (!tables.has('alembic_version') || missing.length === NEEDED.length) {
     throw new MlferryError('NOT_MLFLOW', `${location} is no database of MLflow's tracking`, {
       hint: 'MLflow keeps runs in the database that --backend-store-uri names, newer versions by default in mlflow.db.',
@@ -70,7 +72,15 @@ async function mustBeKnown(
   }
   const rows = await database.rows('SELECT "version_num" FROM "alembic_version"');
   const revisions = rows.map((row) => revisionRow.parse(row).version_num);
-  if (revisions.some((revision) => KNOWN.has(revision)) && missing.length === 0) return;
+  const isKnown = revisions.some((revision) => KNOWN.has(revision));
+  if (isKnown && database.dialect.hidesTables === true) {
+    const hidden = [...NEEDED, ...tablesAt(revisions)].filter((table) => !tables.has(table));
+    if (hidden.length > 0)
+      throw new MlferryError('DENIED', `${location}: tables are out of reach: ${hidden.join(', ')}`, {
+        hint: 'MLflow made them, and this user does not see them: it needs SELECT on all tables of the database.',
+      });
+  }
+  if (isKnown && missing.length === 0) return;
   const upgrade = 'mlflow db upgrade URI brings it up to date; do it on a copy to keep this one as it is.';
   const said = revisions.length === 0 ? 'no revision' : `revision ${revisions.join(', ')}`;
   if (revisions.some((revision) => TOO_OLD.has(revision)))
@@ -86,4 +96,13 @@ async function mustBeKnown(
     `${location} has a schema that this version does not know (${said}): it knows MLflow 1.12 to ${NEWEST}`,
     { hint: 'A newer mlferry may know it; or start a server on it (mlflow server) and name that.' },
   );
+}
+
+/** Throws DENIED where the user may not read the table that tells the schema. */
+async function mustBeReadable(database: Database): Promise<void> {
+  try {
+    await database.rows('SELECT "version_num" FROM "alembic_version" LIMIT 1');
+  } catch (error) {
+    if (error instanceof MlferryError && error.code === 'DENIED') throw error;
+  }
 }

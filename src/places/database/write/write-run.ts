@@ -1,5 +1,11 @@
 import { Readable } from 'node:stream';
-import { DIGEST_TAG, FILES_TAG, ORIGIN_PARENT_TAG, ORIGIN_TAG } from '../../../model/canonical.ts';
+import {
+  DIGEST_TAG,
+  FILES_TAG,
+  GONE_DIGEST,
+  ORIGIN_PARENT_TAG,
+  ORIGIN_TAG,
+} from '../../../model/canonical.ts';
 import { newFileListText } from '../../../model/file-list.ts';
 import { fitRun, type Oversize, type RunLoss } from '../../../model/fit-run.ts';
 import { metricsLine } from '../../../model/metrics-line.ts';
@@ -10,6 +16,7 @@ import { ownValue, type StringMap } from '../../../model/string-map.ts';
 import { createByteSpool } from '../../../util/byte-spool.ts';
 import type { MlferryError } from '../../../util/errors.ts';
 import type { RunReader, RunTarget, WrittenRun } from '../../place.ts';
+import { copyMark } from '../../writing/copy-mark.ts';
 import { comparablePoint, newTally, type PointTally, siftPoints } from '../../writing/sift-points.ts';
 import { toldFiles } from '../../writing/told-files.ts';
 import { countPoints, removeTags, setTags, updateLatest, writeRunRow } from './change-run.ts';
@@ -77,7 +84,10 @@ export async function writeRun(job: RunJob): Promise<WrittenRun> {
         })
       : undefined;
   const digest = files.isWhole && !isForeign ? copy.digest : undefined;
-  const marks: StringMap = digest === undefined ? {} : { [DIGEST_TAG]: digest };
+  const marks: StringMap = {
+    ...(isForeign ? {} : copyMark(run, present, limits)),
+    ...(digest === undefined ? {} : { [DIGEST_TAG]: digest }),
+  };
   const tags = isForeign ? run.tags : { ...run.tags, [ORIGIN_TAG]: copy.origin };
   const { params, conflicts } = newParams(run.params, present?.params ?? {});
   for (const loss of conflicts) note(loss);
@@ -162,7 +172,8 @@ export async function writeRun(job: RunJob): Promise<WrittenRun> {
 
 /** A copy that somebody deleted stays deleted. */
 function keepStage(run: Run, present: Run): Run {
-  if (run.lifecycle_stage === 'deleted' || present.lifecycle_stage === 'active') return run;
+  const isGone = ownValue(present.tags, DIGEST_TAG) === GONE_DIGEST;
+  if (run.lifecycle_stage === 'deleted' || present.lifecycle_stage === 'active' || isGone) return run;
   const { deleted_time: _, ...rest } = run;
   const { lifecycle_stage, deleted_time } = present;
   return { ...rest, lifecycle_stage, ...(deleted_time === undefined ? {} : { deleted_time }) };

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { describeObject, kindOf } from '../../../kinds/kinds.ts';
 import { idOf } from '../../../kinds/marks.ts';
 import { MODEL } from '../../../kinds/model-links.ts';
+import { GONE_DIGEST } from '../../../model/canonical.ts';
 import { isListed } from '../../../model/file-list.ts';
 import { goesOn } from '../../../model/mlflow/statuses.ts';
 import type { Run } from '../../../model/records.ts';
@@ -81,7 +82,11 @@ export async function openDatabaseWriter(place: DatabaseLocation, options: Write
   const stageOf = (copy: KnownRun, run: Run) => {
     const experiment = experiments.get(copy.experiment_id);
     const withExperiment = experiment.source.lifecycle_stage === 'deleted' && experiment.deleted;
-    const isLeft = copy.lifecycle_stage === 'deleted' && run.lifecycle_stage === 'active' && !withExperiment;
+    const isLeft =
+      copy.lifecycle_stage === 'deleted' &&
+      run.lifecycle_stage === 'active' &&
+      copy.digest !== GONE_DIGEST &&
+      !withExperiment;
     return { isLeft, isSame: copy.lifecycle_stage === run.lifecycle_stage || withExperiment };
   };
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { DIGEST_TAG, FILES_TAG, ORIGIN_PARENT_TAG } from '../../../model/canonical.ts';
+import { DIGEST_TAG, FILES_TAG, GONE_DIGEST, ORIGIN_PARENT_TAG } from '../../../model/canonical.ts';
 import { PARENT_TAG } from '../../../model/mlflow/tags.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import type { MetricPoints, WrittenRun } from '../../place.ts';
@@ -14,7 +14,7 @@ import { formatMetaYaml, readMetaYaml } from '../layout/meta-yaml.ts';
 import { createOversizeFile } from '../layout/oversize.ts';
 import { readTexts } from '../read/read-run.ts';
 import { createKnownPoints, createMetricWriter, dropTornEnd, type KnownPoints } from './metric-writer.ts';
-import { fileListTag, tagsOf } from './new-run.ts';
+import { copyTag, fileListTag, tagsOf } from './new-run.ts';
 import { holdable, holdableName, type RunJob } from './run-context.ts';
 import { placeInputs, placeOversize, splitSeries, writeArtifacts } from './run-parts.ts';
 import { readTag } from './target-runs.ts';
@@ -55,7 +55,8 @@ export async function growRun(job: RunJob, copy: Copy): Promise<WrittenRun> {
   const oversize = createOversizeFile(spill);
   try {
     const presentParams = new Map(await readTexts(join(runDir, 'params'), 'param', []));
-    for (const [key, value] of holdable('params', record.params, [...presentParams.keys()], job, oversize)) {
+    const params = holdable('params', record.params, [...presentParams.keys()], job, oversize);
+    for (const [key, value] of params) {
       const present = presentParams.get(key);
       if (present === undefined) await put(join(runDir, 'params', key), value);
       else if (present !== value) {
@@ -82,7 +83,7 @@ export async function growRun(job: RunJob, copy: Copy): Promise<WrittenRun> {
     for (const [path, content] of await placeInputs(job, inputs.datasets, oversize))
       await put(join(runDir, path), content);
 
-    const points = await appendMissing(job, oversize);
+    const { points, keys: metrics } = await appendMissing(job, oversize);
     const artifactDir = join(runDir, 'artifacts');
     const told = await toldFiles(job.source);
     const files = await writeArtifacts(job, artifactDir, isThereIn(artifactDir));
@@ -94,11 +95,21 @@ export async function growRun(job: RunJob, copy: Copy): Promise<WrittenRun> {
       artifacts += placed.artifacts;
       bytes += placed.bytes;
     }
-    const deleted = record.lifecycle_stage === 'active' && copy.meta.lifecycle_stage === 'deleted';
+    const deleted =
+      record.lifecycle_stage === 'active' &&
+      copy.meta.lifecycle_stage === 'deleted' &&
+      copy.digest !== GONE_DIGEST;
     const stage = deleted ? stageOf(copy.meta) : stageOf(record);
     const { deleted_time: _, ...rest } = record;
     const meta = formatMetaYaml(runMetaFields({ ...rest, run_name, user_id, ...stage }));
     if (meta !== formatMetaYaml(runMetaFields(copy.meta))) await put(join(runDir, META_FILE), meta);
+    const [copyKey, copyValue] = copyTag(record, {
+      run_name,
+      params: params.map(([key, value]) => [key, presentParams.get(key) ?? value] as const),
+      tags,
+      metrics,
+    });
+    if (presentTags.get(copyKey) !== copyValue) await put(join(runDir, 'tags', copyKey), copyValue);
     const digest = tags.find(([key]) => key === DIGEST_TAG)?.[1];
     const isWhole = files.failed === 0;
     // A new account of the same files is no change of a run.
@@ -125,14 +136,19 @@ function stageOf({ lifecycle_stage, deleted_time }: Pick<RunMeta, 'lifecycle_sta
   return { lifecycle_stage, ...(deleted_time === undefined ? {} : { deleted_time }) };
 }
 
-/** Appends the points that the copy does not have; their number. */
-async function appendMissing(job: RunJob, oversize: ReturnType<typeof createOversizeFile>): Promise<number> {
+/** Appends the points that the copy does not have; their number, and the keys of all that it holds. */
+async function appendMissing(
+  job: RunJob,
+  oversize: ReturnType<typeof createOversizeFile>,
+): Promise<{ points: number; keys: ReadonlySet<string> }> {
   const directory = join(job.runDir, 'metrics');
   const writer = createMetricWriter(directory);
   const present = (await listKeyFiles(directory)).map(({ key }) => key);
   let current: { key: string; known: KnownPoints; clean: boolean } | undefined;
   let points = 0;
+  const keys = new Set<string>();
   const take = async ({ key, points: piece }: MetricPoints) => {
+    keys.add(key);
     if (current?.key !== key) {
       await current?.known.close();
       current = { key, known: createKnownPoints(join(directory, key)), clean: false };
@@ -147,7 +163,7 @@ async function appendMissing(job: RunJob, oversize: ReturnType<typeof createOver
   };
   try {
     await splitSeries(job, present, oversize, take);
-    return points;
+    return { points, keys };
   } finally {
     await current?.known.close();
     await writer.close();

@@ -1,7 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DIGEST_TAG, FILES_TAG, ORIGIN_TAG } from '../../../model/canonical.ts';
+import { copyDigest } from '../../../kinds/copy-digest.ts';
+import { COPY_TAG, DIGEST_TAG, FILES_TAG, ORIGIN_TAG } from '../../../model/canonical.ts';
 import { newFileListText, type ToldFiles } from '../../../model/file-list.ts';
+import type { Run } from '../../../model/records.ts';
 import type { StringMap } from '../../../model/string-map.ts';
 import type { RunTarget, WrittenRun } from '../../place.ts';
 import { toldFiles } from '../../writing/told-files.ts';
@@ -34,6 +36,29 @@ export function fileListTag(
   const recorded = !sourceTraits.ownFingerprint;
   const own = newFileListText({ told, found: list, recorded, isMissing: notCarried > 0, text });
   return own === undefined ? [] : [[FILES_TAG, own]];
+}
+
+/** The tag that tells what was written of a record: these params and tags, under this name, and points of these keys. */
+export function copyTag(
+  record: Run,
+  held: {
+    readonly run_name: string;
+    readonly params: Iterable<readonly [string, string]>;
+    readonly tags: Iterable<readonly [string, string]>;
+    readonly metrics: ReadonlySet<string>;
+  },
+): readonly [string, string] {
+  const latest = Object.entries(record.latest_metrics).filter(([key]) => held.metrics.has(key));
+  return [
+    COPY_TAG,
+    copyDigest({
+      ...record,
+      run_name: held.run_name,
+      params: Object.fromEntries(held.params),
+      tags: Object.fromEntries(held.tags),
+      latest_metrics: Object.fromEntries(latest),
+    }),
+  ];
 }
 
 /**
@@ -85,9 +110,10 @@ export async function writeNewRun(job: RunJob): Promise<WrittenRun> {
       }
       // A run that lacks a file is not complete: it is looked at again.
       const isWhole = files.failed === 0;
+      const copy = copyTag(record, { run_name, params, tags, metrics: new Set(points.keys()) });
       const whole = isWhole
-        ? [...tags, ...fileListTag(run, told, files)]
-        : tags.filter(([key]) => key !== DIGEST_TAG);
+        ? [...tags, copy, ...fileListTag(run, told, files)]
+        : [...tags.filter(([key]) => key !== DIGEST_TAG), copy];
       if (runDirectory !== undefined) {
         await writeFiles(join(runDirectory, 'tags'), whole);
         await writeFile(join(runDirectory, META_FILE), meta, { flush: true });

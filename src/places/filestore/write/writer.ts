@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { describeObject } from '../../../kinds/kinds.ts';
 import { idOf } from '../../../kinds/marks.ts';
+import { GONE_DIGEST } from '../../../model/canonical.ts';
 import { isListed } from '../../../model/file-list.ts';
 import { goesOn } from '../../../model/mlflow/statuses.ts';
 import type { Run } from '../../../model/records.ts';
@@ -73,7 +74,10 @@ export async function openFileStoreWriter(place: FileStoreLocation, options: Wri
     const copy = await readCopy(runDir);
     const deletedInSecondPass = experiment.lifecycle_stage === 'deleted' && isInTrash(directory);
     const left =
-      copy.meta.lifecycle_stage === 'deleted' && run.lifecycle_stage === 'active' && !deletedInSecondPass;
+      copy.meta.lifecycle_stage === 'deleted' &&
+      run.lifecycle_stage === 'active' &&
+      copy.digest !== GONE_DIGEST &&
+      !deletedInSecondPass;
     return { run_id, runDir, copy, left, deletedInSecondPass };
   };
 

@@ -65,6 +65,7 @@ export async function openServerManager(place: ServerLocation, options: PlaceOpt
     reader,
     children: createChildren(client, routes, options.concurrency),
     mustDeleteSoftly,
+    ...(client.server.databricks ? { mustCopyWhole: refuseCopies } : {}),
     async deleteRun(run, time) {
       await mustDeleteSoftly();
       await setTags(run, { [DELETED_TIME_TAG]: String(time) });
@@ -115,4 +116,11 @@ export async function openServerManager(place: ServerLocation, options: PlaceOpt
       await routes.setExperimentTag(experiment_id, key, '');
     }
   }
+}
+
+/** Databricks keeps files of runs where MLflow’s REST does not reach, and takes neither a user nor some of MLflow’s tags. */
+function refuseCopies(): never {
+  throw new MlferryError('UNSUPPORTED', 'On Databricks no copy of a run is all of it', {
+    hint: 'mlferry cannot read the files of its runs, the user is that of the token, and tags like mlflow.rootRunId are refused. Nothing was copied or deleted; mlferry copy --into brings what can be copied and leaves the original.',
+  });
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { RunLoss } from '../../../model/fit-run.ts';
 import type { LoggedModel } from '../../../model/logged-model.ts';
-import { PROMPT_TAG } from '../../../model/mlflow/tags.ts';
+import { NOTE_TAG, PROMPT_TAG } from '../../../model/mlflow/tags.ts';
 import { REGISTERED_DIRECTORY } from '../../../model/own-files.ts';
 import type { ModelVersion } from '../../../model/registered-model.ts';
 import { ownValue } from '../../../model/string-map.ts';
@@ -80,7 +80,7 @@ export function versionFilesHolder(
         name: EXPERIMENT,
         artifact_location: '',
         lifecycle_stage: 'active',
-        tags: { 'mlflow.note.content': NOTE },
+        tags: { [NOTE_TAG]: NOTE },
       },
       EXPERIMENT,
     );

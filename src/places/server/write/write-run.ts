@@ -14,6 +14,7 @@ import { createByteSpool } from '../../../util/byte-spool.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { fileFailure } from '../../file-failure.ts';
 import type { MetricPoints, RunReader, RunTarget, WrittenRun } from '../../place.ts';
+import { copyMark, keptParams } from '../../writing/copy-mark.ts';
 import { newTally } from '../../writing/sift-points.ts';
 import { toldFiles } from '../../writing/told-files.ts';
 import { runOwner } from '../connect/owner.ts';
@@ -108,7 +109,7 @@ export async function writeRun(
           isMissing: artifacts.unreachable + artifacts.notCarried > 0,
           text: known?.files,
         });
-  const marks = files === undefined ? {} : { [FILES_TAG]: files };
+  const filesMark = files === undefined ? {} : { [FILES_TAG]: files };
   if (sent.artifacts > 0) changed = true;
   const ownFile = async (name: string, size: number, open: () => Readable) => {
     const lose = () =>
@@ -163,6 +164,8 @@ export async function writeRun(
     await unlessMissing(routes.deleteTag(run_id, key));
   }
 
+  const held = holdsInputs ? fitted.run : { ...fitted.run, dataset_inputs: present.dataset_inputs };
+  const marks = { ...filesMark, ...(complete ? {} : copyMark(held, present, context.limits())) };
   const changedMarks = Object.fromEntries(
     Object.entries(marks).filter(([key, value]) => ownValue(present.tags, key) !== value),
   );
@@ -214,7 +217,6 @@ export async function writeRun(
   const stageDiffers =
     known !== undefined && known.lifecycle_stage !== source.run.lifecycle_stage && !experiment.sourceDeleted;
   const outcome = created ? 'created' : changed || stageDiffers ? 'updated' : 'unchanged';
-  const held = holdsInputs ? fitted.run : { ...fitted.run, dataset_inputs: present.dataset_inputs };
   const expected =
     outcome === 'unchanged' || !routes.changes
       ? undefined
@@ -261,17 +263,13 @@ function expectedRun(
   target: RunTarget,
   latest: ReadonlyMap<string, Run['latest_metrics'][string]>,
 ): Run {
-  const kept = Object.entries(fitted.params).map(([key, value]) => [
-    key,
-    ownValue(present.params, key) ?? value,
-  ]);
   return {
     ...fitted,
     start_time: present.start_time,
     user_id: present.user_id,
     run_name: fitted.run_name === '' ? present.run_name : fitted.run_name,
     end_time: fitted.end_time ?? present.end_time,
-    params: Object.fromEntries(kept),
+    params: keptParams(fitted.params, present),
     tags: {
       ...fitted.tags,
       [ORIGIN_TAG]: ownValue(present.tags, ORIGIN_TAG) ?? target.origin,

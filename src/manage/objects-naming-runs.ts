@@ -42,3 +42,17 @@ export async function* objectsNamingRuns(
     }
   }
 }
+
+/** Whether objects of a kind can only be made of one run, and say so for ever: versions of registered models. */
+const isMadeOfRuns = ({ chosenBy }: ObjectKind) => chosenBy === 'references';
+
+/** The objects that can only be made of a run, and are made of one of these. */
+export async function* objectsMadeOfRuns(
+  reader: Reader,
+  experiment_ids: readonly string[],
+  runs: ReadonlySet<string>,
+): AsyncGenerator<NamingObject> {
+  const kinds = (of: ObjectKind) => of.mention !== undefined || isMadeOfRuns(of);
+  for await (const object of objectsNamingRuns(reader, experiment_ids, runs, kinds))
+    if (isMadeOfRuns(object.of)) yield object;
+}
