@@ -97,8 +97,10 @@ export function artifactStores(
       const root = parseArtifactRoot(uri);
       if (root.kind !== 'other') return `${root.kind} roots are no store`;
       const connection = await connectionTo(root.scheme);
-      const store = typeof connection === 'string' ? connection : connection.at(uri);
-      if (store === undefined) return 'the artifact root names no bucket';
+      const store =
+        typeof connection === 'string'
+          ? connection
+          : (connection.at(uri) ?? 'the artifact root names no bucket');
       if (typeof store === 'string') {
         note(uri, store);
         return store;

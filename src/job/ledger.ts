@@ -52,8 +52,12 @@ export function createLedger(accepted: readonly LossCode[] = []): Ledger {
     lossCounts,
     artifactWays,
     artifactWay(way) {
-      const { reason } = way;
-      artifactWays.push({ ...way, ...(reason === undefined ? {} : { reason: plainText(redact(reason)) }) });
+      const { store, reason } = way;
+      artifactWays.push({
+        ...way,
+        store: redact(store),
+        ...(reason === undefined ? {} : { reason: plainText(redact(reason)) }),
+      });
     },
     unlisted: () => unlisted,
     failureCount: () => failed,
