@@ -59,6 +59,8 @@ describe('takeLock', () => {
         const pid = Number(String(line));
         await writeFile(path, JSON.stringify({ pid, host: hostname(), started }));
         await expect(takeLock(path, 'the thing')).rejects.toMatchObject({ code: 'CONFLICT' });
+        // Until then it is a shell, which does ask.
+        await vi.waitUntil(async () => (await readFile(`/proc/${parent.pid}/comm`, 'utf8')) === 'sleep\n');
         process.kill(pid, 'SIGKILL');
         await vi.waitUntil(async () => / Z /.test(await readFile(`/proc/${pid}/stat`, 'utf8')));
         const lock = await takeLock(path, 'the thing');
