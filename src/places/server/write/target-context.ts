@@ -84,11 +84,14 @@ export function targetContext(client: TrackingClient, options: WriterOptions): T
   async function isShared(sink: ArtifactSink, owner: ServerOwner): Promise<boolean> {
     try {
       await sink.put(PROBE, 0, async () => Readable.from([]));
-      return (await routes.listArtifacts(owner, '')).some(({ path }) => path === PROBE);
+      try {
+        return (await routes.listArtifacts(owner, '')).some(({ path }) => path === PROBE);
+      } finally {
+        await sink.remove?.(PROBE);
+      }
     } catch {
+      // Credentials that may write and not delete are none to go on with: the server is asked instead, and no run fails for them.
       return false;
-    } finally {
-      await sink.remove?.(PROBE);
     }
   }
 
