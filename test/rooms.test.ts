@@ -14,13 +14,14 @@ import { places } from '../src/places/registry.ts';
 const ORDER: ReadonlyArray<readonly string[]> = [
   ['util'],
   ['model'],
+  ['look'],
   ['kinds'],
   ['search'],
   ['artifacts'],
   ['places'],
   ['job'],
   ['copy', 'inspect', 'verify', 'manage'],
-  ['move', 'mirror'],
+  ['move', 'mirror', 'show'],
   ['cli'],
   ['index.ts'],
 ];

@@ -16,6 +16,7 @@ import { addPlaceCommand } from './place.ts';
 import { addRestoreCommand } from './restore.ts';
 import { addRunsCommand } from './runs.ts';
 import { addSchemaCommand } from './schema.ts';
+import { addShowCommand } from './show.ts';
 import { addVerifyCommand } from './verify.ts';
 
 /** Columns of what a location looks like, in the overview. */
@@ -65,6 +66,7 @@ export function createProgram(io: Io): Command {
   addImportCommand(program, io);
   addInspectCommand(program, io);
   addVerifyCommand(program, io);
+  addShowCommand(program, io);
   addRunsCommand(program, io);
   addExperimentsCommand(program, io);
   addModelsCommand(program, io);

@@ -135,6 +135,10 @@ function parser() {
   for (const command of leaves(program)) {
     command.action(() => {
       const group = command.parent?.name();
+      if (command.name() === 'show') {
+        placeAt(String(command.processedArgs[0]));
+        return;
+      }
       const others = ['schema', 'demo', 'completion', 'complete'];
       if (others.includes(command.name()) || group === 'jobs' || group === 'place') return;
       if (['runs', 'experiments', 'models', 'alias'].includes(group ?? '')) {

@@ -9,6 +9,7 @@ import { experimentList, modelList, placeList, runList } from './lists.ts';
 import { exitStatus, stopped } from './parts.ts';
 import { summary } from './summary.ts';
 import { verifyReport } from './verify-report.ts';
+import { view } from './views.ts';
 
 /** What is printed with `--json`, and by which commands. */
 export interface JsonReport {
@@ -21,6 +22,7 @@ export const REPORTS: Readonly<Record<string, JsonReport>> = {
   report: { schema: copyReport, commands: ['copy', 'backup', 'restore', 'export', 'import'] },
   verification: { schema: verifyReport, commands: ['verify'] },
   summary: { schema: summary, commands: ['inspect'] },
+  view: { schema: view, commands: ['show'] },
   change: {
     schema: changeReport,
     commands: [

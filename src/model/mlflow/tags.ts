@@ -31,3 +31,34 @@ export const TRACE_NAME_TAG = 'mlflow.traceName';
 export const PROMPT_RUNS_TAG = 'mlflow.prompt.associatedRunIds';
 /** Of a prompt: ids of its experiments, between commas. */
 export const PROMPT_EXPERIMENTS_TAG = '_mlflow_experiment_ids';
+/** Where a run's code is in Git (mlflow 1.x to 3.17; the first of each is older than the `source.git` names). */
+export const SOURCE_BRANCH_TAG = 'mlflow.source.git.branch';
+export const SOURCE_REPOSITORY_TAG = 'mlflow.source.git.repoURL';
+export const SOURCE_DIRTY_TAG = 'mlflow.source.git.dirty';
+export const OLD_REPOSITORY_TAG = 'mlflow.gitRepoURL';
+export const OLD_BRANCH_TAG = 'mlflow.gitBranch';
+/** How a project was run. */
+export const PROJECT_BACKEND_TAG = 'mlflow.project.backend';
+export const PROJECT_ENVIRONMENT_TAG = 'mlflow.project.env';
+export const DOCKER_IMAGE_TAG = 'mlflow.docker.image.uri';
+export const DOCKER_ID_TAG = 'mlflow.docker.image.id';
+/** Set on Databricks: the notebook, job and cluster of a run, and the Git folder that its code was in. */
+export const NOTEBOOK_ID_TAG = 'mlflow.databricks.notebookID';
+export const NOTEBOOK_PATH_TAG = 'mlflow.databricks.notebookPath';
+export const NOTEBOOK_REVISION_TAG = 'mlflow.databricks.notebookRevisionID';
+export const WORKSPACE_URL_TAG = 'mlflow.databricks.workspaceURL';
+export const WORKSPACE_ID_TAG = 'mlflow.databricks.workspaceID';
+export const WEBAPP_URL_TAG = 'mlflow.databricks.webappURL';
+export const RUN_URL_TAG = 'mlflow.databricks.runURL';
+export const JOB_ID_TAG = 'mlflow.databricks.jobID';
+export const JOB_RUN_ID_TAG = 'mlflow.databricks.jobRunID';
+export const JOB_TYPE_TAG = 'mlflow.databricks.jobType';
+export const SHELL_JOB_ID_TAG = 'mlflow.databricks.shellJobID';
+export const SHELL_JOB_RUN_ID_TAG = 'mlflow.databricks.shellJobRunID';
+export const CLUSTER_ID_TAG = 'mlflow.databricks.cluster.id';
+export const GIT_FOLDER_URL_TAG = 'mlflow.databricks.gitRepoUrl';
+export const GIT_FOLDER_COMMIT_TAG = 'mlflow.databricks.gitRepoCommit';
+export const GIT_FOLDER_PROVIDER_TAG = 'mlflow.databricks.gitRepoProvider';
+export const GIT_FOLDER_PATH_TAG = 'mlflow.databricks.gitRepoRelativePath';
+export const GIT_FOLDER_REFERENCE_TAG = 'mlflow.databricks.gitRepoReference';
+export const GIT_FOLDER_STATUS_TAG = 'mlflow.databricks.gitRepoStatus';
