@@ -40,19 +40,35 @@ export async function breakDisk(plan: DiskFault): Promise<void> {
 
 /** Counts an operation. `tear` does half of it, where there are halves. */
 async function pass(name: string, path: unknown, tear?: () => unknown): Promise<void> {
+  const plan = planFor(name, path);
+  if (plan === undefined) return;
+  await tear?.();
+  strike(plan, name, path);
+}
+
+/** As {@link pass}, for what does not wait. */
+function passNow(name: string, path: unknown, tear?: () => unknown): void {
+  const plan = planFor(name, path);
+  if (plan === undefined) return;
+  tear?.();
+  strike(plan, name, path);
+}
+
+/** Counts an operation; the plan when this one has to fail. */
+function planFor(name: string, path: unknown): DiskFault | undefined {
   const plan = fault;
   if (plan === undefined || typeof path !== 'string' || !plan.below.some((root) => path.startsWith(root)))
-    return;
+    return undefined;
   // A disk that is full or fails can still forget; a process can be killed at any time.
-  if (name === 'rm' && plan.does !== 'SIGKILL') return;
+  if (name === 'rm' && plan.does !== 'SIGKILL') return undefined;
   log.push(`${name} ${path}`);
   const needsSpace = /^(open|write|writeFile|appendFile|mkdir|mkdtemp|link)$/.test(name);
-  if (log.length !== plan.at && !(plan.lasting && log.length > plan.at && needsSpace)) return;
-  await tear?.();
-  if (plan.does === 'SIGKILL') {
-    process.kill(process.pid, 'SIGKILL');
-    await new Promise(() => undefined);
-  }
+  return log.length === plan.at || (plan.lasting && log.length > plan.at && needsSpace) ? plan : undefined;
+}
+
+/** A process that kills itself is gone when the call returns. */
+function strike(plan: DiskFault, name: string, path: unknown): never {
+  if (plan.does === 'SIGKILL') process.kill(process.pid, 'SIGKILL');
   const error: NodeJS.ErrnoException = new Error(`${plan.does}: broken by a test, ${name} '${path}'`);
   error.code = plan.does;
   throw error;
@@ -86,6 +102,17 @@ function wrap(
   });
 }
 
+/** As {@link wrap}, for a function of `fs` that does not wait. */
+function wrapNow(name: string, before: (args: unknown[], original: Call) => void): void {
+  const original: unknown = Reflect.get(fs, name);
+  if (typeof original !== 'function') throw new Error(`There is no ${name}`);
+  const call: Call = (self, ...args) => Reflect.apply(original, self, args);
+  Reflect.set(fs, name, (...args: unknown[]) => {
+    before(args, call);
+    return Reflect.apply(original, fs, args);
+  });
+}
+
 async function patch(): Promise<void> {
   const paths = new WeakMap<object, string>();
   const handle = await promises.open(process.execPath, 'r');
@@ -101,6 +128,10 @@ async function patch(): Promise<void> {
   };
   Reflect.set(promises, 'open', opened);
   for (const name of ['mkdir', 'mkdtemp', 'truncate']) wrap(promises, name, (_, [path]) => pass(name, path));
+  wrapNow('mkdirSync', ([path]) => passNow('mkdir', path));
+  wrapNow('writeFileSync', ([path, data, options], original) =>
+    passNow('writeFile', path, () => original(undefined, path, half(data), options)),
+  );
   for (const name of ['rename', 'link']) wrap(promises, name, (_, [, path]) => pass(name, path));
   for (const name of ['rm', 'rmdir', 'unlink']) wrap(promises, name, (_, [path]) => pass('rm', path));
   wrap(promises, 'writeFile', (_, [path, data, options], original) =>

@@ -96,11 +96,12 @@ async function* recordBytes(
   let ended = false;
   for await (const entry of walkTar(input, where)) {
     const kind = entryKind(entry.name);
-    const misplaced = new MlferryError(
-      'HOSTILE',
-      `${where} has the entry ${JSON.stringify(entry.name)}, which does not belong there`,
-    );
-    if (kind === undefined || ended || (kind.is === 'manifest') !== (entries === 0)) throw misplaced;
+    const misplaced = () =>
+      new MlferryError(
+        'HOSTILE',
+        `${where} has the entry ${JSON.stringify(entry.name)}, which does not belong there`,
+      );
+    if (kind === undefined || ended || (kind.is === 'manifest') !== (entries === 0)) throw misplaced();
     entries += 1;
     budget.hold(ENTRY_COST);
     const name = `${where}: ${entry.name}`;
@@ -112,7 +113,7 @@ async function* recordBytes(
       continue;
     }
     if (kind.is === 'blob') {
-      if (blobs.has(kind.sha256)) throw misplaced;
+      if (blobs.has(kind.sha256)) throw misplaced();
       const size = kind.compressed
         ? await unpackedSize(body, entry.size, kind.sha256, name)
         : await drain(body);
@@ -122,7 +123,7 @@ async function* recordBytes(
     } else {
       const start = length;
       const lines = kind.is === 'part' ? decompress(body, 'zstd', name, MOST_OF_PART) : body;
-      if (kind.is === 'part' && entry.name !== partName(parts.length + 1)) throw misplaced;
+      if (kind.is === 'part' && entry.name !== partName(parts.length + 1)) throw misplaced();
       let last: number | undefined;
       for await (const piece of lines) {
         yield piece;

@@ -90,8 +90,8 @@ export async function writeNewRun(job: RunJob): Promise<WrittenRun> {
         for (const name of ['metrics', 'params', 'artifacts', 'tags']) {
           await mkdir(join(runDirectory, name), { recursive: true });
         }
-        await writeFiles(join(runDirectory, 'params'), params);
-        await writeFiles(runDirectory, inputs);
+        writeFiles(join(runDirectory, 'params'), params);
+        writeFiles(runDirectory, inputs);
       }
       const points = new Map<string, number>();
       await splitSeries(run, [], oversize, async ({ key, points: piece }) => {
@@ -115,7 +115,7 @@ export async function writeNewRun(job: RunJob): Promise<WrittenRun> {
         ? [...tags, copy, ...fileListTag(run, told, files)]
         : [...tags.filter(([key]) => key !== DIGEST_TAG), copy];
       if (runDirectory !== undefined) {
-        await writeFiles(join(runDirectory, 'tags'), whole);
+        writeFiles(join(runDirectory, 'tags'), whole);
         await writeFile(join(runDirectory, META_FILE), meta, { flush: true });
         await checkRun(runDirectory, {
           meta,

@@ -1,10 +1,10 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { placeFile, sizeOfFile } from '../../../artifacts/local/put-file.ts';
 import { OVERSIZE_FILE } from '../../../model/own-files.ts';
 import type { DatasetInput } from '../../../model/records.ts';
 import { isAbsent, systemCode } from '../../../util/errors.ts';
-import { mapConcurrent } from '../../../util/map-concurrent.ts';
 import type { ArtifactEntry } from '../../artifact-owner.ts';
 import type { MetricPoints } from '../../place.ts';
 import { type ArtifactCounts, writeFilesOf } from '../../writing/write-files.ts';
@@ -17,23 +17,22 @@ import type { FilesJob, RunJob, StoreContext } from './run-context.ts';
 
 /** Parts of a run that a new and a grown run have in common. */
 
-/** Files written at once. */
-const PARALLEL = 8;
-
-/** Writes small files below a directory that MLflow does not see yet. */
-export async function writeFiles(
+/**
+ * Writes small files below a directory that MLflow does not see yet, each at once: a run is many of them, and trips through
+ * the thread pool cost several times what the files cost.
+ */
+export function writeFiles(
   directory: string,
   files: Iterable<readonly [path: string, content: string]>,
-): Promise<void> {
-  const made = new Map<string, Promise<unknown>>();
-  await mapConcurrent(files, PARALLEL, async ([name, content]) => {
+): void {
+  const made = new Set<string>();
+  for (const [name, content] of files) {
     const path = join(directory, name);
     const parent = dirname(path);
-    const making = made.get(parent) ?? mkdir(parent, { recursive: true });
-    made.set(parent, making);
-    await making;
-    await writeFile(path, content);
-  });
+    if (!made.has(parent)) mkdirSync(parent, { recursive: true });
+    made.add(parent);
+    writeFileSync(path, content);
+  }
 }
 
 /** Files of a run's inputs, relative to the run; their datasets are put into the experiment when they are not there. */
@@ -107,7 +106,7 @@ async function placeDataset(
   }
   try {
     await staging.placeDirectory(directory, async (temporary) => {
-      if (temporary !== undefined) await writeFiles(temporary, [[META_FILE, wanted]]);
+      if (temporary !== undefined) writeFiles(temporary, [[META_FILE, wanted]]);
     });
   } catch (error) {
     const code = systemCode(error);

@@ -114,8 +114,8 @@ export function createTargetExperiments(
       if (temporary === undefined) return;
       await mkdir(join(root, TRASH), { recursive: true });
       if (isNew) await writeFile(join(root, PARTIAL, NEW_STORE), '');
-      await writeFiles(join(temporary, 'tags'), tags);
-      await writeFiles(temporary, [[META_FILE, formatMetaYaml(experimentMetaFields(record))]]);
+      writeFiles(join(temporary, 'tags'), tags);
+      writeFiles(temporary, [[META_FILE, formatMetaYaml(experimentMetaFields(record))]]);
     });
     byName.set(name, { experiment: record, directory });
     return record;

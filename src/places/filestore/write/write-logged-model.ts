@@ -105,9 +105,9 @@ async function writeModel(job: ModelJob): Promise<WrittenObject> {
     if (temporary !== undefined) {
       for (const name of ['metrics', 'params', 'tags', 'artifacts'])
         await mkdir(join(temporary, name), { recursive: true });
-      await writeFiles(join(temporary, 'params'), held.params);
-      await writeFiles(join(temporary, 'metrics'), metricFiles(held.metrics));
-      await writeFiles(temporary, [[META_FILE, meta]]);
+      writeFiles(join(temporary, 'params'), held.params);
+      writeFiles(join(temporary, 'metrics'), metricFiles(held.metrics));
+      writeFiles(temporary, [[META_FILE, meta]]);
     }
     const artifactDir = join(temporary ?? directory, 'artifacts');
     const files = await writeArtifacts(job, artifactDir, async () => false);
@@ -121,7 +121,7 @@ async function writeModel(job: ModelJob): Promise<WrittenObject> {
       // A model that lacks a file is not complete: it is looked at again.
       const tags =
         files.failed + files.notCarried === 0 ? held.tags : held.tags.filter(([key]) => key !== DIGEST_TAG);
-      await writeFiles(join(temporary, 'tags'), tags);
+      writeFiles(join(temporary, 'tags'), tags);
       await mustBe(temporary, { ...held, tags }, meta);
     }
     return { id: record.model_id, outcome: 'created', artifacts, bytes };

@@ -239,8 +239,8 @@ async function writeEntry(
 ): Promise<void> {
   const held = tagsOf(context, directory, of, tags, target);
   if (temporary === undefined) return;
-  await writeFiles(join(temporary, 'tags'), held);
-  await writeFiles(temporary, [[META_FILE, formatMetaYaml(meta)]]);
+  writeFiles(join(temporary, 'tags'), held);
+  writeFiles(temporary, [[META_FILE, formatMetaYaml(meta)]]);
 }
 
 /** Brings a directory to what the source has; the digest comes last, where all files have come. Whether anything changed. */

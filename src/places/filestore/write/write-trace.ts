@@ -101,14 +101,9 @@ export function traceWriter(context: StoreContext, experiments: TargetExperiment
       const { artifacts, bytes, ...files } = await writeArtifacts(job, artifactDir, async () => false);
       const all = Object.entries(filesOf(record, job.target));
       if (temporary !== undefined)
-        await writeFiles(
-          temporary,
-          isWhole(record, files) ? all : all.filter(([name]) => name !== DIGEST_FILE),
-        );
+        writeFiles(temporary, isWhole(record, files) ? all : all.filter(([name]) => name !== DIGEST_FILE));
       if (temporary !== undefined && record.spans.length > 0)
-        await writeFiles(artifactDir, [
-          ['traces.json', printTraceData(record.spans, record.trace_id, false)],
-        ]);
+        writeFiles(artifactDir, [['traces.json', printTraceData(record.spans, record.trace_id, false)]]);
       return { id: record.trace_id, outcome: 'created', artifacts, bytes };
     });
   }
