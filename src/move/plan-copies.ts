@@ -12,6 +12,7 @@ import type { Run } from '../model/records.ts';
 import { ALL_ACTIVE } from '../model/selection.ts';
 import { ownValue } from '../model/string-map.ts';
 import type { Manager } from '../places/manager.ts';
+import { appendAll } from '../util/append-all.ts';
 import { type ErrorCode, MlferryError } from '../util/errors.ts';
 import { type CopyWithin, copyVerified } from './copy-verified.ts';
 
@@ -73,7 +74,7 @@ export async function planCopies(
         held,
         onCopied: job.progress,
       });
-      outcome.losses.push(...losses);
+      appendAll(outcome.losses, losses);
       const after = await readRuns(manager.reader, runs);
       for (const { run_id } of runs) {
         const [then, now] = [before, after].map((all) => all.get(run_id)).map((run) => run && runDigest(run));

@@ -8,6 +8,7 @@ import { createLeftFiles } from '../places/chosen-files.ts';
 import { withPacedFiles } from '../places/paced-files.ts';
 import type { Placement } from '../places/representation.ts';
 import type { PlaceTraits } from '../places/traits.ts';
+import { appendAll } from '../util/append-all.ts';
 import type { Bandwidth } from '../util/bandwidth.ts';
 import { MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
@@ -110,8 +111,8 @@ export async function compareArtifacts(
       rules,
     );
     bytes += found.bytes;
-    differences.push(...found.differences);
-    losses.push(...found.losses);
+    appendAll(differences, found.differences);
+    appendAll(losses, found.losses);
   });
   const own = new Set<OwnFile>();
   for (const entry of there.values()) {

@@ -15,6 +15,7 @@ import { ownValue, stringMap } from '../model/string-map.ts';
 import { hasFiles } from '../places/has-files.ts';
 import type { ObjectReader, ObjectSource } from '../places/objects.ts';
 import type { Reader } from '../places/place.ts';
+import { appendAll } from '../util/append-all.ts';
 import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError } from '../util/errors.ts';
 import { compareArtifacts } from './compare-artifacts.ts';
@@ -228,7 +229,7 @@ async function comparePair(
         targetTraits: target.traits,
         onBytes: (count) => progress.amount(0, count),
       });
-      differences.push(...found.differences);
+      appendAll(differences, found.differences);
       for (const loss of found.losses) expected.loss({ ...loss, of: item });
       progress.checked({ points: 0, files: found.files, bytes: found.bytes });
     }

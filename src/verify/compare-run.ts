@@ -8,6 +8,7 @@ import type { Run } from '../model/records.ts';
 import type { RunReader } from '../places/place.ts';
 import type { PointRules, RepresentedRun } from '../places/representation.ts';
 import type { PlaceTraits } from '../places/traits.ts';
+import { appendAll } from '../util/append-all.ts';
 import type { Bandwidth } from '../util/bandwidth.ts';
 import {
   type ArtifactComparison,
@@ -71,8 +72,8 @@ export async function compareRun(
   if (parts.metrics) {
     const rules = kept || representation === undefined ? EXACT : representation.points(target.run);
     const series = await metricDifferences(source, target, rules, frame);
-    differences.push(...series.differences);
-    losses.push(...series.losses);
+    appendAll(differences, series.differences);
+    appendAll(losses, series.losses);
     points = series.points;
     spillsPoints = series.refused > 0 && representation?.refusedPoints === 'metrics';
     spills ||= series.refused > 0 && representation?.refusedPoints === 'oversize';
@@ -93,8 +94,8 @@ export async function compareRun(
       targetTraits: frame.targetTraits,
       onBytes: (count) => frame.onProgress(0, count),
     });
-    differences.push(...found.differences);
-    losses.push(...found.losses);
+    appendAll(differences, found.differences);
+    appendAll(losses, found.losses);
     ({ files, bytes } = found);
     const needed = [spills ? ('oversize' as const) : [], spillsPoints ? ('metrics' as const) : []].flat();
     if (!found.unreachable)
@@ -178,6 +179,9 @@ async function metricDifferences(source: RunReader, target: RunReader, rules: Po
     points,
   }));
   // What follows from the history is said once.
-  differences.push(...latest.filter(({ field }) => !changed.has(field)));
+  appendAll(
+    differences,
+    latest.filter(({ field }) => !changed.has(field)),
+  );
   return { ...series, differences };
 }

@@ -4,6 +4,7 @@ import { REFUSED_METRICS_FILE } from '../model/own-files.ts';
 import { buildPoints, filterPoints, forEachPoint, type Points } from '../model/points.ts';
 import type { MetricPoints, RunReader } from '../places/place.ts';
 import type { PointRules } from '../places/representation.ts';
+import { appendAll } from '../util/append-all.ts';
 import {
   comparedValue,
   createPointBalance,
@@ -97,7 +98,7 @@ export async function compareSeries(
     await right.close();
   }
 
-  if (rules.merges) losses.push(...(await forgiveDuplicates(target, open)));
+  if (rules.merges) appendAll(losses, await forgiveDuplicates(target, open));
   if (early > 0) {
     losses.push({
       code: 'TIMESTAMP_NOT_ALLOWED',
@@ -105,7 +106,7 @@ export async function compareSeries(
       detail: `points with a timestamp before 1970 are refused; they are in ${REFUSED_METRICS_FILE}`,
     });
   }
-  if (!rules.exact) losses.push(...changedValues(counted));
+  if (!rules.exact) appendAll(losses, changedValues(counted));
   return { points, differences: differencesOf(open), losses, refused: refused + early };
 }
 

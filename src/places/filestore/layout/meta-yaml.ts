@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { parseDocument, type ScalarTag } from 'yaml';
+import { setTimeout as delay, setImmediate } from 'node:timers/promises';
+import { Lexer, parseDocument, type ScalarTag } from 'yaml';
 import { isMap, pythonNumber, type TypedJson } from '../../../model/typed-json.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { readSmallFile } from '../../../util/regular-file.ts';
@@ -52,12 +52,7 @@ export const TYPED: readonly ScalarTag[] = [
  * SOURCE_ITEM naming `path`.
  */
 export function parseMetaYaml(text: string, path: string, tags: readonly ScalarTag[] = [nullTag]): unknown {
-  // The time and memory that parsing takes depends on what stands outside of quotes: of MLflow's files that is little.
-  if (text.length > MOST_PLAIN && text.replace(QUOTED, '').length > MOST_PLAIN)
-    throw new MlferryError(
-      'SOURCE_ITEM',
-      `${path} is no file of MLflow: too much stands in it without quotes`,
-    );
+  expectFewTokens(text, path);
   const document = parseDocument(text, {
     version: '1.1',
     schema: 'failsafe',
@@ -70,15 +65,37 @@ export function parseMetaYaml(text: string, path: string, tags: readonly ScalarT
   if (problem !== undefined) {
     throw new MlferryError('SOURCE_ITEM', `${path} is not valid YAML: ${problem.message.split('\n')[0]}`);
   }
-  return document.toJS();
+  try {
+    return document.toJS();
+  } catch (error) {
+    // Anchors that stand for more and more of each other.
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new MlferryError('SOURCE_ITEM', `${path} cannot be read: ${reason}`, { cause: error });
+  }
 }
 
 /** Longest `meta.yaml` of an experiment, run or model; one of a dataset may hold a whole profile (bytes). */
 const MOST = 2 ** 20;
 export const MOST_OF_DATASET = 20 * 2 ** 20;
-/** Most characters outside of quotes. */
-const MOST_PLAIN = 256 * 1024;
-const QUOTED = /'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"/gs;
+/** Most tokens; MLflow's own files have some hundred, and some thousand take as long to parse as a Ctrl-C may wait. */
+const MOST_TOKENS = 10_000;
+/** Most uses of an anchor: each is looked for in all of the document. MLflow's own files have none. */
+const MOST_ALIASES = 100;
+
+/**
+ * The time and memory that parsing takes grows with tokens, not with characters, and finding the tokens takes next to
+ * nothing. Throws SOURCE_ITEM naming `path`.
+ */
+function expectFewTokens(text: string, path: string): void {
+  let tokens = 0;
+  let aliases = 0;
+  for (const token of new Lexer().lex(text)) {
+    tokens += 1;
+    if (token.startsWith('*')) aliases += 1;
+    if (tokens > MOST_TOKENS || aliases > MOST_ALIASES)
+      throw new MlferryError('SOURCE_ITEM', `${path} is no file of MLflow: too much stands in it`);
+  }
+}
 
 /**
  * Reads and parses a YAML file. MLflow truncates a file before it rewrites it, so an empty one is read again, twice.
@@ -86,6 +103,8 @@ const QUOTED = /'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"/gs;
  */
 export async function readMetaYaml(path: string, most = MOST, tags?: readonly ScalarTag[]): Promise<unknown> {
   for (let attempt = 1; ; attempt += 1) {
+    // Files are read at once, for there are so many small ones; among thousands of them a Ctrl-C must be heard.
+    await setImmediate();
     const text = decodeUtf8(readSmallFile(path, most));
     if (text === undefined) throw new MlferryError('SOURCE_ITEM', `${path} is not UTF-8`);
     const value = parseMetaYaml(text, path, tags);

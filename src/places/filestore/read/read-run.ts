@@ -63,13 +63,14 @@ function unreadable(file: KeyFile, kind: string): RunLoss {
 /**
  * Reads all of a run but its series and bytes; the series are streamed once for `latest_metrics`. With `strict` whatever is broken
  * in it is an error of the whole run; otherwise it is left out, and told in `damage`. Throws SOURCE_ITEM when the run is damaged,
- * or a system error.
+ * a system error, or the reason of `signal`.
  */
 export async function loadRun(
   experimentDir: string,
   runDir: string,
   cache: SeriesCache,
   strict: boolean,
+  signal: AbortSignal,
 ): Promise<LoadedRun> {
   const losses: RunLoss[] = [];
   const damage = createDamage(strict);
@@ -99,6 +100,7 @@ export async function loadRun(
       let empty = true;
       const broken = damage.lines(file.path);
       for await (const chunk of readMetricFile(file.path, { onBroken: broken?.note })) {
+        signal.throwIfAborted();
         empty = false;
         datasets += chunk.datasets;
         yield { key: file.key, points: chunk.points };

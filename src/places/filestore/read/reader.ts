@@ -227,12 +227,13 @@ export async function openFileStoreReader(place: FileStoreLocation, options: Pla
         const chunk = wanted.slice(start, start + READ_AHEAD);
         const loaded = await Promise.all(
           chunk.map((scanned) =>
-            loadRun(directory, scanned.directory, cache, strict).then(
+            loadRun(directory, scanned.directory, cache, strict, signal).then(
               (run) => ({ run, scanned }),
               (error: unknown) => ({ error, scanned }),
             ),
           ),
         );
+        signal.throwIfAborted();
         for (const item of loaded) {
           if ('error' in item) {
             fail(runObject(item.scanned.run_id, experiment), item.error, item.scanned.run_id);

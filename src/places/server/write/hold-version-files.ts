@@ -5,6 +5,7 @@ import { NOTE_TAG, PROMPT_TAG } from '../../../model/mlflow/tags.ts';
 import { REGISTERED_DIRECTORY } from '../../../model/own-files.ts';
 import type { ModelVersion } from '../../../model/registered-model.ts';
 import { ownValue } from '../../../model/string-map.ts';
+import { appendAll } from '../../../util/append-all.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import type { ObjectReader, ObjectTarget } from '../../objects.ts';
 import { modelOwner } from '../connect/owner.ts';
@@ -63,7 +64,7 @@ export function versionFilesHolder(
     const owner = modelOwner(model);
     const sink = await context.sinkOf(experiment, owner);
     const files = await sendArtifacts(context, source, { owner, sink }, 'content', sent);
-    losses.push(...artifactLosses(files));
+    appendAll(losses, artifactLosses(files));
     const [first] = files.failed;
     if (first !== undefined) throw first.error;
     if (sent.artifacts + files.there === 0) losses.push(NO_FILES_LOSS);

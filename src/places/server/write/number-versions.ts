@@ -33,7 +33,8 @@ export async function createVersion(
   const number = Number(wanted.version);
   if (!routes.changes) return { ...wanted, tags: {} };
   while (state.next !== undefined && state.next < number) await fillGap(context, state, wanted, number);
-  const least = state.next ?? Math.max(0, ...state.versions.keys()) + 1;
+  const least =
+    state.next ?? [...state.versions.keys()].reduce((most, version) => Math.max(most, version), 0) + 1;
   if (least > number) throw taken(wanted, `the target has given this number away, its next one is ${least}`);
   const created = await createOneVersion(context, newVersion(wanted, target));
   state.next = Number(created.version) + 1;

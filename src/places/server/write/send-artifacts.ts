@@ -9,6 +9,7 @@ import type { PutFile, StoredFile } from '../../../artifacts/store.ts';
 import { createFileListDigest, type FileList } from '../../../model/file-list.ts';
 import { freeFileName } from '../../../model/free-file-name.ts';
 import { OWN_DIRECTORY, RENAMED_FILE } from '../../../model/own-files.ts';
+import { appendAll } from '../../../util/append-all.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { mapConcurrent } from '../../../util/map-concurrent.ts';
 import type { ArtifactEntry, ArtifactOwner } from '../../artifact-owner.ts';
@@ -179,7 +180,7 @@ export async function sendArtifacts(
       : undefined;
     written.set(name, { size: map.length, etag: put?.etag });
   }
-  if (routes.changes) failed.push(...(await held.notArrived(written)));
+  if (routes.changes) appendAll(failed, await held.notArrived(written));
   return { ...result, refused, renamed: [...renamed.keys()], failed, list, ownName };
 }
 

@@ -3,6 +3,7 @@ import { toDouble } from '../../../model/metric-value.ts';
 import type { PointSet } from '../../../model/point-set.ts';
 import type { Run } from '../../../model/records.ts';
 import { ownValue, type StringMap } from '../../../model/string-map.ts';
+import { appendAll } from '../../../util/append-all.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { pause, retryDelay } from '../../../util/retry.ts';
 import type { MetricPoints } from '../../place.ts';
@@ -173,7 +174,10 @@ async function missing(
   const rest: Metric[] = [];
   for (const [key, own] of Map.groupBy(metrics, ({ key }) => key)) {
     const there = await context.pointsOf(run_id, key);
-    rest.push(...own.filter(({ step, timestamp, value }) => !there.has(step, timestamp, toDouble(value))));
+    appendAll(
+      rest,
+      own.filter(({ step, timestamp, value }) => !there.has(step, timestamp, toDouble(value))),
+    );
   }
   return rest;
 }

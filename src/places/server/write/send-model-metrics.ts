@@ -1,6 +1,7 @@
 import type { LoggedModel, ModelMetric } from '../../../model/logged-model.ts';
 import { toDouble } from '../../../model/metric-value.ts';
 import { ownValue } from '../../../model/string-map.ts';
+import { appendAll } from '../../../util/append-all.ts';
 import { modelMetricKey } from './fit-logged-model.ts';
 import { BATCH_LIMITS } from './log-batches.ts';
 import type { TargetContext } from './target-context.ts';
@@ -46,11 +47,14 @@ async function heldByRun(
     const isLatest = ({ step, timestamp, value }: ModelMetric) =>
       latest !== undefined && latest[0] === step && latest[1] === timestamp && latest[2] === value;
     if (ofKey.every(isLatest)) {
-      held.push(...ofKey);
+      appendAll(held, ofKey);
       continue;
     }
     const points = await pointsOf(run_id, key);
-    held.push(...ofKey.filter(({ step, timestamp, value }) => points.has(step, timestamp, toDouble(value))));
+    appendAll(
+      held,
+      ofKey.filter(({ step, timestamp, value }) => points.has(step, timestamp, toDouble(value))),
+    );
   }
   return held;
 }

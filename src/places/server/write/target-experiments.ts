@@ -2,6 +2,7 @@ import type { Findings } from '../../../model/findings.ts';
 import type { TargetLimits } from '../../../model/mlflow/limits.ts';
 import type { Experiment } from '../../../model/records.ts';
 import { ownValue, type StringMap } from '../../../model/string-map.ts';
+import { appendAll } from '../../../util/append-all.ts';
 import { endsJob } from '../../../util/ends-job.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import type { TargetExperiment } from '../../place.ts';
@@ -96,7 +97,7 @@ export function targetExperiments(context: ExperimentContext): TargetExperiments
     };
     async function scan(): Promise<Map<string, KnownRun>> {
       const scanned = await scanKnownRuns(routes, state.experiment_id);
-      state.duplicates.push(...scanned.duplicates);
+      appendAll(state.duplicates, scanned.duplicates);
       return scanned.known;
     }
     byName.set(found.name, state);

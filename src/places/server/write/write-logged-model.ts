@@ -4,6 +4,7 @@ import { type Findings, type FoundObject, lacksFiles } from '../../../model/find
 import type { RunLoss } from '../../../model/fit-run.ts';
 import { type LoggedModel, loggedModel } from '../../../model/logged-model.ts';
 import { ownValue, type StringMap } from '../../../model/string-map.ts';
+import { appendAll } from '../../../util/append-all.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { fileFailure } from '../../file-failure.ts';
 import type { ObjectReader, ObjectTarget, ObjectWriter, WrittenObject } from '../../objects.ts';
@@ -172,7 +173,7 @@ async function writeModel(
   const sink = await context.sinkOf(experiment, owner);
   const comparison = created ? 'nothing there' : 'content';
   const files = await sendArtifacts(context, source, { owner, sink }, comparison, sent);
-  found.push(...artifactLosses(files));
+  appendAll(found, artifactLosses(files));
   for (const { path, error } of files.failed)
     context.findings.failure(fileFailure(path, error, { words: describeObject(of), of }));
 

@@ -14,6 +14,7 @@ import { MODEL_STAGES } from '../../../model/mlflow/model-stages.ts';
 import { REGISTERED_DIRECTORY } from '../../../model/own-files.ts';
 import { type ModelVersion, modelVersion, registeredModel } from '../../../model/registered-model.ts';
 import { ownValue } from '../../../model/string-map.ts';
+import { appendAll } from '../../../util/append-all.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { hasFiles } from '../../has-files.ts';
 import { notedSince } from '../../noted-since.ts';
@@ -163,7 +164,7 @@ async function placeSource(
     const owner = versionOwner(wanted, { artifact_uri, ...below });
     const sink = await context.sinkOf(undefined, owner);
     const files = await sendArtifacts(context, source, { owner, sink }, 'content', sent);
-    losses.push(...artifactLosses(files));
+    appendAll(losses, artifactLosses(files));
     const [first] = files.failed;
     if (first !== undefined) throw first.error;
     if (sent.artifacts > 0 || files.there > 0) return { ...wanted, source: artifact_uri };

@@ -10,6 +10,7 @@ import { PARENT_TAG } from '../../../model/mlflow/tags.ts';
 import { OVERSIZE_FILE, REFUSED_METRICS_FILE } from '../../../model/own-files.ts';
 import type { Run } from '../../../model/records.ts';
 import { ownValue } from '../../../model/string-map.ts';
+import { appendAll } from '../../../util/append-all.ts';
 import { createByteSpool } from '../../../util/byte-spool.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { fileFailure } from '../../file-failure.ts';
@@ -90,7 +91,7 @@ export async function writeRun(
     complete && !isOpen && hasFiles
       ? undefined
       : await sendArtifacts(context, source, { owner, sink }, comparison, sent);
-  if (artifacts !== undefined) losses.push(...artifactLosses(artifacts));
+  if (artifacts !== undefined) appendAll(losses, artifactLosses(artifacts));
   const failed = artifacts?.failed ?? [];
   const words = `run ${source.run.run_id} of experiment "${experiment.name}"`;
   for (const { path, error } of failed)

@@ -62,7 +62,7 @@ export function scorerWriter(context: TargetContext): ObjectWriter {
   async function create(wanted: Scorer, versions: Map<number, Scorer>): Promise<void> {
     const number = Number(wanted.scorer_version);
     for (;;) {
-      const next = Math.max(0, ...versions.keys()) + 1;
+      const next = [...versions.keys()].reduce((most, version) => Math.max(most, version), 0) + 1;
       if (next > number) throw taken(wanted, 'the target has later versions of it');
       const made = await register(wanted, next === number ? wanted.serialized_scorer : FILLER, next);
       versions.set(Number(made.scorer_version), made);
