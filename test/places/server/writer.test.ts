@@ -71,6 +71,8 @@ const everything: MemoryRun = {
     ['dir/deep/b c+ü.txt', 'x'.repeat(100_000)],
     ['empty', ''],
     ['odd %41#.txt', 'odd'],
+    ['why?/a.txt', 'why'],
+    ['part;/b.txt', 'part'],
     ['unknown', undefined],
   ],
 };
@@ -289,9 +291,23 @@ describe.each(targets)(
       const renamed: unknown = JSON.parse(
         await rest(server.url).file(written.run_id, 'mlferry/renamed.json'),
       );
-      const name = files.find(([path]) => path.startsWith('mlferry/renamed/'))?.[0] ?? '';
-      expect(renamed).toEqual({ format: 'mlferry-renamed', version: 1, files: { 'odd %41#.txt': name } });
-      expect(await rest(server.url).file(written.run_id, name)).toBe('odd');
+      const below = files.flatMap(([path]) => (path.startsWith('mlferry/renamed/') ? [path] : []));
+      const nameOf = (end: string) => below.find((path) => path.endsWith(end)) ?? '';
+      expect(renamed).toEqual({
+        format: 'mlferry-renamed',
+        version: 1,
+        files: {
+          'odd %41#.txt': nameOf('-odd_41_.txt'),
+          'part;/b.txt': nameOf('-b.txt'),
+          'why?/a.txt': nameOf('-a.txt'),
+        },
+      });
+      for (const [end, content] of [
+        ['-odd_41_.txt', 'odd'],
+        ['-b.txt', 'part'],
+        ['-a.txt', 'why'],
+      ] as const)
+        expect(await rest(server.url).file(written.run_id, nameOf(end))).toBe(content);
       expect((await rest(server.url).experiment(target.experiment_id)).tags).toMatchObject({
         'mlflow.note.content': 'n'.repeat(limits.experimentTag),
         team: 'a',
