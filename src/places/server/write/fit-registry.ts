@@ -1,5 +1,5 @@
 import { isUri } from '../../../kinds/model-links.ts';
-import { hasSameSource } from '../../../kinds/model-registry.ts';
+import { hasSameSource, madeOf } from '../../../kinds/model-registry.ts';
 import { VERSION_SOURCE_TAG, withoutBookkeeping } from '../../../model/canonical.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
 import { REGISTERED_DIRECTORY } from '../../../model/own-files.ts';
@@ -47,19 +47,23 @@ export function representVersion(
   const { version, losses } = fitVersion(wanted);
   const isHeld = isHeldByModel(present);
   const isLate = isHeld && wanted.run_id !== undefined && wanted.run_id !== present.run_id;
-  const { run_id: _, ...withoutRun } = version;
+  const { run_id, model_id, ...rest } = version;
+  // Databases have no column for the logged model of a version: its source tells which.
+  const toldBySource = present.model_id === undefined && madeOf(present).models[0] === model_id;
   const same =
     isHeld || hasSameSource(wanted, present) || present.source.includes(`/${REGISTERED_DIRECTORY}/`);
   return {
     record: {
-      ...(isLate ? withoutRun : version),
+      ...rest,
+      ...(run_id === undefined || isLate ? {} : { run_id }),
+      ...(model_id === undefined || toldBySource ? {} : { model_id }),
       source: same ? present.source : version.source,
       // A server takes the run of a version from its logged model where none is given.
       ...((isLate || (wanted.run_id === undefined && wanted.model_id !== undefined)) &&
       present.run_id !== undefined
         ? { run_id: present.run_id }
         : {}),
-      ...((version.model_id === undefined || isHeld) && present.model_id !== undefined
+      ...((model_id === undefined || isHeld) && present.model_id !== undefined
         ? { model_id: present.model_id }
         : {}),
     },
