@@ -34,10 +34,25 @@ export type { CsvLayout } from './manage/csv-layout-names.ts';
 export { deleteExperiments, type ExperimentOptions } from './manage/delete-experiments.ts';
 export { type DeleteModelsOptions, deleteModels } from './manage/delete-models.ts';
 export { type DeleteRunsOptions, deleteRuns } from './manage/delete-runs.ts';
+export type { FoundFiles } from './manage/files-of.ts';
+export {
+  type GetArtifactsOptions,
+  type GetProgress,
+  type GotArtifact,
+  type GotArtifacts,
+  getArtifacts,
+} from './manage/get-artifacts.ts';
 export { iterateRuns } from './manage/iterate-runs.ts';
+export {
+  type ArtifactList,
+  type ListArtifactsOptions,
+  type ListedArtifact,
+  listArtifacts,
+} from './manage/list-artifacts.ts';
 export { type ListedModel, listModels } from './manage/list-models.ts';
 export { type ListOptions, listExperiments, listRuns } from './manage/list-runs.ts';
 export type { ChoiceOptions, ManageOptions, ManageReport, PlanSummary } from './manage/manage-job.ts';
+export { openArtifact } from './manage/open-artifact.ts';
 export type { MoveRunsOptions } from './manage/plan-move.ts';
 export { renameExperiment } from './manage/rename-experiment.ts';
 export { renameRun } from './manage/rename-run.ts';

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import type { Argument, Command, Option } from 'commander';
 import { listJobs } from '../job/jobs.ts';
+import { listArtifacts } from '../manage/list-artifacts.ts';
 import { listModels } from '../manage/list-models.ts';
 import { type ListOptions, listExperiments } from '../manage/list-runs.ts';
 import { readLocation } from '../places/location-text.ts';
@@ -62,6 +63,8 @@ async function valuesOf(
   if (name === 'experiment') return only(await experimentsOf(given[0], io));
   if (name === 'registered-model' || (command.parent?.name() === 'models' && name === 'name'))
     return only(await registeredModelsOf(given[0], io));
+  if (command.parent?.name() === 'artifacts' && name === 'path')
+    return only(await artifactsOf(given[0], given[1] ?? '', word, io));
   if (name === 'columns') return only(columnsFor(word));
   if (!isOption && name === 'job') return only(await jobs(io));
   if (!isOption && command.parent?.name() === 'place' && name === 'name') return only(namesOfPlaces(io));
@@ -97,6 +100,20 @@ async function registeredModelsOf(
     await listModels(location, options, async ({ name, is_prompt, versions }) =>
       take(name, `${is_prompt ? 'prompt' : 'model'}, ${versions.length} versions`),
     );
+  });
+}
+
+/** Files of a run, and directories as far as the word goes. */
+async function artifactsOf(
+  argument: string | undefined,
+  run: string,
+  word: string,
+  io: Io,
+): Promise<Array<readonly [string, string]>> {
+  return namesAt(argument, io, async (location, options, take) => {
+    const directory = word.slice(0, Math.max(0, word.lastIndexOf('/')));
+    const { artifacts } = await listArtifacts(location, run, directory, options);
+    for (const { path, type } of artifacts) take(type === 'file' ? path : `${path}/`, type);
   });
 }
 

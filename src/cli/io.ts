@@ -1,5 +1,8 @@
 import type { Readable, Writable } from 'node:stream';
 
+/** As a shell tells a program that SIGPIPE ended. */
+export const BROKEN_PIPE = 141;
+
 /** What a command may touch of the outside: handed in, so that commands can be run in-process. */
 export interface Io {
   readonly stdin: Readable & { readonly isTTY?: boolean };

@@ -1,6 +1,7 @@
 import { Command, Help } from 'commander';
 import { places } from '../places/registry.ts';
 import { TOOL_VERSION } from '../util/tool-version.ts';
+import { addArtifactsCommand } from './artifacts.ts';
 import { addBackupCommand } from './backup.ts';
 import { addCompletionCommand } from './completion.ts';
 import { addCopyCommand } from './copy.ts';
@@ -70,6 +71,7 @@ export function createProgram(io: Io): Command {
   addRunsCommand(program, io);
   addExperimentsCommand(program, io);
   addModelsCommand(program, io);
+  addArtifactsCommand(program, io);
   addJobsCommand(program, io);
   addDemoCommand(program, io, (args) => createProgram(io).parseAsync([...args], { from: 'user' }));
   addSchemaCommand(program, io);

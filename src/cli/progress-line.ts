@@ -11,17 +11,18 @@ const INTERVAL = 200;
 const LOG_INTERVAL = 30_000;
 
 /** The progress display: one line on a terminal, elsewhere a line every 30 s; nothing when `quiet`. */
-export interface ProgressLine {
-  show(progress: Progress): void;
+export interface ProgressLine<T> {
+  show(progress: T): void;
   end(): void;
 }
 
-/** A {@link ProgressLine} on stderr, unless requests are shown there. `clock`: ms. */
-export function progressLine(
+/** A {@link ProgressLine} on stderr, unless requests are shown there. `text`: what it says after so many seconds; `clock`: ms. */
+export function progressLine<T>(
   { stderr, debug = false }: Pick<Io, 'stderr' | 'debug'>,
   quiet: boolean,
+  text: (progress: T, seconds: number) => string,
   clock: () => number = () => performance.now(),
-): ProgressLine {
+): ProgressLine<T> {
   if (quiet || debug) return { show: () => undefined, end: () => undefined };
   const started = clock();
   const isTerminal = stderr.isTTY === true;
@@ -32,10 +33,10 @@ export function progressLine(
       const now = clock();
       if (now - drawn < (isTerminal ? INTERVAL : LOG_INTERVAL)) return;
       drawn = now;
-      const text = progressText(progress, (now - started) / 1000);
+      const line = text(progress, (now - started) / 1000);
       // A line as wide as the terminal wraps on some.
-      if (update !== undefined) update(cut(text, (stderr.columns ?? 80) - 1));
-      else stderr.write(`${text}\n`);
+      if (update !== undefined) update(cut(line, (stderr.columns ?? 80) - 1));
+      else stderr.write(`${line}\n`);
     },
     end: () => update?.clear(),
   };

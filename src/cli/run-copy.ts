@@ -8,19 +8,16 @@ import { asMlferryError, MlferryError } from '../util/errors.ts';
 import { confirm, mustHaveTerminal } from './confirm.ts';
 import { explainSelection } from './explain-selection.ts';
 import { formatCount } from './format.ts';
-import type { Io } from './io.ts';
+import { BROKEN_PIPE, type Io } from './io.ts';
 import { formatManageReport, formatPlan } from './manage-text.ts';
 import { undoPath } from './manage-values.ts';
 import { parseOptions } from './parse-options.ts';
-import { progressLine } from './progress-line.ts';
+import { progressLine, progressText } from './progress-line.ts';
 import { formatReport } from './report-text.ts';
 import { stateDirFor } from './state-dir.ts';
 import { formatVerification } from './verify-text.ts';
 import { verifyWithProgress } from './verify-with-progress.ts';
 import { warnOfCredentials } from './warn-of-credentials.ts';
-
-/** As a shell tells a program that SIGPIPE ended. */
-const BROKEN_PIPE = 141;
 
 /** What every copying command does: copy, show progress and report, write the id map, set the exit status. */
 export async function runCopy(from: string, to: string, values: unknown, io: Io): Promise<void> {
@@ -33,7 +30,7 @@ export async function runCopy(from: string, to: string, values: unknown, io: Io)
   const mustAsk = options.mirror && !options.yes && job.dryRun !== true;
   if (mustAsk) mustHaveTerminal(io);
   const stateDir = job.dryRun ? undefined : await stateDirFor(job.stateDir, io);
-  const progress = progressLine(io, quiet);
+  const progress = progressLine(io, quiet, progressText);
   let result: MirrorResult;
   let shown = false;
   try {

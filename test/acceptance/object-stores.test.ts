@@ -254,6 +254,42 @@ describe('files in S3', () => {
     expect(files).toEqual(await seen('first'));
   });
 
+  it('are listed and brought one by one: of runs, logged models and versions, from a server and from its database', async () => {
+    const database = `sqlite:///${join(servers[FIRST]?.directory ?? '', 'mlflow.db')}`;
+    const run = (await runsOf(url(FIRST), 'odd')).at(-1);
+    const all = { ...FILES, ...DIRECT_ONLY };
+    for (const [name, place] of Object.entries({ server: url(FIRST), database })) {
+      const directory = join(dir, `brought-${name}`);
+      const get = ['artifacts', 'get', place, run?.run_id ?? '', '-o', directory, '--json'];
+      const { status, stdout, stderr } = await runMlferry(get, { environment });
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect(JSON.parse(stdout).artifacts).toHaveLength(Object.keys(all).length);
+      for (const [path, content] of Object.entries(all))
+        expect(sha256(await readFile(join(directory, path)))).toBe(sha256(content));
+
+      const cat = (...words: string[]) => runMlferry(['artifacts', 'cat', place, ...words], { environment });
+      const latest = await cat('models:/second/latest', 'MLmodel');
+      expect(latest).toMatchObject({ status: 0, stderr: '' });
+      const model_id = /^model_id: (m-\w+)/m.exec(latest.stdout)?.[1] ?? '';
+      expect((await cat(model_id, 'MLmodel')).stdout).toBe(latest.stdout);
+      expect((await cat(`models:/${model_id}`, 'MLmodel')).stdout).toBe(latest.stdout);
+    }
+    // Another store of this name, or none: the server is the way.
+    const nobody = { environment: { ...environment, ...NOBODY } };
+    const ls = ['artifacts', 'ls', url(FIRST), run?.run_id ?? '', 'sub dir', '--recursive', '--json'];
+    const listed = await runMlferry(ls, nobody);
+    expect(JSON.parse(listed.stdout)).toMatchObject({
+      artifacts: [{ path: 'sub dir/ü/名前+&=;.txt', type: 'file', size: 3 }],
+      exit_status: 0,
+    });
+    const unreachable = await runMlferry(['artifacts', 'ls', database, run?.run_id ?? '', '--json'], nobody);
+    expect(unreachable.status).toBe(3);
+    expect(JSON.parse(unreachable.stdout)).toMatchObject({
+      artifacts: [],
+      losses: [{ code: 'ARTIFACTS_UNREACHABLE' }],
+    });
+  });
+
   it(`are listed in pages: ${MANY} in one directory`, async () => {
     const store = await writeStore('many', [{ 'first.txt': '1' }]);
     await copyReport(['copy', store, url(FIRST)], { environment });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { REPORTS } from '../../src/cli/json/reports.ts';
 
-const GROUPS = ['runs', 'experiments', 'jobs', 'models', 'place'];
+const GROUPS = ['artifacts', 'runs', 'experiments', 'jobs', 'models', 'place'];
 
 /** The schema of what a command line prints with `--json`. */
 function schemaOf(args: readonly string[], isFailure: boolean): z.ZodType | undefined {

@@ -56,7 +56,7 @@ describe('the progress line', () => {
   it('is never wider than the terminal', () => {
     const written: string[] = [];
     const stderr = Object.assign(sink(written), { isTTY: true, columns: 40, rows: 20 });
-    const line = progressLine({ stderr }, false, () => 0);
+    const line = progressLine({ stderr }, false, progressText, () => 0);
     line.show({ ...progress, experiment: '日本'.repeat(40) });
     line.end();
     const drawn = written.join('').split('\n').map(stripVTControlCharacters);
@@ -67,7 +67,7 @@ describe('the progress line', () => {
   it('is written every 30 s where there is no terminal', () => {
     const written: string[] = [];
     let now = 0;
-    const line = progressLine({ stderr: sink(written) }, false, () => now);
+    const line = progressLine({ stderr: sink(written) }, false, progressText, () => now);
     for (; now <= 65_000; now += 1000) line.show(progress);
     line.end();
     expect(written.map((text) => text.slice(0, 22))).toEqual(Array(2).fill('experiment 1/2 churn ·'));

@@ -141,7 +141,7 @@ function parser() {
       }
       const others = ['schema', 'demo', 'completion', 'complete'];
       if (others.includes(command.name()) || group === 'jobs' || group === 'place') return;
-      if (['runs', 'experiments', 'models', 'alias'].includes(group ?? '')) {
+      if (['artifacts', 'runs', 'experiments', 'models', 'alias'].includes(group ?? '')) {
         // What follows the place is a run, a name or a tag.
         placeAt(String(command.processedArgs[0]));
         if (Object.hasOwn(command.opts(), 'run')) choiceOf(command.opts());

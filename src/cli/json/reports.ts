@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { toJsonSchema } from '../../kinds/json-schemas.ts';
 import { type JsonSchema, writeSchemaFiles } from '../../kinds/schema-files.ts';
+import { artifactList, gotArtifacts } from './artifacts.ts';
 import { changeReport } from './change-report.ts';
 import { copyReport } from './copy-report.ts';
 import { explanation } from './explanation.ts';
@@ -36,6 +37,8 @@ export const REPORTS: Readonly<Record<string, JsonReport>> = {
   run_list: { schema: runList, commands: ['runs list'] },
   experiment_list: { schema: experimentList, commands: ['experiments list'] },
   model_list: { schema: modelList, commands: ['models list', 'models show'] },
+  artifact_list: { schema: artifactList, commands: ['artifacts ls'] },
+  got_artifacts: { schema: gotArtifacts, commands: ['artifacts get'] },
   job: { schema: jobSummary, commands: ['jobs show', 'jobs forget'] },
   job_list: { schema: z.array(jobSummary), commands: ['jobs list', 'jobs prune'] },
   place_list: { schema: placeList, commands: ['place list'] },
