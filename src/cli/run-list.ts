@@ -35,6 +35,8 @@ const DEFAULT_COLUMNS = ['run_id', 'run_name', 'experiment_name', 'status', 'sta
 const MOST_METRICS = 4;
 /** Runs that are looked at for them. */
 const LOOKED_AT = 100;
+/** Keys of runs that are kept to find the nearest one among. */
+const MOST_KEYS = 10_000;
 /** Digits of a run id on a terminal: few enough to read, enough to be told from some million others. */
 const ID_DIGITS = 12;
 const RUN_ID = /^[0-9a-f]{32}$/;
@@ -61,6 +63,7 @@ export async function runList(place: string, values: unknown, io: Io): Promise<v
   const columns = list.columns?.split(',').map((name) => column(name.trim()));
   const options = { ...choiceOf(values), ...placeOf(values, io), stdin: io.stdin };
   const printer = list.json || list.ndjson ? jsonPrinter(list, columns, io) : runTable(list, columns, io);
+  const empty = emptyColumns(columns ?? []);
   let count = 0;
   let left = 0;
   let failures: readonly Failure[];
@@ -69,6 +72,7 @@ export async function runList(place: string, values: unknown, io: Io): Promise<v
       if (list.limit !== undefined && count >= list.limit) left += 1;
       else {
         count += 1;
+        empty.look(run);
         printer.add(run);
       }
     });
@@ -79,6 +83,7 @@ export async function runList(place: string, values: unknown, io: Io): Promise<v
   }
   printer.end();
   if (!list.json && !list.ndjson && count === 0) io.stderr.write('(0 runs)\n');
+  if (count > 0) for (const note of empty.notes()) io.stderr.write(`${note}\n`);
   if (left > 0) io.stderr.write(`(${formatCount(left)} more: --limit ${list.limit})\n`);
   endWithFailures(failures, io);
 }
@@ -164,6 +169,31 @@ function commonMetrics(runs: readonly ListedRun[]): string[] {
     .sort(([a, x], [b, y]) => isSystem(a) - isSystem(b) || y - x || (a < b ? -1 : 1))
     .slice(0, MOST_METRICS)
     .map(([key]) => `metrics.${key}`);
+}
+
+/** Notes on named columns of params, metrics and tags that no run has, each with the nearest that one has. */
+function emptyColumns(columns: readonly Column[]) {
+  const empty = new Map(
+    columns.flatMap((column) =>
+      /^(params|metrics|tags)\./.test(column.name) ? [[column.name, column]] : [],
+    ),
+  );
+  const known = new Set<string>();
+  return {
+    look(run: ListedRun): void {
+      for (const [name, { value }] of empty) if (value(run) !== undefined) empty.delete(name);
+      if (empty.size === 0 || known.size > MOST_KEYS) return;
+      for (const key of Object.keys(run.params)) known.add(`params.${key}`);
+      for (const key of Object.keys(run.latest_metrics)) known.add(`metrics.${key}`);
+      for (const key of Object.keys(run.tags)) known.add(`tags.${key}`);
+    },
+    notes(): string[] {
+      return [...empty.keys()].map((name) => {
+        const near = nearest(name, [...known]);
+        return printable(`No run listed has ${name}${near === undefined ? '' : `; did you mean ${near}?`}`);
+      });
+    },
+  };
 }
 
 interface Column {

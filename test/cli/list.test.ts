@@ -123,6 +123,12 @@ describe('runs list', () => {
     const { err, status } = await mlferry(['runs', 'list', SAMPLES, '--columns', 'run_nme'], directory);
     expect(err).toContain('Did you mean run_name?');
     expect(status).toBe(2);
+    const columns = 'params.model,metrics.train/los,tags.nothing like it';
+    const key = await mlferry(['runs', 'list', SAMPLES, '--columns', columns], directory);
+    expect(key).toMatchObject({
+      status: 0,
+      err: 'No run listed has metrics.train/los; did you mean metrics.train/loss?\nNo run listed has tags.nothing like it\n',
+    });
   });
 
   it('fits the terminal, with relative times', async () => {
