@@ -11,7 +11,7 @@ import { readRuns } from './read-runs.ts';
  * Restores deleted experiments and the runs that were deleted with them. A server revives all runs; those that had been
  * deleted one by one before are deleted again, as the snapshot says that {@link deleteExperiments} took. Without one (the
  * experiment was deleted by something else) an `mlruns` directory tells by its times; of a server only runs are known that
- * mlferry deleted, and the report says so.
+ * mlferry deleted, of a database hardly any, and the report says so.
  */
 export function restoreExperiments(location: string, options: ExperimentOptions): Promise<ManageReport> {
   return manage(location, 'restore-experiments', options, async (manager) => {
@@ -54,9 +54,10 @@ async function restoration(
     };
   }
   const { deleted, byThemselves: stay } = await countRuns(manager, experiment);
-  if (snapshot === undefined && !manager.reader.traits.knowsDeletionTimes) {
+  const { knowsDeletionTimes, overwritesDeletionTimes = false } = manager.reader.traits;
+  if (snapshot === undefined && (!knowsDeletionTimes || overwritesDeletionTimes)) {
     notes.push(
-      `experiment "${name}" was not deleted by mlferry: which of its ${deleted} runs had been deleted before is not known${stay.length > 0 ? `, but for ${stay.length} that mlferry deleted` : ''}; the others all come back`,
+      `experiment "${name}" was not deleted by mlferry: which of its ${deleted} runs had been deleted before is not known${stay.length > 0 ? `, but for ${stay.length}${overwritesDeletionTimes ? '' : ' that mlferry deleted'}` : ''}; the others all come back`,
     );
   } else if (stay.length > 0) {
     notes.push(`experiment "${name}": ${stay.length} runs had been deleted before it and stay deleted`);

@@ -16,7 +16,7 @@ export const keptObject = z.strictObject({
   record: z.looseObject({ kind: z.string() }),
   /** Of a registered model: all its versions with their aliases, by number. */
   versions: z.array(modelVersion),
-  /** Where the place is a directory: the texts of its files by their paths. */
+  /** Where the place is a directory: the texts of its files by their paths; of a database its rows by their tables, as JSON. */
   files: stringMap.optional(),
 });
 export type KeptObject = z.infer<typeof keptObject>;
@@ -43,7 +43,7 @@ export interface ModelManager {
   setAlias(name: string, alias: string, version: string | null): Promise<void>;
   /** The stage of a version, as MLflow writes it. */
   setStage(of: ObjectKey, stage: string): Promise<void>;
-  /** Texts of files that belong to what is kept of an object before it is deleted. Throws UNSUPPORTED where they are no texts. */
+  /** Texts of files, or of rows, that belong to what is kept of an object before it is deleted. Throws UNSUPPORTED where they are no texts. */
   filesOf?(of: ObjectKey): Promise<StringMap | undefined>;
   /** It is no error when it is gone. */
   delete(of: ObjectKey): Promise<void>;

@@ -13,6 +13,8 @@ export interface PlaceTraits {
    * to have been deleted by themselves that mlferry deleted.
    */
   readonly knowsDeletionTimes: boolean;
+  /** Where MLflow deletes an experiment, all its runs get that time, those too that had been deleted before. */
+  readonly overwritesDeletionTimes?: boolean;
   /** It has no logged models: those of a run are directories among the files of the run (MLflow 2). */
   readonly modelsInRuns?: boolean;
   /** Its fingerprint is its own; otherwise that of what it was taken from. */

@@ -21,17 +21,31 @@ const served = async (server: typeof newest) => {
   return { place: url, url };
 };
 
-/** Places that are changed, each looked at through a real MLflow server. `soft`: what is deleted stays. */
+/**
+ * Places that are changed, each looked at through a real MLflow server. `soft`: versions and logged models that are deleted stay, or come
+ * back from the undo file, each of them. `keeps`: they stay.
+ */
 const PLACES = [
-  { name: 'the newest server', soft: false, prompts: true, open: () => served(newest) },
-  { name: 'an old server', soft: false, prompts: false, open: () => served(oldest) },
+  { name: 'the newest server', soft: false, keeps: false, prompts: true, open: () => served(newest) },
+  { name: 'an old server', soft: false, keeps: false, prompts: false, open: () => served(oldest) },
   {
     name: 'an mlruns directory',
     soft: true,
+    keeps: true,
     prompts: true,
     open: async () => {
       const { url, directory } = await onDirectory();
       return { place: join(directory, 'mlruns'), url };
+    },
+  },
+  {
+    name: 'the database of a server',
+    soft: true,
+    keeps: false,
+    prompts: true,
+    open: async () => {
+      const { url, directory } = await newest();
+      return { place: `sqlite:///${join(directory, 'mlflow.db')}`, url };
     },
   },
 ];
@@ -69,7 +83,7 @@ async function filled(open: (typeof PLACES)[number]['open']) {
   return { place, url, at, one, two, all: `${prefix}-*`, before };
 }
 
-describe.each(PLACES)('on $name', ({ open, soft }) => {
+describe.each(PLACES)('on $name', ({ open, soft, keeps }) => {
   it('tags registered models, and versions by alias, number and filter, and puts the tags back', async () => {
     const { place, at, one, two, all, before } = await filled(open);
     const planned = await tagModels(place, { team: 'all' }, { registeredModels: [all], dryRun: true });
@@ -176,7 +190,7 @@ describe.each(PLACES)('on $name', ({ open, soft }) => {
   it('deletes versions, and claims an undo only where there is one', async () => {
     const { place, at, one, before } = await filled(open);
     const options = { registeredModels: [`${one}@best`, `${one}/1`], undoFile };
-    const report = await deleteModels(place, { ...options, permanently: !soft });
+    const report = await deleteModels(place, { ...options, permanently: !keeps });
     expect(report).toMatchObject({ total: 2, changed: 2, final: soft ? 0 : 2, exit_status: 0 });
     expect((await at.look(one))?.versions.map(({ version }) => version)).toEqual(['4']);
     expect((await at.look(one))?.aliases).toEqual({});

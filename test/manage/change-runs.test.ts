@@ -21,18 +21,34 @@ const newest = sharedServer();
 const oldest = sharedServer({ version: '2.9.2' });
 const onDirectory = sharedServer({ store: 'filestore', artifacts: 'plain' });
 
+const DATABASE = 'the database of a server';
+
 /** Places that are changed, each looked at through a real MLflow server. */
 const PLACES = [
   {
     name: 'the newest server',
+    knowsTimes: false,
     open: async () => ({ place: (await newest()).url, url: (await newest()).url }),
   },
-  { name: 'an old server', open: async () => ({ place: (await oldest()).url, url: (await oldest()).url }) },
+  {
+    name: 'an old server',
+    knowsTimes: false,
+    open: async () => ({ place: (await oldest()).url, url: (await oldest()).url }),
+  },
   {
     name: 'an mlruns directory',
+    knowsTimes: true,
     open: async () => {
       const { url, directory } = await onDirectory();
       return { place: join(directory, 'mlruns'), url };
+    },
+  },
+  {
+    name: DATABASE,
+    knowsTimes: true,
+    open: async () => {
+      const { url, directory } = await newest();
+      return { place: `sqlite:///${join(directory, 'mlflow.db')}`, url };
     },
   },
 ];
@@ -45,7 +61,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-describe.each(PLACES)('on $name', ({ name: kind, open }) => {
+describe.each(PLACES)('on $name', ({ name: kind, open, knowsTimes }) => {
   it('deletes a tree with the runs below, across experiments and through a cycle, and restores it', async () => {
     const { place, url } = await open();
     const at = workspace(url);
@@ -121,7 +137,7 @@ describe.each(PLACES)('on $name', ({ name: kind, open }) => {
     await deleteRuns(place, { selection: { runs: [at.id('b')] } });
     const b = await deletedTime(place, at.id('b'));
     await at.deleteRun('c');
-    const unknown = kind === 'an mlruns directory' ? 0 : 1;
+    const unknown = knowsTimes ? 0 : 1;
 
     const late = await restoreRuns(place, { selection, deletedAfter: b + 60_000 });
     expect(late).toMatchObject({ total: 0, unknown_times: unknown });
@@ -233,12 +249,15 @@ describe.each(PLACES)('on $name', ({ name: kind, open }) => {
     await at.call('experiments/delete', { experiment_id: experiment });
     const report = await restoreExperiments(place, { selection: { experiments: [experiment] } });
     const isDirectory = kind === 'an mlruns directory';
-    expect(report.notes.join()).toMatch(
-      isDirectory ? /2 runs had been deleted before/ : /not known, but for 1/,
-    );
+    // A store on a database gives all of them the time of the experiment.
+    const isDatabase = kind === DATABASE;
+    const unknown = isDatabase
+      ? /of its 3 runs had been deleted before is not known/
+      : /not known, but for 1/;
+    expect(report.notes.join()).toMatch(isDirectory ? /2 runs had been deleted before/ : unknown);
     expect(await at.stages(experiment)).toEqual({
       a: isDirectory ? 'deleted' : 'active',
-      b: 'deleted',
+      b: isDatabase ? 'active' : 'deleted',
       c: 'active',
     });
   });
@@ -293,7 +312,10 @@ describe.each(PLACES)('on $name', ({ name: kind, open }) => {
     const experiment = await at.createExperiment('refusals');
     await at.createRuns(experiment, [{ name: 'a' }]);
     const selection = { experiments: [experiment] };
-    const wrong = kind === 'an mlruns directory' ? { 'no\u0007key': 'x' } : { long: 'x'.repeat(8001) };
+    const wrong =
+      kind === 'an mlruns directory'
+        ? { 'no\u0007key': 'x' }
+        : { long: kind === DATABASE ? 'half of a pair: \ud800' : 'x'.repeat(8001) };
     const report = await tagRuns(place, wrong, { selection });
     expect(report).toMatchObject({ changed: 0, failed: 1, exit_status: 3, failures: [{ code: 'REFUSED' }] });
     const missing = { selection: { runs: ['0'.repeat(32)] } };
@@ -327,7 +349,9 @@ describe.each(PLACES)('on $name', ({ name: kind, open }) => {
     await deleteExperiments(place, { selection: { experiments: [experiment] } });
     const whole = join(directory, 'whole');
     await copyBetween(place, whole, { selection });
-    expect(await verify(place, whole, { selection })).toMatchObject({ items: [], exit_status: 0 });
+    // Of the database alone the files of its server are out of reach.
+    const artifacts = kind !== DATABASE;
+    expect(await verify(place, whole, { selection, artifacts })).toMatchObject({ items: [], exit_status: 0 });
     const backup = join(directory, 'backup.tar');
     await copyBetween(place, backup, { selection });
     const restored = join(directory, 'restored');
@@ -340,7 +364,7 @@ describe.each(PLACES)('on $name', ({ name: kind, open }) => {
     expect(runs.sort()).toEqual([
       ['a', 'number', false],
       // Of what was deleted with its experiment no server tells the time.
-      ['b', kind === 'an mlruns directory' ? 'number' : 'undefined', false],
+      ['b', knowsTimes ? 'number' : 'undefined', false],
     ]);
   });
 });

@@ -20,5 +20,6 @@ export const database = describePlace({
   identity: databaseIdentity,
   absolute: absoluteLocation,
   writer: async () => (await import('./write/writer.ts')).openDatabaseWriter,
+  manager: async () => (await import('./manage/manager.ts')).openDatabaseManager,
   reader: async () => (await import('./read/reader.ts')).openDatabaseReader,
 });

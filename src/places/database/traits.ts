@@ -5,5 +5,6 @@ export const DATABASE_TRAITS: PlaceTraits = {
   fileBytes: 'elsewhere',
   keepsIds: false,
   knowsDeletionTimes: true,
+  overwritesDeletionTimes: true,
   ownFingerprint: true,
 };

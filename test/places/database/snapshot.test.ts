@@ -146,7 +146,7 @@ describe('on the command line', () => {
 
   it.each([
     [['copy', 'samples/mlruns', 'sqlite:///mlflow.db'], 'There is no database'],
-    [['runs', 'delete', 'sqlite:///mlflow.db', '-f', 'metrics.a > 1', '-y'], 'cannot be changed in place'],
+    [['runs', 'delete', 'sqlite:///mlflow.db', '-f', 'metrics.a > 1', '-y'], 'There is no database'],
   ])('%j is refused', async (command, message) => {
     const { err, status } = await mlferry(command, directory);
     expect(err).toContain(message);

@@ -7,10 +7,13 @@ import type { DatabaseAddress } from './database-address.ts';
  * (https://www.postgresql.org/docs/current/errcodes-appendix.html), names of MySQL's errors, and of the system's.
  */
 const MEANINGS: ReadonlyArray<readonly [RegExp, ErrorCode]> = [
-  [/^28|^42501$|^ER_(ACCESS_DENIED|DBACCESS_DENIED|TABLEACCESS_DENIED)/, 'DENIED'],
+  [
+    /^28|^25006$|^42501$|^ER_(OPTION_PREVENTS|CANT_EXECUTE_IN_READ_ONLY|ACCESS_DENIED|DBACCESS_DENIED|TABLEACCESS_DENIED)/,
+    'DENIED',
+  ],
   [/^3D000$|^ER_BAD_DB_ERROR$/, 'LOCATION'],
   [
-    /^08|^57P|^53|^E(CONN|HOST|NET|PIPE|TIMEDOUT|NOTFOUND|AI)|^PROTOCOL_|^ER_(CON_COUNT|SERVER_SHUTDOWN)/,
+    /^08|^57P|^53|^E(CONN|HOST|NET|PIPE|TIMEDOUT|NOTFOUND|AI)|^PROTOCOL_|^40|^55P03|^ER_(CON_COUNT|SERVER_SHUTDOWN|LOCK)/,
     'UNAVAILABLE',
   ],
 ];

@@ -26,20 +26,26 @@ export interface Dialect {
 /** A value for a column. */
 export type Cell = Parameter | boolean | null;
 
-/** An open database that is written to: what it reads is as it is now. */
-export interface WritableDatabase extends Database {
+/** An open database whose rows are changed one by one: what it reads is as it is now. */
+export interface ChangeableDatabase extends Database {
   /** The greatest id of an experiment. */
   readonly greatestId: string;
   /** Brings the engine's numbering of experiments behind those that were inserted with an id; absent: it does so itself. */
   readonly renumber?: string;
+  /** Keeps others from making experiments until the transaction ends; absent: a transaction does so itself. */
+  readonly lockExperiments?: string;
   /** Executes a statement that changes rows; their number. */
   change(sql: string, cells?: readonly Cell[]): Promise<number>;
-  /** Inserts rows by the engine's own means, but those whose key is there already; how many. */
-  insert(table: InsertedTable, rows: ReadonlyArray<readonly Cell[]>): Promise<number>;
   /** Begins a transaction that may write, waiting for others. */
   begin(): Promise<void>;
   commit(): Promise<void>;
   rollback(): Promise<void>;
+}
+
+/** An open database that many rows are written to. */
+export interface WritableDatabase extends ChangeableDatabase {
+  /** Inserts rows by the engine's own means, but those whose key is there already; how many. */
+  insert(table: InsertedTable, rows: ReadonlyArray<readonly Cell[]>): Promise<number>;
 }
 
 /** A table and the columns of it that rows are inserted with; `key` is its primary key. */

@@ -1,12 +1,20 @@
 import type { Readable } from 'node:stream';
 import { loadPackage } from '../../../util/load-package.ts';
 import { connectionError } from './connection-errors.ts';
-import { type Database, type Dialect, FIRST, inPieces, type Parameter } from './database.ts';
+import {
+  type Cell,
+  type Database,
+  type Dialect,
+  FIRST,
+  inPieces,
+  type Parameter,
+  type Row,
+} from './database.ts';
 import type { DatabaseAddress } from './database-address.ts';
 import { createRowSpool } from './row-spool.ts';
 
 /** MySQL's and MariaDB's SQL, with names in double quotes as the session is told. */
-const MYSQL: Dialect = {
+export const MYSQL: Dialect = {
   name: 'mysql',
   integer: (column) => column,
   json: (column) => `CAST(${column} AS CHAR)`,
@@ -21,19 +29,17 @@ const MYSQL: Dialect = {
 
 const SESSION = [
   "SET SESSION sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')",
-  'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ',
   'SET SESSION wait_timeout = 28800, net_write_timeout = 3600',
-  'START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY',
 ];
 
 /** More rows than there can be: MySQL has no OFFSET without a LIMIT. */
 const ALL = '18446744073709551615';
 
 /**
- * Opens a MySQL or MariaDB database in one read-only snapshot. Throws as {@link openPostgresql} does. A connection gives one
- * result at a time, so that long ones are put aside in `tempDir`: others need not wait for their readers.
+ * Connects to a MySQL or MariaDB database. `setUp`: statements before any other. Throws UNAVAILABLE, DENIED, LOCATION, and
+ * UNSUPPORTED without the driver.
  */
-export async function openMysql(address: DatabaseAddress, tempDir: string): Promise<Database> {
+export async function connectMysql(address: DatabaseAddress, setUp: readonly string[]) {
   const { createConnection } = await loadPackage('mysql2', () => import('mysql2'));
   const guarded = async <T>(act: Promise<T>): Promise<T> => {
     try {
@@ -55,21 +61,44 @@ export async function openMysql(address: DatabaseAddress, tempDir: string): Prom
   const connection = session.promise();
   try {
     await guarded(connection.connect());
-    for (const sql of SESSION) await guarded(connection.query(sql));
+    for (const sql of [...SESSION, ...setUp]) await guarded(connection.query(sql));
   } catch (error) {
     session.destroy();
     throw error;
   }
-  const lists = async (sql: string, parameters: readonly Parameter[]): Promise<unknown[][]> => {
-    const [rows] = await guarded(connection.execute({ sql, rowsAsArray: true }, [...parameters]));
-    return Array.isArray(rows) ? rows.filter((row) => Array.isArray(row)) : [];
-  };
   return {
-    dialect: MYSQL,
-    rows: async (sql, parameters = []) => {
+    session,
+    guarded,
+    rows: async (sql: string, parameters: readonly Parameter[] = []): Promise<readonly Row[]> => {
       const [rows] = await guarded(connection.execute(sql, [...parameters]));
       return Array.isArray(rows) ? rows.map((row) => ({ ...row })) : [];
     },
+    lists: async (sql: string, parameters: readonly Parameter[]): Promise<unknown[][]> => {
+      const [rows] = await guarded(connection.execute({ sql, rowsAsArray: true }, [...parameters]));
+      return Array.isArray(rows) ? rows.filter((row) => Array.isArray(row)) : [];
+    },
+    change: async (sql: string, cells: readonly Cell[] = []): Promise<number> => {
+      // What begins and ends transactions cannot be prepared.
+      const asked = cells.length === 0 ? connection.query(sql) : connection.execute(sql, [...cells]);
+      const [result] = await guarded(asked);
+      return 'affectedRows' in result ? result.affectedRows : 0;
+    },
+    close: () => connection.end(),
+  };
+}
+
+/**
+ * Opens a MySQL or MariaDB database in one read-only snapshot. Throws as {@link connectMysql} does. A connection gives one
+ * result at a time, so that long ones are put aside in `tempDir`: others need not wait for their readers.
+ */
+export async function openMysql(address: DatabaseAddress, tempDir: string): Promise<Database> {
+  const { session, guarded, rows, lists, close } = await connectMysql(address, [
+    'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ',
+    'START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY',
+  ]);
+  return {
+    dialect: MYSQL,
+    rows,
     async *stream(sql, parameters = []) {
       const first = await lists(`${sql} LIMIT ${FIRST}`, parameters);
       yield* inPieces(first);
@@ -98,6 +127,6 @@ export async function openMysql(address: DatabaseAddress, tempDir: string): Prom
         await spool.remove();
       }
     },
-    close: () => connection.end(),
+    close,
   };
 }

@@ -30,6 +30,7 @@ export async function openPostgresqlToWrite(address: DatabaseAddress): Promise<W
     greatestId: '2147483647',
     renumber:
       "SELECT setval(pg_get_serial_sequence('experiments', 'experiment_id'), GREATEST((SELECT max(experiment_id) FROM experiments), 1))",
+    lockExperiments: 'LOCK TABLE "experiments" IN SHARE ROW EXCLUSIVE MODE',
     rows,
     async *stream(sql, parameters) {
       const all = await rows(sql, parameters);

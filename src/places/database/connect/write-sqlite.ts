@@ -86,6 +86,6 @@ function open(path: string): DatabaseSync {
 /** Says that a SQLite file to be written is not there. */
 export function noSuchFile(path: string): MlferryError {
   return new MlferryError('LOCATION', `There is no database ${path} to write to`, {
-    hint: '--init makes an empty one first, as does mlflow db upgrade.',
+    hint: 'To copy into it, --init makes an empty one first, as does mlflow db upgrade.',
   });
 }

@@ -22,8 +22,11 @@ const experimentRow = z.object({
   last_update_time: optionalInteger,
 });
 
+/** What experiments are read with. */
+type Rows = Pick<Store, 'database' | 'tables' | 'workspace'>;
+
 /** All experiments of the workspace, of any stage, without their tags, in the order of their creation. */
-export async function readExperiments(store: Store): Promise<Experiment[]> {
+export async function readExperiments(store: Rows): Promise<Experiment[]> {
   const { where, parameters } = inWorkspace(store, 'experiments');
   const rows = await checkedRows(
     store,
@@ -45,7 +48,10 @@ export async function readExperiments(store: Store): Promise<Experiment[]> {
 }
 
 /** Experiments with their tags. */
-export async function withTags(store: Store, experiments: readonly Experiment[]): Promise<Experiment[]> {
+export async function withTags(
+  store: Pick<Store, 'database' | 'tables'>,
+  experiments: readonly Experiment[],
+): Promise<Experiment[]> {
   const ids = experiments.map(({ experiment_id }) => experiment_id);
   const tagsOf = await pairsOf(store, { table: 'experiment_tags', own: 'experiment_id' }, ids);
   return experiments.map((experiment) => ({ ...experiment, tags: tagsOf(experiment.experiment_id) }));

@@ -9,6 +9,7 @@ import { artifactsRootOf } from '../../reading/artifacts-root.ts';
 import { reportMissing } from '../../reading/held-experiments.ts';
 import { createPointStore } from '../../reading/point-store.ts';
 import { type RunSource, type SourceRun, selectingReader } from '../../selecting/selecting-reader.ts';
+import type { Database } from '../connect/database.ts';
 import { openDatabase } from '../connect/open-database.ts';
 import { readTables } from '../connect/tables.ts';
 import { fingerprintOf } from '../fingerprint.ts';
@@ -35,8 +36,16 @@ const BUDGET_POINTS = 100_000;
  * for another schema, and as the engine's opener does.
  */
 export async function openDatabaseReader(place: DatabaseLocation, options: PlaceOptions): Promise<Reader> {
+  return (await readerOf(await openDatabase(place, options), place, options)).reader;
+}
+
+/** The reader of an open database, and what it reads with. The database is closed with the reader, or when this throws. */
+export async function readerOf(
+  database: Database,
+  place: DatabaseLocation,
+  options: PlaceOptions,
+): Promise<{ readonly reader: Reader; readonly store: Store }> {
   const location = place.name;
-  const database = await openDatabase(place, options);
   const stores = placeStores(options);
   try {
     const tables = await readTables(database, location);
@@ -54,7 +63,7 @@ export async function openDatabaseReader(place: DatabaseLocation, options: Place
     };
     const representation = databaseRepresentation(store, artifactRoots({ ...roots, experiments: [] }));
     const source = databaseSource(store, info, place.workspace !== undefined);
-    return selectingReader({ ...source, representation }, options);
+    return { reader: selectingReader({ ...source, representation }, options), store };
   } catch (error) {
     await database.close();
     throw error;
@@ -75,7 +84,7 @@ function databaseSource(store: Store, info: PlaceInfo, namesWorkspace: boolean):
 
   return {
     info,
-    traits: DATABASE_TRAITS,
+    traits: { ...DATABASE_TRAITS, knowsDeletionTimes: store.tables.has('runs', 'deleted_time') },
     objects: objectSources(store),
     async *experiments(selection) {
       const all = await readExperiments(store);

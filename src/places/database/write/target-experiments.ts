@@ -9,9 +9,10 @@ import type { TargetExperiment } from '../../place.ts';
 import { fitExperimentTags } from '../../writing/fit-experiment-tags.ts';
 import { type Cell, onConflict } from '../connect/database.ts';
 import { numericId } from '../read/cells.ts';
-import { withTags } from '../read/experiments.ts';
+import { readExperiments, withTags } from '../read/experiments.ts';
 import { checkedRows } from '../read/store.ts';
-import type { Target } from './target.ts';
+import type { ExperimentTarget } from './target.ts';
+import { ALONE } from './transactions.ts';
 
 /** An experiment that runs are written to. */
 export interface ExperimentState {
@@ -36,7 +37,10 @@ const DEFAULT: Pick<Experiment, 'experiment_id' | 'name'> = { experiment_id: '0'
 const idRow = z.object({ experiment_id: numericId });
 
 /** The experiments of the target's workspace; `known` are those that were there when it was opened. */
-export function createTargetExperiments(target: Target, known: readonly Experiment[]): TargetExperiments {
+export function createTargetExperiments(
+  target: ExperimentTarget,
+  known: readonly Experiment[],
+): TargetExperiments {
   const { database, transactions, tables, workspace, limits, findings, roots, dryRun } = target;
   const byId = new Map<string, ExperimentState>();
   const byName = new Map(known.map((experiment) => [experiment.name, experiment]));
@@ -68,7 +72,7 @@ export function createTargetExperiments(target: Target, known: readonly Experime
   };
 
   const insert = async (record: Experiment) => {
-    const cells: Array<readonly [column: string, cell: Cell]> = [
+    const all: ReadonlyArray<readonly [column: string, cell: Cell]> = [
       ['experiment_id', record.experiment_id],
       ['name', record.name],
       ['artifact_location', record.artifact_location],
@@ -77,6 +81,7 @@ export function createTargetExperiments(target: Target, known: readonly Experime
       ['last_update_time', record.last_update_time ?? null],
       ...(workspace === undefined ? [] : [['workspace', workspace] as const]),
     ];
+    const cells = all.filter(([column]) => tables.has('experiments', column));
     const columns = cells.map(([column]) => `"${column}"`).join(', ');
     await database.change(
       `INSERT INTO "experiments" (${columns}) VALUES (${cells.map(() => '?').join(', ')})`,
@@ -87,7 +92,10 @@ export function createTargetExperiments(target: Target, known: readonly Experime
     if (renumber !== undefined) await database.rows(renumber);
   };
 
-  const create = async (source: Experiment, name: string): Promise<Experiment> => {
+  const create = async (
+    source: Experiment,
+    name: string,
+  ): Promise<{ readonly record: Experiment; readonly created: boolean }> => {
     if (allowedText(name, limits) !== name)
       throw new MlferryError(
         'UNSUPPORTED',
@@ -122,11 +130,15 @@ export function createTargetExperiments(target: Target, known: readonly Experime
         tags: fitted.tags,
       };
     };
-    if (dryRun) return make();
-    return transactions.run(1, async () => {
+    if (dryRun) return { record: await make(), created: true };
+    return transactions.run(ALONE, async () => {
+      if (database.lockExperiments !== undefined) await database.change(database.lockExperiments);
+      // Another process may have made it meanwhile.
+      const found = (await readExperiments(target)).find((other) => other.name === name);
+      if (found !== undefined) return { record: found, created: false };
       const record = await make();
       await insert(record);
-      return record;
+      return { record, created: true };
     });
   };
 
@@ -151,10 +163,11 @@ export function createTargetExperiments(target: Target, known: readonly Experime
 
   const openOne = async (source: Experiment, name: string): Promise<TargetExperiment> => {
     const found = byName.get(name);
-    const record = found ?? (await create(source, name));
+    const { record, created } =
+      found === undefined ? await create(source, name) : { record: found, created: false };
     const { experiment_id, lifecycle_stage } = record;
     byName.set(name, record);
-    if (found !== undefined) {
+    if (!created) {
       await update(source, record);
       if (lifecycle_stage === 'deleted' && source.lifecycle_stage === 'active' && !byId.has(experiment_id)) {
         const detail =
@@ -164,7 +177,7 @@ export function createTargetExperiments(target: Target, known: readonly Experime
     }
     if (!byId.has(experiment_id))
       byId.set(experiment_id, { source, record, deleted: lifecycle_stage === 'deleted' });
-    return { experiment_id, name, created: found === undefined };
+    return { experiment_id, name, created };
   };
 
   return {

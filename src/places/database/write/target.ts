@@ -1,7 +1,7 @@
 import type { Findings } from '../../../model/findings.ts';
 import type { TargetLimits } from '../../../model/mlflow/limits.ts';
 import type { PlaceTraits } from '../../traits.ts';
-import type { WritableDatabase } from '../connect/database.ts';
+import type { ChangeableDatabase, WritableDatabase } from '../connect/database.ts';
 import type { Store } from '../read/store.ts';
 import type { ArtifactRoots } from './artifact-roots.ts';
 import type { Transactions } from './transactions.ts';
@@ -17,4 +17,10 @@ export interface Target extends Store {
   readonly tempDir: string;
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
+}
+
+/** What experiments are made with. */
+export interface ExperimentTarget
+  extends Pick<Target, 'transactions' | 'limits' | 'roots' | 'findings' | 'tables' | 'workspace' | 'dryRun'> {
+  readonly database: ChangeableDatabase;
 }

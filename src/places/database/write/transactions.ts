@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { endsJob } from '../../../util/ends-job.ts';
 import { asMlferryError } from '../../../util/errors.ts';
-import type { WritableDatabase } from '../connect/database.ts';
+import type { ChangeableDatabase } from '../connect/database.ts';
 
 /** Work on a database, of which all or nothing is done. */
 interface Work {
@@ -22,11 +22,14 @@ export interface Transactions {
 /** Rows of one transaction: servers on the same database wait no longer than it takes to write them. */
 const MOST_ROWS = 20_000;
 
+/** As many rows as no other work shares a transaction with: for what takes a lock that others may wait for. */
+export const ALONE = MOST_ROWS;
+
 /** Turns of the event loop in which others may come along: a transaction costs what its end costs, the disk's answer. */
 const TURNS = 3;
 
 /** See {@link Transactions}. An error of one work undoes that one alone, unless it ends the job. */
-export function createTransactions(database: WritableDatabase): Transactions {
+export function createTransactions(database: ChangeableDatabase): Transactions {
   const waiting: Work[] = [];
   let working: Promise<void> | undefined;
 

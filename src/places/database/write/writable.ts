@@ -10,15 +10,19 @@ const OLDEST = 'acf3f17fdcc7';
 const revisionRow = z.object({ version_num: z.string() });
 
 /**
- * Throws UNSUPPORTED for a database whose schema is older than what is written here, and for one in the middle of an upgrade. It is
+ * Throws UNSUPPORTED for a database whose schema is older than what is written here (`oldest`), and for one in the middle of an upgrade. It is
  * known to be one of MLflow's already.
  */
-export async function mustBeWritable(database: Database, place: DatabaseLocation): Promise<void> {
+export async function mustBeWritable(
+  database: Database,
+  place: DatabaseLocation,
+  oldest = OLDEST,
+): Promise<void> {
   const rows = await database.rows('SELECT "version_num" FROM "alembic_version"');
   const [revision, ...others] = rows.map((row) => revisionRow.parse(row).version_num);
   const order = [...KNOWN];
   const known = revision === undefined ? -1 : order.indexOf(revision);
-  if (others.length === 0 && known >= order.indexOf(OLDEST)) return;
+  if (others.length === 0 && known >= order.indexOf(oldest)) return;
   const uri = place.dialect === 'sqlite' ? `sqlite:///${place.path}` : place.name;
   throw new MlferryError(
     'UNSUPPORTED',
