@@ -113,6 +113,6 @@ describe('every kind of place', () => {
 
   it('can be read or written; some can be managed', () => {
     for (const { abilities } of places) expect(abilities.has('read') || abilities.has('write')).toBe(true);
-    expect(namesOfPlacesThatCan('manage')).toBe('tracking server or mlruns directory');
+    expect(namesOfPlacesThatCan('manage')).toBe('tracking server, database of MLflow or mlruns directory');
   });
 });
