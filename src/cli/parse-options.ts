@@ -31,6 +31,8 @@ const transferOptions = z.object({
   mirror: z.boolean().default(false),
   yes: z.boolean().default(false),
   undoFile: z.string().optional(),
+  shard: z.string().optional(),
+  finish: z.boolean().default(false),
   json: z.boolean().default(false),
   quiet: z.boolean().default(false),
 });
@@ -46,6 +48,8 @@ export interface ParsedOptions {
   /** Of the question of `mirror`. */
   readonly yes: boolean;
   readonly undoFile: string | undefined;
+  /** `2/8` or `auto`. */
+  readonly shard: string | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
 }
@@ -59,6 +63,11 @@ export function parseOptions(values: unknown): ParsedOptions {
     throw new MlferryError('USAGE', '--order-by says which runs --max-runs keeps: it needs --max-runs');
   if (!o.mirror && (o.yes || o.undoFile !== undefined))
     throw new MlferryError('USAGE', '--yes and --undo-file are about what --mirror deletes: they need it');
+  if (o.shard !== undefined && (o.finish || o.verify || o.mirror))
+    throw new MlferryError(
+      'USAGE',
+      '--shard is one part of the work: --verify and --mirror go with --finish, after all shards',
+    );
   return {
     job: {
       ...placesOf(o),
@@ -86,6 +95,7 @@ export function parseOptions(values: unknown): ParsedOptions {
     mirror: o.mirror,
     yes: o.yes,
     undoFile: o.undoFile,
+    shard: o.shard,
     json: o.json,
     quiet: o.quiet,
   };

@@ -12,6 +12,7 @@ import { BROKEN_PIPE, type Io } from './io.ts';
 import { formatManageReport, formatPlan } from './manage-text.ts';
 import { undoPath } from './manage-values.ts';
 import { parseOptions } from './parse-options.ts';
+import { parseShard } from './parse-shard.ts';
 import { progressLine, progressText } from './progress-line.ts';
 import { formatReport } from './report-text.ts';
 import { stateDirFor } from './state-dir.ts';
@@ -23,6 +24,7 @@ import { warnOfCredentials } from './warn-of-credentials.ts';
 export async function runCopy(from: string, to: string, values: unknown, io: Io): Promise<void> {
   const options = parseOptions(values);
   const { job, idMap, explain, json, quiet, verify } = options;
+  const shard = options.shard === undefined ? undefined : parseShard(options.shard, io.environment);
   if (verify && (from === '-' || to === '-'))
     throw new MlferryError('USAGE', '--verify cannot read a pipe again: write to a file and verify that');
   warnOfCredentials([from, to], io);
@@ -36,6 +38,7 @@ export async function runCopy(from: string, to: string, values: unknown, io: Io)
   try {
     const copying = {
       ...job,
+      shard,
       stateDir,
       environment: io.environment,
       stdin: io.stdin,
@@ -97,6 +100,10 @@ export async function runCopy(from: string, to: string, values: unknown, io: Io)
     (to === '-' ? io.stderr : io.stdout).write(`${JSON.stringify(whole)}\n`);
   } else {
     io.stderr.write(formatReport(report, quiet, io.stderr));
+    if (shard !== undefined && !quiet)
+      io.stderr.write(
+        `Shard ${shard.index} of ${shard.count}. When all are done, the same command with --finish instead of --shard brings the rest.\n`,
+      );
     if (deletion !== undefined) {
       if (!shown && !quiet && deletion.total + deletion.notes.length > 0)
         io.stderr.write(formatPlan(deletion));

@@ -69,6 +69,7 @@ async function copyInJob(
       rename: options.rename ?? [],
       into: options.into,
       held: options.held,
+      shard: options.shard,
       bandwidth: untilAborted(options.bandwidth, shared.signal),
       parts,
       dryRun,

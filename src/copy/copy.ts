@@ -1,8 +1,9 @@
 import { exitStatus } from '../job/ledger.ts';
 import { noteUnknownWords } from '../job/unknown-words.ts';
 import type { Ids } from '../kinds/id-map.ts';
-import { MODEL } from '../kinds/model-links.ts';
+import { hasLinks, MODEL } from '../kinds/model-links.ts';
 import { type RunIds, runReferences } from '../kinds/remap.ts';
+import { PARENT_TAG } from '../model/mlflow/tags.ts';
 import type { Reader, Writer } from '../places/place.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
 import { mapConcurrent } from '../util/map-concurrent.ts';
@@ -35,9 +36,12 @@ export async function copy(reader: Reader, writer: Writer, options: CopyOptions)
         '--into cannot be used with an archive or stream: use it when you restore',
       );
     }
+    if (options.shard !== undefined && writer.traits.keepsIds)
+      throw new MlferryError('USAGE', '--shard goes to a server or a database: a file has one writer');
     await copyRuns(pass);
-    if (pass.counts.runs.read === 0) await noteUnknownWords(reader, options.selection, ledger);
-    await copyObjects(pass);
+    if (pass.counts.runs.read === 0 && options.shard === undefined)
+      await noteUnknownWords(reader, options.selection, ledger);
+    if (options.shard === undefined) await copyObjects(pass);
     await secondPass(pass);
     await options.journal?.step('finish');
     // A file of nothing, from a source that could not be read, would look like a backup.
@@ -88,7 +92,11 @@ async function copyRuns(pass: Pass): Promise<void> {
   });
   const wanted = postponed.flatMap(({ source }) => runReferences(source.run).inputs);
   const known = await withOthers(runIds, wanted, writer);
-  await mapConcurrent(postponed, concurrency, (work) => copyRun(pass, work, known));
+  const named = ({ source }: Work) => runReferences(source.run).inputs;
+  const late =
+    pass.options.shard === undefined ? postponed : postponed.filter((work) => named(work).every(known.has));
+  pass.counts.runs.read -= postponed.length - late.length;
+  await mapConcurrent(late, concurrency, (work) => copyRun(pass, work, known));
 }
 
 /** The runs that may be referred to: those that are copied by now, and those that the target has by themselves. */
@@ -106,7 +114,17 @@ async function secondPass(pass: Pass): Promise<void> {
   const { writer, open, ids, failed, deletedRuns, deletedExperiments } = pass;
   if (writer.traits.keepsIds) return;
   await pass.options.journal?.step('second_pass');
+  if (pass.options.shard !== undefined) {
+    // Of what a run names only its parent can be mended without looking at the run again: the last pass does all else.
+    const own = open.filter(
+      ({ tags, links }) => isOfParent(tags) && (links === undefined || !hasLinks(links)),
+    );
+    const { runs } = await secondPassOf(own, knownRuns(pass), ids.of(MODEL), writer, failed);
+    return writer.secondPass({ runs, deleted_runs: [], deleted_experiments: [] });
+  }
   const { runs, losses } = await secondPassOf(open, knownRuns(pass), ids.of(MODEL), writer, failed);
   for (const loss of losses) pass.options.ledger.loss(loss);
   await writer.secondPass({ runs, deleted_runs: deletedRuns, deleted_experiments: [...deletedExperiments] });
 }
+
+const isOfParent = (tags: ReadonlyMap<string, string>) => [...tags.keys()].every((key) => key === PARENT_TAG);

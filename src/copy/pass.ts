@@ -2,6 +2,7 @@ import type { Journal } from '../job/journal.ts';
 import { failureOf, type Ledger } from '../job/ledger.ts';
 import type { Progress } from '../job/progress.ts';
 import type { RenameRule } from '../job/rename.ts';
+import type { Shard } from '../job/shard.ts';
 import { createIdMap, type IdMap } from '../kinds/id-map.ts';
 import type { ObjectKind } from '../kinds/kind.ts';
 import type { Parts } from '../kinds/parts.ts';
@@ -26,6 +27,8 @@ export interface CopyOptions {
   readonly into?: string | undefined;
   /** Runs that the target has under the ids of the source. */
   readonly held?: readonly string[] | undefined;
+  /** Active runs of this shard alone, with what they hold themselves; all else is for a last pass without it. */
+  readonly shard?: Shard | undefined;
   readonly parts: Parts;
   /** Of files; the places pace their requests themselves. */
   readonly bandwidth?: Bandwidth | undefined;

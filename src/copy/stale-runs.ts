@@ -1,4 +1,5 @@
 import { mustFit, renamed } from '../job/rename.ts';
+import { isInShard, type Shard } from '../job/shard.ts';
 import { kindOf } from '../kinds/kinds.ts';
 import { MODEL } from '../kinds/model-links.ts';
 import { ALL_PARTS } from '../kinds/parts.ts';
@@ -42,7 +43,10 @@ async function* chunks(pass: Pass): AsyncGenerator<Work[]> {
     });
   flow.total = experiments.length;
   let chunk: Work[] = [];
+  const { shard } = pass.options;
   for (const source of experiments) {
+    // Deleted ones take no runs any more: the last pass makes them.
+    if (shard !== undefined && source.lifecycle_stage === 'deleted') continue;
     flow.experiment = source.name;
     counts.experiments.read += 1;
     try {
@@ -50,6 +54,7 @@ async function* chunks(pass: Pass): AsyncGenerator<Work[]> {
       if (whole) counts.runs.left_out += (await reader.hiddenRuns?.(source, selection)) ?? 0;
       let target = whole ? await targetExperiment(pass, source) : undefined;
       for await (const run of reader.runs(source, selection)) {
+        if (shard !== undefined && !isOwn(run.run, shard)) continue;
         target ??= await targetExperiment(pass, source);
         counts.runs.read += 1;
         chunk.push({ source: run, experiment: target });
@@ -64,6 +69,11 @@ async function* chunks(pass: Pass): AsyncGenerator<Work[]> {
     pass.progress();
   }
   if (chunk.length > 0) yield await stale(pass, chunk);
+}
+
+/** Whether a pass for a shard takes a run. What is deleted can be linked to nothing any more: the last pass brings it. */
+function isOwn({ run_id, lifecycle_stage }: Run, shard: Shard): boolean {
+  return lifecycle_stage === 'active' && isInShard(run_id, shard);
 }
 
 /** Finds or makes the experiment of the target that one of the source goes to. */

@@ -3,6 +3,7 @@ import { toJson } from '../model/json.ts';
 import type { Selection } from '../model/selection.ts';
 import { placeAt } from '../places/registry.ts';
 import type { RenameRule } from './rename.ts';
+import type { Shard } from './shard.ts';
 
 /** What makes two commands the same job: both places, and whatever changes the result. No credentials. */
 export interface JobIdentity {
@@ -15,6 +16,7 @@ export interface JobIdentity {
   /** See `partsKey`. */
   readonly parts: object;
   readonly artifacts_dir: string | null;
+  readonly shard?: Shard;
 }
 
 /** 12 hex digits that name a job. */

@@ -7,6 +7,7 @@ import { makeTempDir } from '../util/temp-dir.ts';
 import type { JobProgress } from './journal.ts';
 import type { Progress } from './progress.ts';
 import type { RenameRule } from './rename.ts';
+import type { Shard } from './shard.ts';
 
 /** Options of whatever opens one place; all have defaults. */
 export interface OnePlaceOptions extends PlaceSettings {
@@ -44,6 +45,8 @@ export interface JobOptions extends TwoPlaceOptions, CopyRules {
   readonly overwrite?: boolean | undefined;
   /** Make MLflow's tables in a target database that is empty or not there. */
   readonly init?: boolean | undefined;
+  /** Only these runs, and nothing else than runs: the last step is the same copy without it. */
+  readonly shard?: Shard | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Where the journal stands that makes the copy resumable and keeps a second process off it; without it there is none. */
   readonly stateDir?: string | undefined;

@@ -33,6 +33,7 @@ export async function openJob(from: string, to: string, options: JobOptions): Pr
     ...(options.renameModels?.length ? { rename_models: options.renameModels } : {}),
     parts: partsKey(partsOf(options)),
     artifacts_dir: options.artifactsDir ?? null,
+    ...(options.shard === undefined ? {} : { shard: options.shard }),
   };
   const job_id = jobId(identity);
   const directory = jobDirectory(options.stateDir, job_id);

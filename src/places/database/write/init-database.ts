@@ -26,7 +26,8 @@ export async function initDatabase(database: WritableDatabase, keep: boolean): P
     if (keep) await database.commit();
   } catch (error) {
     await database.rollback().catch(() => undefined);
-    throw error;
+    // Another process made them in the same moment.
+    if (await isEmpty(database)) throw error;
   }
 }
 

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { endsJob } from '../../../util/ends-job.ts';
-import { asMlferryError } from '../../../util/errors.ts';
+import { asMlferryError, MlferryError, systemCode } from '../../../util/errors.ts';
 import type { ChangeableDatabase } from '../connect/database.ts';
 
 /** Work on a database, of which all or nothing is done. */
@@ -27,6 +27,15 @@ export const ALONE = MOST_ROWS;
 
 /** Turns of the event loop in which others may come along: a transaction costs what its end costs, the disk's answer. */
 const TURNS = 3;
+
+/** How often a transaction is begun that gave way to another one. */
+const MOST_TRIES = 10;
+
+/** Two transactions waited for each other, and the engine ended this one (SQLSTATE class 40). */
+function isDeadlock(error: unknown): boolean {
+  const code = error instanceof MlferryError ? systemCode(error.cause) : undefined;
+  return code !== undefined && /^40|^ER_LOCK_DEADLOCK$/.test(code);
+}
 
 /** See {@link Transactions}. An error of one work undoes that one alone, unless it ends the job. */
 export function createTransactions(database: ChangeableDatabase): Transactions {
@@ -67,11 +76,16 @@ export function createTransactions(database: ChangeableDatabase): Transactions {
     while (waiting.length > 0) {
       for (let count = 0; count < TURNS; count++) await turn();
       const works = next();
-      try {
-        for (const end of await inOne(works)) end();
-      } catch (error) {
-        await database.rollback().catch(() => undefined);
-        for (const { failed } of works) failed(error);
+      for (let tries = 1; ; tries++) {
+        try {
+          for (const end of await inOne(works)) end();
+          break;
+        } catch (error) {
+          await database.rollback().catch(() => undefined);
+          if (isDeadlock(error) && tries < MOST_TRIES) continue;
+          for (const { failed } of works) failed(error);
+          break;
+        }
       }
     }
     working = undefined;

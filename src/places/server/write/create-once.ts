@@ -43,7 +43,8 @@ export async function createOnce<T>(
   }
 }
 
-function isRefused(error: unknown): boolean {
+/** Whether the server said no: there is one already, or it takes none like this. */
+export function isRefused(error: unknown): boolean {
   return error instanceof MlferryError && error.code === 'REFUSED';
 }
 

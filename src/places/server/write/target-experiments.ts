@@ -7,7 +7,7 @@ import { endsJob } from '../../../util/ends-job.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import type { TargetExperiment } from '../../place.ts';
 import { fitExperimentTags } from '../../writing/fit-experiment-tags.ts';
-import { createOnce, type Patience } from './create-once.ts';
+import { createOnce, isRefused, type Patience } from './create-once.ts';
 import { type DuplicateCopy, type KnownRun, scanKnownRuns } from './known-runs.ts';
 import { type TargetRoutes, unlessMissing } from './target-routes.ts';
 
@@ -173,31 +173,40 @@ export function targetExperiments(context: ExperimentContext): TargetExperiments
     }
   }
 
+  /** Throws REFUSED where an active experiment of the source is a deleted one here. */
+  function reuse(found: Experiment, source: Experiment) {
+    const isDeleted = found.lifecycle_stage === 'deleted';
+    if (isDeleted && source.lifecycle_stage !== 'deleted')
+      throw new MlferryError(
+        'REFUSED',
+        `Experiment ${JSON.stringify(found.name)} is deleted on the target (id ${found.experiment_id}), and active at the source`,
+        { hint: 'Restore it on the target, or copy to another name with --rename.' },
+      );
+    const state = remember(found, isDeleted, false, isLike(found, source));
+    return { state, present: found.tags, created: false };
+  }
+
+  async function findOrCreate(source: Experiment, name: string) {
+    const found = await routes.experimentByName(name);
+    if (found !== undefined) return reuse(found, source);
+    try {
+      return { ...(await create(name, source.tags)), created: true };
+    } catch (error) {
+      // Another process may have made it since it was looked for.
+      const other = isRefused(error) ? await routes.experimentByName(name) : undefined;
+      if (other === undefined) throw error;
+      return reuse(other, source);
+    }
+  }
+
   return {
     async open(source, name) {
-      const deleted = source.lifecycle_stage === 'deleted';
-      let state = byName.get(name);
-      let created = false;
-      let present: StringMap = {};
-      if (state === undefined) {
-        const found = await routes.experimentByName(name);
-        if (found?.lifecycle_stage === 'deleted' && !deleted) {
-          throw new MlferryError(
-            'REFUSED',
-            `Experiment ${JSON.stringify(name)} is deleted on the target (id ${found.experiment_id}), and active at the source`,
-            {
-              hint: 'Restore it on the target, or copy to another name with --rename.',
-            },
-          );
-        }
-        created = found === undefined;
-        if (found === undefined) ({ state, present } = await create(name, source.tags));
-        else {
-          state = remember(found, found.lifecycle_stage === 'deleted', false, isLike(found, source));
-          present = found.tags;
-        }
-      }
-      state.sourceDeleted ||= deleted;
+      const known = byName.get(name);
+      const { state, present, created } =
+        known === undefined
+          ? await findOrCreate(source, name)
+          : { state: known, present: {}, created: false };
+      state.sourceDeleted ||= source.lifecycle_stage === 'deleted';
       await updateTags(state, source.tags, present);
       return { experiment_id: state.experiment_id, name, created };
     },
