@@ -19,6 +19,7 @@ import { artifactRoots } from '../write/artifact-roots.ts';
 import { databaseRepresentation } from '../write/representation.ts';
 import { readExperiments, withTags } from './experiments.ts';
 import { ownFiles } from './files.ts';
+import { runCondition } from './filter-runs.ts';
 import { artifactLocator } from './locate-artifacts.ts';
 import { objectSources } from './objects.ts';
 import { readPoints } from './points.ts';
@@ -108,6 +109,11 @@ function databaseSource(store: Store, info: PlaceInfo, namesWorkspace: boolean):
     async *runs(experiment, selection) {
       for await (const runs of readRuns(store, experiment, selection))
         for (const run of runs) yield sourceRun(run, experiment.name);
+    },
+    async *search(experiment, selection, filter) {
+      const condition = runCondition(store, filter);
+      for await (const runs of readRuns(store, experiment, selection, condition))
+        for (const run of runs) yield { source: sourceRun(run, experiment.name), recheck: filter };
     },
     async *runsLike(selection, start) {
       const names = new Map(

@@ -11,6 +11,7 @@ import type { Selection } from '../../../model/selection.ts';
 import { ownValue } from '../../../model/string-map.ts';
 import { PIECE, placeholders } from '../connect/database.ts';
 import { double, flag, integer, numericId, optionalInteger, optionalText, stage, text } from './cells.ts';
+import type { Condition } from './filter-runs.ts';
 import { readInputs } from './inputs.ts';
 import { checkedRows, IDS, pairsOf, rowsOf, type Store } from './store.ts';
 
@@ -50,12 +51,13 @@ const TOGETHER = 100;
 
 /**
  * The runs of an experiment that a selection names by id or by view, in the order (start_time, run_id), in lists. A row that
- * MLflow did not write is a failure.
+ * MLflow did not write is a failure. `condition`: only rows of which it holds.
  */
 export async function* readRuns(
   store: Store,
   experiment: Pick<Experiment, 'experiment_id' | 'name'>,
   { runs, view }: Pick<Selection, 'runs' | 'view'>,
+  condition?: Condition,
 ): AsyncGenerator<Run[]> {
   const { database, tables, fail } = store;
   const ids = new Set(runs);
@@ -64,11 +66,17 @@ export async function* readRuns(
     '"experiment_id" = ?',
     ...(view === 'all' ? [] : [`COALESCE("lifecycle_stage", 'active') = ?`]),
     ...(asked.length === 0 ? [] : [`"run_uuid" IN (${placeholders(asked)})`]),
+    ...(condition === undefined ? [] : [`(${condition.sql})`]),
   ];
   const sql =
     `SELECT ${tables.columns('runs', COLUMNS)} FROM "runs" WHERE ${conditions.join(' AND ')}` +
     ` ORDER BY COALESCE("runs"."start_time", 0), ${database.dialect.bytes('"run_uuid"')}`;
-  const parameters = [experiment.experiment_id, ...(view === 'all' ? [] : [view]), ...asked];
+  const parameters = [
+    experiment.experiment_id,
+    ...(view === 'all' ? [] : [view]),
+    ...asked,
+    ...(condition?.parameters ?? []),
+  ];
   for await (const piece of database.stream(sql, parameters)) {
     const rows: RunRow[] = [];
     for (const values of piece) {
