@@ -22,6 +22,7 @@ const ORDER: ReadonlyArray<readonly string[]> = [
   ['job'],
   ['copy', 'inspect', 'verify', 'manage'],
   ['move', 'mirror', 'show'],
+  ['serve'],
   ['cli'],
   ['index.ts'],
 ];
@@ -51,7 +52,7 @@ const NAMES: ReadonlyArray<{
     // Experiments and runs are not among them: selections, searches and points are about those.
     what: 'a further kind of object',
     names: KINDS.map(({ kind }) => kind).filter((kind) => kind !== 'experiment' && kind !== 'run'),
-    home: () => ['kinds/', 'model/', ...places.map(({ kind }) => `places/${kind}/`)],
+    home: () => ['kinds/', 'model/', 'serve/', ...places.map(({ kind }) => `places/${kind}/`)],
     except: { 'search/search-kinds.ts': 'a word of MLflow’s grammar for traces' },
   },
   { what: 'a tag of MLflow', names: Object.values(tags), home: () => ['model/mlflow/'], except: {} },
@@ -122,13 +123,16 @@ describe('the rooms of src/', () => {
     expect(circles(new Map(files.map(({ path, imports: all }) => [path, all])))).toEqual([]);
   });
 
-  it('have one file that knows the paths of the REST API', () => {
+  it('have one file that knows the paths of the REST API that is asked, and one those that are answered', () => {
     const knowing = files.filter(({ text: source }) =>
       /api\/\d|get-artifact\b|['"`/](?:runs|experiments|artifacts|metrics)\/[a-z]+(?:-[a-z]+)*['"`]/.test(
         withoutComments(source),
       ),
     );
-    expect(knowing.map(({ path }) => path)).toEqual(['places/server/connect/routes.ts']);
+    expect(knowing.map(({ path }) => path).toSorted()).toEqual([
+      'places/server/connect/routes.ts',
+      'serve/routes.ts',
+    ]);
   });
 
   it('have a folder for each kind of place, with its description in it', () => {

@@ -17,6 +17,7 @@ import { addPlaceCommand } from './place.ts';
 import { addRestoreCommand } from './restore.ts';
 import { addRunsCommand } from './runs.ts';
 import { addSchemaCommand } from './schema.ts';
+import { addServeCommand } from './serve.ts';
 import { addShowCommand } from './show.ts';
 import { addVerifyCommand } from './verify.ts';
 
@@ -74,6 +75,7 @@ export function createProgram(io: Io): Command {
   addArtifactsCommand(program, io);
   addJobsCommand(program, io);
   addDemoCommand(program, io, (args) => createProgram(io).parseAsync([...args], { from: 'user' }));
+  addServeCommand(program, io);
   addSchemaCommand(program, io);
   addPlaceCommand(program, io);
   addCompletionCommand(program, io);

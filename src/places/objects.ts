@@ -21,6 +21,8 @@ export interface ObjectScope {
   readonly selection: Selection;
   /** Selected experiments, as the reader gave them. */
   readonly experiments: readonly Experiment[];
+  /** Only these are needed: a place that finds them without reading the others gives no others. */
+  readonly ids?: ReadonlySet<string>;
   /** Whether an object of an earlier kind belongs to the selection. */
   isChosen(kind: string, id: string): boolean;
   /** Whether an object of an earlier kind is on the target, so that its files need not come along with another one. */

@@ -1,6 +1,7 @@
 import type { ObjectRecord } from '../kinds/kind.ts';
 import { type LoggedModel, loggedModel } from '../model/logged-model.ts';
 import { toDouble } from '../model/metric-value.ts';
+import { linkedPrompts } from '../model/mlflow/linked-prompts.ts';
 import { TRACE_NAME_TAG } from '../model/mlflow/tags.ts';
 import { metadataOf } from '../model/mlflow/trace-fields.ts';
 import {
@@ -23,7 +24,8 @@ export function evaluateObject(expression: Expression, kind: SearchKind, record:
   return judge(expression, valuesIn(kind, record));
 }
 
-function valuesIn(kind: SearchKind, record: ObjectRecord): ValuesOf {
+/** The values of the subjects of a kind in one of its records. */
+export function valuesIn(kind: SearchKind, record: ObjectRecord): ValuesOf {
   switch (kind) {
     case 'logged models':
       return modelValues(loggedModel.parse(record));
@@ -145,6 +147,8 @@ function traceField(found: Trace, subject: Subject): Values {
       return [found.state];
     case 'name':
       return present(ownValue(found.tags, TRACE_NAME_TAG));
+    case 'prompt':
+      return linkedPrompts(found.tags).map(({ name, version }) => `${name}/${version}`);
     case 'run_id':
       return [...present(found.source_run_id), ...found.linked_runs.map(({ run_id }) => run_id)];
     case 'client_request_id':

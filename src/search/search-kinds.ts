@@ -122,6 +122,7 @@ const SUBJECTS: Readonly<Record<SearchKind, SearchSubjects>> = {
         'client_request_id',
         'experiment_id',
         'model_id',
+        'prompt',
       ),
       ...words<FieldType>('number', 'timestamp_ms', 'execution_time_ms', 'end_time_ms'),
     ]),

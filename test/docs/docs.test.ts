@@ -135,7 +135,7 @@ function parser() {
   for (const command of leaves(program)) {
     command.action(() => {
       const group = command.parent?.name();
-      if (command.name() === 'show') {
+      if (command.name() === 'show' || command.name() === 'serve') {
         placeAt(String(command.processedArgs[0]));
         return;
       }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { fromServerJson } from '../../src/model/json.ts';
 import { runPython } from './run-python.ts';
 import { type Snapshot, snapshotSchema } from './snapshot.ts';
 import type { MlflowVersion } from './versions.ts';
@@ -21,7 +22,7 @@ async function runScript(place: MlflowPlace, script: string, args: readonly stri
     ...(username === undefined ? {} : { MLFLOW_TRACKING_USERNAME: username }),
     ...(password === undefined ? {} : { MLFLOW_TRACKING_PASSWORD: password }),
   });
-  return JSON.parse(output);
+  return fromServerJson(output);
 }
 
 const workspace = z.object({ runs: z.record(z.string(), z.string()) });

@@ -131,12 +131,13 @@ async function* objectReaders(
   store: RecordStore,
   where: string,
   objects: readonly IndexedObject[],
-  { experiments }: ObjectScope,
+  { experiments, ids }: ObjectScope,
 ): AsyncGenerator<ObjectReader> {
   const chosen = new Set(experiments.map(({ experiment_id }) => experiment_id));
   for (const at of objects) {
     const { of, id, parent, number, offset, artifacts } = at;
     if (of.within === 'experiment' && !chosen.has(parent ?? '')) continue;
+    if (ids?.has(id) === false) continue;
     const owner = describeObject({ kind: of.kind, id });
     for await (const line of recordsOf(store, where, { start: offset, end: artifacts.start }, number)) {
       if (line.kind !== 'object' || idOf(line.of, line.record) !== id) {

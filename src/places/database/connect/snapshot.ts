@@ -4,7 +4,7 @@ import { access, copyFile, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { asMlferryError, isAbsent, MlferryError, systemCode } from '../../../util/errors.ts';
-import { loadSqlite } from './load-sqlite.ts';
+import { loadSqlite } from '../../../util/load-sqlite.ts';
 import { BUSY, READONLY_ROLLBACK, sqliteCode, sqliteError } from './sqlite-errors.ts';
 
 /** Where a snapshot of a SQLite file can be read: the file itself, or a copy of it that is ours. */

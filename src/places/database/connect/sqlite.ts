@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import type { DatabaseSync } from 'node:sqlite';
+import { loadSqlite } from '../../../util/load-sqlite.ts';
 import { type Database, type Dialect, PIECE } from './database.ts';
-import { loadSqlite } from './load-sqlite.ts';
 import { takeSnapshot } from './snapshot.ts';
 import { sqliteError } from './sqlite-errors.ts';
 

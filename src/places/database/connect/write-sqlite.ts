@@ -1,8 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setTimeout as wait } from 'node:timers/promises';
 import { MlferryError } from '../../../util/errors.ts';
+import { loadSqlite } from '../../../util/load-sqlite.ts';
 import { type Cell, inPieces, insertInto, onConflict, type WritableDatabase } from './database.ts';
-import { loadSqlite } from './load-sqlite.ts';
 import { SQLITE } from './sqlite.ts';
 import { BUSY, sqliteCode, sqliteError } from './sqlite-errors.ts';
 

@@ -248,6 +248,12 @@ export function countedPage(items: string) {
 export const serverInfo = z.object({
   store_type: z.string().optional(),
   workspaces_enabled: z.boolean().optional(),
+  /** Told by `mlferry serve`. */
+  mlferry_serves: z
+    .string()
+    .regex(/^[0-9a-f]{16}$/)
+    .optional()
+    .catch(undefined),
 });
 
 /** Answer of experiments/create. */

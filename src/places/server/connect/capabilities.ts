@@ -8,6 +8,8 @@ export interface Capabilities {
   readonly workspaces: boolean;
   /** Whether it is Databricks: other search dialect, own bulk routes, and none of the routes that tell a version. */
   readonly databricks: boolean;
+  /** The fingerprint of what it reads, where it is `mlferry serve`: copies from there and from here are the same. */
+  readonly serves?: string;
 }
 
 /**

@@ -36,6 +36,7 @@ export async function probeServer(probe: Probe): Promise<Capabilities> {
     store_type: info?.store_type,
     workspaces: info?.workspaces_enabled ?? false,
     databricks,
+    ...(info?.mlferry_serves === undefined ? {} : { serves: info.mlferry_serves }),
   };
 }
 

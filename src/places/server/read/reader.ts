@@ -46,13 +46,13 @@ export async function openServerReader(place: ServerLocation, options: PlaceOpti
   return serverReader(client, options, await knowsEvaluation(client));
 }
 
-/** The place a client is connected to. The fingerprint is made of the base URL and the workspace. */
+/** The place a client is connected to. The fingerprint is made of the base URL and the workspace, or is that of what the server reads. */
 export function serverPlace(client: TrackingClient): PlaceInfo {
   const identity = `${client.base.href.replace(/\/+$/, '')} ${client.workspace ?? ''}`;
   return {
     kind: 'server',
     location: client.location,
-    fingerprint: createHash('sha256').update(identity).digest('hex').slice(0, 16),
+    fingerprint: client.server.serves ?? createHash('sha256').update(identity).digest('hex').slice(0, 16),
     ...(client.server.version === undefined ? {} : { server_version: client.server.version }),
   };
 }
