@@ -21,7 +21,7 @@ const ORDER: ReadonlyArray<readonly string[]> = [
   ['places'],
   ['job'],
   ['copy', 'inspect', 'verify', 'manage'],
-  ['move', 'mirror', 'show'],
+  ['move', 'mirror', 'show', 'compare'],
   ['serve'],
   ['cli'],
   ['index.ts'],

@@ -8,6 +8,7 @@ const PYTHON = ['test/servers/versions.ts', 'test/servers/forge-of.ts'].map((pat
 export const SLOW: readonly string[] = [
   'test/acceptance/canaries.test.ts',
   'test/acceptance/kill-at-change.test.ts',
+  'test/compare/page.test.ts',
   'test/disk/disk-faults.test.ts',
   'test/disk/kill.test.ts',
   'test/places/archive/bombs.test.ts',

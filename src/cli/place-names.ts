@@ -5,7 +5,9 @@ import { configDir } from './config-dir.ts';
 import type { Io } from './io.ts';
 
 /** Arguments of commands that are places, by their names in the help. */
-export const PLACE_ARGUMENTS: ReadonlySet<string> = new Set('place target from to archive stream'.split(' '));
+export const PLACE_ARGUMENTS: ReadonlySet<string> = new Set(
+  'place places target from to archive stream'.split(' '),
+);
 
 /** How a named place is said where a file has the same name. */
 const PREFIX = 'place:';
@@ -20,6 +22,11 @@ export const PLACE_NAME = /^[a-z0-9][a-z0-9_.-]*$/i;
 export async function usePlaceNames(command: Command, io: Io): Promise<void> {
   for (const [index, argument] of command.registeredArguments.entries()) {
     const given: unknown = command.processedArgs[index];
+    if (argument.variadic && Array.isArray(given) && PLACE_ARGUMENTS.has(argument.name())) {
+      const named = given.map(async (each) => (await placeNamed(String(each), io))?.location ?? each);
+      command.processedArgs[index] = await Promise.all(named);
+      continue;
+    }
     if (typeof given !== 'string' || !PLACE_ARGUMENTS.has(argument.name())) continue;
     const place = await placeNamed(given, io);
     if (place === undefined) continue;

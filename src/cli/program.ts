@@ -3,6 +3,7 @@ import { places } from '../places/registry.ts';
 import { TOOL_VERSION } from '../util/tool-version.ts';
 import { addArtifactsCommand } from './artifacts.ts';
 import { addBackupCommand } from './backup.ts';
+import { addCompareCommand } from './compare.ts';
 import { addCompletionCommand } from './completion.ts';
 import { addCopyCommand } from './copy.ts';
 import { addDemoCommand } from './demo.ts';
@@ -69,6 +70,7 @@ export function createProgram(io: Io): Command {
   addInspectCommand(program, io);
   addVerifyCommand(program, io);
   addShowCommand(program, io);
+  addCompareCommand(program, io);
   addRunsCommand(program, io);
   addExperimentsCommand(program, io);
   addModelsCommand(program, io);

@@ -18,6 +18,7 @@ import { searchOf } from '../search/search-of.ts';
 import { endsJob } from '../util/ends-job.ts';
 import { asMlferryError, MlferryError } from '../util/errors.ts';
 import { splitLines } from '../util/split-lines.ts';
+import { announced } from './announced-runs.ts';
 import { type ChosenRun, chosenRuns, type Times } from './chosen-runs.ts';
 import type { CsvLayout } from './csv-layout-names.ts';
 import {
@@ -50,9 +51,6 @@ export interface CsvResult {
   readonly repeated_keys: readonly string[];
   readonly failures: readonly Failure[];
 }
-
-/** Runs whose histories are fetched together. */
-const CHUNK = 100;
 
 /** RFC 4180. */
 const CSV = { record_delimiter: 'windows', quote_record_delimiter: true };
@@ -198,22 +196,6 @@ async function* tidyRows(
       ledger.failure(failureOf({ kind: 'run', id: run.run_id, name: run.run_name }, known));
     }
   }
-}
-
-/** The same runs in chunks that the reader hears of before, so that histories are fetched together. */
-async function* announced(reader: Reader, runs: AsyncIterable<ChosenRun>): AsyncGenerator<ChosenRun> {
-  let chunk: ChosenRun[] = [];
-  const ready = () => {
-    const full = chunk;
-    chunk = [];
-    if (full.length > 0) reader.prefetch?.(full.map(({ source }) => source));
-    return full;
-  };
-  for await (const run of runs) {
-    chunk.push(run);
-    if (chunk.length >= CHUNK) yield* ready();
-  }
-  yield* ready();
 }
 
 function repeated(keys: readonly string[]): string[] {

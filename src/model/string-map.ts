@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+export { ownValue } from '../util/own-value.ts';
+
 /**
  * Params and tags: a plain object from key to value. `z.record` drops the key `__proto__`, so the map is checked
  * here and passed on untouched. Build one with `Object.fromEntries`, never by assignment, for the same reason.
@@ -27,11 +29,6 @@ export function mapOf<T>(schema: z.ZodType<T>) {
   return z
     .custom<Readonly<Record<string, T>>>(isMapOf(isValue), 'not an object whose values all fit')
     .meta({ values: schema });
-}
-
-/** The value of a key of the map's own, never one inherited from Object.prototype. */
-export function ownValue<T>(map: Readonly<Record<string, T>>, key: string): T | undefined {
-  return Object.hasOwn(map, key) ? map[key] : undefined;
 }
 
 /** A copy with the keys in code-unit order: the canonical form. */

@@ -35,6 +35,11 @@ const shown = z.object({
   artifacts: z.array(z.object({ path: z.string(), size: z.number() })),
 });
 
+const compared = z.object({
+  places: z.array(z.string()),
+  rows: z.array(z.object({ group: z.string(), name: z.string() })),
+});
+
 /** What does not depend on where a run is. */
 async function showing(place: string, run_id: string) {
   const { artifacts, family: tree, ...rest } = shown.parse(await json('show', place, run_id));
@@ -46,7 +51,7 @@ async function showing(place: string, run_id: string) {
 }
 
 test.each(['3.17.2', '2.22.5', 'database'] as const)(
-  'a run is shown the same in the samples and where they were copied to: %s',
+  'a run is shown the same in the samples and where they were copied to, and compared with it: %s',
   async (target) => {
     const place = target === 'database' ? `sqlite:///${directory}/mlflow.db` : (await servers[target]()).url;
     const init = target === 'database' ? ['--init'] : [];
@@ -59,5 +64,20 @@ test.each(['3.17.2', '2.22.5', 'database'] as const)(
     const wanted = await showing('samples/mlruns', PARENT);
     expect(wanted.children).toHaveLength(4);
     expect(await showing(place, run_id)).toEqual(wanted);
+
+    const { places, rows } = compared.parse(
+      await json(
+        'compare',
+        'samples/mlruns',
+        place,
+        '-f',
+        "attributes.run_name = 'grid search'",
+        '--values',
+        'last,min,max',
+      ),
+    );
+    expect(places).toHaveLength(2);
+    expect(rows.map(({ name }) => name)).toContain('place');
+    expect(rows.filter(({ group }) => group === 'params' || group === 'metrics')).toEqual([]);
   },
 );

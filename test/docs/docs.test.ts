@@ -135,8 +135,10 @@ function parser() {
   for (const command of leaves(program)) {
     command.action(() => {
       const group = command.parent?.name();
-      if (command.name() === 'show' || command.name() === 'serve') {
-        placeAt(String(command.processedArgs[0]));
+      if (['show', 'compare', 'serve'].includes(command.name())) {
+        // What follows the place of show is a run.
+        const [place] = command.processedArgs;
+        for (const each of Array.isArray(place) ? place : [place]) placeAt(String(each));
         return;
       }
       const others = ['schema', 'demo', 'completion', 'complete'];

@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { chromiumPath } from './chromium.ts';
 import { hasMariadb } from './mariadb.ts';
 import { hasPostgresql } from './postgresql.ts';
 import {
@@ -88,12 +89,13 @@ function installMoto(): void {
   writeFileSync(join(motoVenv, COMPLETE_MARKER), requirement);
 }
 
-/** CI must not skip the tests on database servers: a bare Debian machine gets them here. */
-async function installDatabaseServersInCi(): Promise<void> {
+/** CI must not skip the tests on database servers and in a browser: a bare Debian machine gets them here. */
+async function installPackagesInCi(): Promise<void> {
   if (!process.env.CI || process.getuid?.() !== 0) return;
   const missing = [
     ...((await hasPostgresql()) ? [] : ['postgresql']),
     ...((await hasMariadb()) ? [] : ['mariadb-server']),
+    ...(chromiumPath() === undefined ? ['chromium'] : []),
   ];
   if (missing.length === 0) return;
   console.error(`Installing ${missing.join(', ')}`);
@@ -106,7 +108,7 @@ try {
   installMlflow();
   installFasttrackml();
   installMoto();
-  await installDatabaseServersInCi();
+  await installPackagesInCi();
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;

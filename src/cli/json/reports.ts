@@ -3,6 +3,7 @@ import { toJsonSchema } from '../../kinds/json-schemas.ts';
 import { type JsonSchema, writeSchemaFiles } from '../../kinds/schema-files.ts';
 import { artifactList, gotArtifacts } from './artifacts.ts';
 import { changeReport } from './change-report.ts';
+import { comparison } from './comparison.ts';
 import { copyReport } from './copy-report.ts';
 import { explanation } from './explanation.ts';
 import { jobSummary } from './job-summary.ts';
@@ -24,6 +25,7 @@ export const REPORTS: Readonly<Record<string, JsonReport>> = {
   verification: { schema: verifyReport, commands: ['verify'] },
   summary: { schema: summary, commands: ['inspect'] },
   view: { schema: view, commands: ['show'] },
+  comparison: { schema: comparison, commands: ['compare'] },
   change: {
     schema: changeReport,
     commands: [
