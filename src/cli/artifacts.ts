@@ -1,7 +1,12 @@
 import type { Command } from 'commander';
 import type { Io } from './io.ts';
 import { addPlaceOptions } from './manage-options.ts';
-import { addAllowEditedOption, addArtifactsDirOption, addDirectoryOptions } from './place-options.ts';
+import {
+  addAllowEditedOption,
+  addArtifactsDirOption,
+  addDirectoryOptions,
+  addIdentityOption,
+} from './place-options.ts';
 import { addExperimentOptions } from './selection-options.ts';
 
 /** What the commands do, loaded when one is run. */
@@ -100,6 +105,8 @@ Examples
 }
 
 function addReadingOptions(command: Command): void {
-  addDirectoryOptions(addAllowEditedOption(addArtifactsDirOption(addExperimentOptions(command))));
+  addIdentityOption(
+    addDirectoryOptions(addAllowEditedOption(addArtifactsDirOption(addExperimentOptions(command)))),
+  );
   addPlaceOptions(command);
 }

@@ -1,7 +1,10 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { z } from 'zod';
 import { archive as archivePlace } from '../places/archive/index.ts';
+import { MlferryError } from '../util/errors.ts';
 import type { Io } from './io.ts';
 import { addTransferOptions } from './options.ts';
+import { mustBeNoTerminal } from './pipe.ts';
 import { addTlsOptions } from './place-options.ts';
 import { requirePlace } from './require-place.ts';
 
@@ -11,11 +14,19 @@ export function addBackupCommand(program: Command, io: Io): void {
     .command('backup')
     .description('write experiments and runs to an archive')
     .argument('<from>', 'place to read')
-    .argument('<archive>', 'file to write: *.tar, *.tar.gz, *.tgz or *.tar.zst')
+    .argument('<archive>', 'file to write: *.tar, *.tar.gz, *.tgz or *.tar.zst, or - for stdout')
+    .addOption(
+      new Option('--compress <how>', 'how the archive is compressed that goes to stdout').choices([
+        'gzip',
+        'zstd',
+      ]),
+    )
     .action(async (from: string, archive: string, values: unknown) => {
-      requirePlace(archive, archivePlace);
+      const place = pipeOrFile(archive, compressOption.parse(values).compress);
+      requirePlace(place, archivePlace);
+      if (archive === '-') mustBeNoTerminal(io.stdout, 'stdout');
       const { runCopy } = await import('./run-copy.ts');
-      return runCopy(from, archive, values, io);
+      return runCopy(from, place, values, io);
     })
     .addHelpText(
       'after',
@@ -25,8 +36,23 @@ Examples
   mlferry backup ./mlruns backup.tar.zst --view all
   mlferry backup http://localhost:5000 churn.tar -e churn --no-artifacts
   mlferry backup http://localhost:5000 good.tar --filter "metrics.auc > 0.9 AND tags.stage = 'prod'"
+  mlferry backup http://localhost:5000 - --compress zstd | ssh vault 'cat > backup.tar.zst'
+  mlferry backup http://localhost:5000 backup.tar.zst.age --recipients-file recipients.txt
 `,
     );
   addTransferOptions(command, { assignsIds: false, writesFile: true, stream: false, readsStream: true });
   addTlsOptions(command, 'from');
+}
+
+const compressOption = z.object({ compress: z.enum(['gzip', 'zstd']).optional() });
+
+/** The location of what is written. Throws USAGE where the name of a file says how it is compressed. */
+function pipeOrFile(archive: string, compress: 'gzip' | 'zstd' | undefined): string {
+  const { inPipe } = archivePlace;
+  if (archive === '-' && inPipe !== undefined)
+    return compress === undefined ? inPipe.location : inPipe.compressed[compress];
+  if (compress === undefined) return archive;
+  throw new MlferryError('USAGE', '--compress is for stdout: the name of a file says how it is compressed', {
+    hint: 'Name it *.tar.gz or *.tar.zst.',
+  });
 }

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { changeCommand } from './change-command.ts';
 import type { Io } from './io.ts';
 import { addChangeOptions, addPlaceOptions } from './manage-options.ts';
+import { addIdentityOption } from './place-options.ts';
 import { ANY_PLACE, placeToRead } from './place-to-read.ts';
 import { addExperimentOptions } from './selection-options.ts';
 
@@ -59,7 +60,7 @@ Examples
   mlferry experiments list backup.tar --ndjson
 `,
     );
-  addPlaceOptions(addChoice(command));
+  addIdentityOption(addPlaceOptions(addChoice(command)));
 }
 
 function addDelete(experiments: Command, io: Io): void {

@@ -5,6 +5,7 @@ import {
   addAllowEditedOption,
   addArtifactsDirOption,
   addDirectoryOptions,
+  addIdentityOption,
   addTlsOptions,
 } from './place-options.ts';
 import { ANY_PLACE, placeToRead } from './place-to-read.ts';
@@ -32,7 +33,7 @@ Examples
   mlferry inspect backup.tar --filter "metrics.auc > 0.9 AND params.model = 'tree'"
 `,
     );
-  addDirectoryOptions(addAllowEditedOption(addArtifactsDirOption(command)));
+  addIdentityOption(addDirectoryOptions(addAllowEditedOption(addArtifactsDirOption(command))));
   addPartOptions(addExplainOption(addSelectionOptions(command)), {
     artifacts: 'do not count artifacts',
     metrics: 'do not count points (on a server that reads every history)',

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Io } from './io.ts';
 import { addPlaceOptions } from './manage-options.ts';
 import { addModelsChangeCommands } from './models-change.ts';
+import { addIdentityOption } from './place-options.ts';
 import { ANY_PLACE, placeToRead } from './place-to-read.ts';
 import { collect } from './selection-options.ts';
 
@@ -57,7 +58,7 @@ Examples
   mlferry models list backup.tar --ndjson
 `,
     );
-  addPlaceOptions(command);
+  addIdentityOption(addPlaceOptions(command));
 }
 
 function addShow(models: Command, io: Io): void {
@@ -78,5 +79,5 @@ Examples
   mlferry models show ./mlruns churn/latest --json
 `,
     );
-  addPlaceOptions(command);
+  addIdentityOption(addPlaceOptions(command));
 }

@@ -4,6 +4,8 @@ import {
   addAllowEditedOption,
   addArtifactsDirOption,
   addDirectoryOptions,
+  addEncryptOptions,
+  addIdentityOption,
   addPaceOptions,
   addTargetRootOption,
 } from './place-options.ts';
@@ -64,7 +66,8 @@ export function addTransferOptions(command: Command, features: TransferFeatures)
   if (features.writesFile) command.option('--overwrite', 'replace the file if it is there');
   if (features.stream) addArtifactsDirOption(command);
   if (features.readsStream) addAllowEditedOption(command);
-  addDirectoryOptions(command);
+  addIdentityOption(addDirectoryOptions(command));
+  if (features.writesFile && !features.assignsIds) addEncryptOptions(command);
   if (features.assignsIds) addTargetRootOption(command);
   return addPaceOptions(addStateDirOption(command))
     .option('--verify', 'compare the target with the source afterwards, point by point')

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { parseSize } from './parse-size.ts';
-import { positiveInteger } from './selection-options.ts';
+import { collect, positiveInteger } from './selection-options.ts';
 
 /** The value of an option that measures something. */
 export function positiveNumber(text: string): number {
@@ -58,6 +58,23 @@ export function addTargetRootOption(command: Command): Command {
 /** For commands that take a stream with its artifacts. */
 export function addArtifactsDirOption(command: Command): Command {
   return command.option('--artifacts-dir <dir>', "directory of a stream's artifact bytes");
+}
+
+/** For commands that read archives and streams. */
+export function addIdentityOption(command: Command): Command {
+  return command.option(
+    '--identity <file>',
+    'file with the key (age) that an archive or stream is encrypted to (repeatable)',
+    collect,
+    [],
+  );
+}
+
+/** For commands that write archives and streams. */
+export function addEncryptOptions(command: Command): Command {
+  return command
+    .option('--encrypt-to <recipient>', 'encrypt to this public key of age, age1… (repeatable)', collect, [])
+    .option('--recipients-file <file>', 'encrypt to the public keys in this file (repeatable)', collect, []);
 }
 
 /** For commands that read a stream. */

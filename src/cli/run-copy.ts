@@ -13,6 +13,7 @@ import { formatManageReport, formatPlan } from './manage-text.ts';
 import { undoPath } from './manage-values.ts';
 import { parseOptions } from './parse-options.ts';
 import { parseShard } from './parse-shard.ts';
+import { isPipe } from './pipe.ts';
 import { progressLine, progressText } from './progress-line.ts';
 import { formatReport } from './report-text.ts';
 import { stateDirFor } from './state-dir.ts';
@@ -25,7 +26,7 @@ export async function runCopy(from: string, to: string, values: unknown, io: Io)
   const options = parseOptions(values);
   const { job, idMap, explain, json, quiet, verify } = options;
   const shard = options.shard === undefined ? undefined : parseShard(options.shard, io.environment);
-  if (verify && (from === '-' || to === '-'))
+  if (verify && [from, to].some(isPipe))
     throw new MlferryError('USAGE', '--verify cannot read a pipe again: write to a file and verify that');
   warnOfCredentials([from, to], io);
   if (explain) return explainSelection(from, job, json, io);
@@ -65,12 +66,16 @@ export async function runCopy(from: string, to: string, values: unknown, io: Io)
           },
         })
       : await copyBetween(from, to, copying);
+  } catch (error) {
+    if (!isPipe(to) || io.isPipeClosed?.() !== true) throw error;
+    io.exit(BROKEN_PIPE);
+    return;
   } finally {
     progress.end();
   }
   const { report, mirror: deletion } = result;
   // Whoever read the pipe had enough, like `head`: nothing to tell, but not done either.
-  if (to === '-' && io.isPipeClosed?.() === true && report.error !== undefined) {
+  if (isPipe(to) && io.isPipeClosed?.() === true && report.error !== undefined) {
     io.exit(BROKEN_PIPE);
     return;
   }
@@ -97,7 +102,7 @@ export async function runCopy(from: string, to: string, values: unknown, io: Io)
       ...(deletion === undefined ? {} : { mirror: deletion }),
       ...(verification === undefined ? {} : { verification }),
     };
-    (to === '-' ? io.stderr : io.stdout).write(`${JSON.stringify(whole)}\n`);
+    (isPipe(to) ? io.stderr : io.stdout).write(`${JSON.stringify(whole)}\n`);
   } else {
     io.stderr.write(formatReport(report, quiet, io.stderr));
     if (shard !== undefined && !quiet)

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { CSV_LAYOUTS } from '../manage/csv-layout-names.ts';
 import type { Io } from './io.ts';
 import { addChoiceOptions, addPlaceOptions } from './manage-options.ts';
+import { addIdentityOption } from './place-options.ts';
 import { ANY_PLACE, placeToRead } from './place-to-read.ts';
 
 /** `mlferry runs csv PLACE`. */
@@ -34,5 +35,5 @@ Examples
   mlferry runs csv ./mlruns --layout tidy --history -f "metrics.auc > 0.9" > points.csv
 `,
     );
-  addPlaceOptions(addChoiceOptions(command, 'active'));
+  addIdentityOption(addPlaceOptions(addChoiceOptions(command, 'active')));
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Io } from './io.ts';
 import { addChoiceOptions, addPlaceOptions } from './manage-options.ts';
 import { parseTime } from './parse-time.ts';
+import { addIdentityOption } from './place-options.ts';
 import { ANY_PLACE, placeToRead } from './place-to-read.ts';
 import { RUN_FIELDS } from './run-fields.ts';
 import { positiveInteger } from './selection-options.ts';
@@ -40,5 +41,5 @@ Examples
     'only runs deleted at or after this time (with --view deleted)',
     parseTime,
   );
-  addPlaceOptions(command);
+  addIdentityOption(addPlaceOptions(command));
 }

@@ -5,6 +5,7 @@ import {
   addAllowEditedOption,
   addArtifactsDirOption,
   addDirectoryOptions,
+  addIdentityOption,
   addPaceOptions,
   addTargetRootOption,
   addTlsOptions,
@@ -59,7 +60,7 @@ Exit status
   0 all the same · 3 something stays behind or could not be read · 4 differences; others as in mlferry --help
 `,
     );
-  addDirectoryOptions(addAllowEditedOption(addArtifactsDirOption(command)));
+  addIdentityOption(addDirectoryOptions(addAllowEditedOption(addArtifactsDirOption(command))));
   addPartOptions(addSelectionOptions(command), {
     artifacts: 'do not look at artifacts',
     metrics: 'do not look at metrics',

@@ -1,5 +1,6 @@
 import type { CopyResult } from '../copy/copy.ts';
 import { copyBetween } from '../copy/copy-between.ts';
+import { placeName } from '../job/job-identity.ts';
 import type { JobOptions } from '../job/job-options.ts';
 import type { ManageOptions, ManageReport } from '../manage/manage-job.ts';
 import { mustBeManageable, selectionAt } from '../places/open.ts';
@@ -25,7 +26,7 @@ export interface MirrorResult extends CopyResult {
  */
 export async function mirror(from: string, to: string, options: MirrorOptions = {}): Promise<MirrorResult> {
   const { undoFile, confirm, onDeleted, ...job } = options;
-  if (from === '-')
+  if (placeName(from) === undefined)
     throw new MlferryError('USAGE', '--mirror cannot read a pipe again: write to a file and import that');
   mustBeManageable(to);
   if (!isWholeSelection(selectionAt(from, options.selection)))

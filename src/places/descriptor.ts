@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { Readable } from 'node:stream';
 import type { Selection } from '../model/selection.ts';
 import type { LocationText } from './location-text.ts';
 import type { Manager } from './manager.ts';
@@ -33,6 +34,20 @@ export interface PlaceParts<L> {
   readonly byFileName?: boolean;
   /** Told from other directories by what is in them: only one that is there is such a place. */
   readonly byContent?: boolean;
+  /** Of what may come through a pipe: its locations there, and how its first 512 bytes tell that it is this. */
+  readonly inPipe?: {
+    readonly location: string;
+    /** When it is written, compressed. */
+    readonly compressed: Readonly<Record<'gzip' | 'zstd', string>>;
+    begins(start: Uint8Array): boolean;
+  };
+  /** Of the kind that `-` names: looks at what comes through the pipe, and gives it whole. */
+  readonly peekPipe?: () => Promise<
+    (
+      pipe: Readable,
+      options: PlaceOptions,
+    ) => Promise<{ readonly start: Uint8Array; readonly chunks: AsyncIterable<Uint8Array> }>
+  >;
   /** The location, when it names a place of this kind; `undefined` when it does not. Throws LOCATION for one that means to. */
   claim(location: LocationText): L | undefined;
   /** One text for one place, however it was written, without credentials. `undefined` for what cannot be opened twice. */
@@ -52,7 +67,10 @@ export type Ability = 'read' | 'write' | 'manage';
 
 /** A kind of place, for those who need not know its form of a location. */
 export interface PlaceDescriptor
-  extends Pick<PlaceParts<never>, 'kind' | 'words' | 'traits' | 'byFileName' | 'byContent'> {
+  extends Pick<
+    PlaceParts<never>,
+    'kind' | 'words' | 'traits' | 'byFileName' | 'byContent' | 'inPipe' | 'peekPipe'
+  > {
   readonly abilities: ReadonlySet<Ability>;
   /** The place of this kind that a location names; `undefined` when it names none. Throws LOCATION. */
   at(location: LocationText): PlaceAt | undefined;
@@ -73,7 +91,8 @@ export interface PlaceAt {
 
 /** Makes the descriptor of a kind of place. */
 export function describePlace<L>(parts: PlaceParts<L>): PlaceDescriptor {
-  const { kind, words, traits, byFileName = false, byContent = false, reader, writer, manager } = parts;
+  const { kind, words, traits, byFileName = false, byContent = false, inPipe, peekPipe } = parts;
+  const { reader, writer, manager } = parts;
   const sides: ReadonlyArray<[Ability, unknown]> = [
     ['read', reader],
     ['write', writer],
@@ -85,6 +104,8 @@ export function describePlace<L>(parts: PlaceParts<L>): PlaceDescriptor {
     traits,
     byFileName,
     byContent,
+    ...(inPipe && { inPipe }),
+    ...(peekPipe && { peekPipe }),
     abilities: new Set(sides.flatMap(([ability, side]) => (side === undefined ? [] : [ability]))),
     at: (text) => {
       const location = parts.claim(text);

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { ALL_ACTIVE, type Selection } from '../model/selection.ts';
 import { MlferryError } from '../util/errors.ts';
 import { redact } from '../util/redact.ts';
@@ -5,7 +6,7 @@ import type { Ability } from './descriptor.ts';
 import type { Manager } from './manager.ts';
 import type { Reader, Writer } from './place.ts';
 import type { PlaceOptions, WriterOptions } from './place-options.ts';
-import { either, placeAt, placesThatCan } from './registry.ts';
+import { either, placeAt, places, placesThatCan } from './registry.ts';
 
 /**
  * A selection with its defaults: where it names no experiment and no run, those that the location itself names (the address of
@@ -17,11 +18,24 @@ export function selectionAt(location: string, selection: Partial<Selection> = {}
   return { ...ALL_ACTIVE, ...selection, ...chosen };
 }
 
-/** Opens a place for reading. An archive or stream is checked whole before this returns. Throws LOCATION. */
+/**
+ * Opens a place for reading. An archive or stream is checked whole before this returns; which of them `-` is, its content tells.
+ * Throws LOCATION.
+ */
 export async function openReader(location: string, options: PlaceOptions): Promise<Reader> {
+  if (location === '-' && options.stdin !== undefined) return openPipe(options.stdin, options);
   const { reader } = placeAt(location);
   if (reader === undefined) throw cannot(location, 'read', 'be read');
   return reader(options);
+}
+
+async function openPipe(stdin: Readable, options: PlaceOptions): Promise<Reader> {
+  const peek = await placeAt('-').descriptor.peekPipe?.();
+  const { start, chunks } = (await peek?.(stdin, options)) ?? { start: new Uint8Array(), chunks: stdin };
+  const found = places.find(({ inPipe }) => inPipe?.begins(start))?.inPipe?.location ?? '-';
+  const { reader } = placeAt(found);
+  if (reader === undefined) throw cannot(found, 'read', 'be read');
+  return reader({ ...options, stdin: Readable.from(chunks, { objectMode: false }) });
 }
 
 /** Opens a place for writing. Throws LOCATION. */

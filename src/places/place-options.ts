@@ -33,6 +33,12 @@ export interface PlaceSettings {
   readonly artifactsRoot?: string | undefined;
   /** Where the artifact root of a target database stands, as seen from here. */
   readonly toArtifactsRoot?: string | undefined;
+  /** Files with the keys (age) of encrypted archives and streams that are read. */
+  readonly identityFiles?: readonly string[] | undefined;
+  /** Public keys (age) that an archive or stream is encrypted to when it is written. */
+  readonly encryptTo?: readonly string[] | undefined;
+  /** Files with more of them, one a line. */
+  readonly recipientsFiles?: readonly string[] | undefined;
   readonly stdin?: Readable | undefined;
   readonly stdout?: Writable | undefined;
 }

@@ -7,10 +7,12 @@ const QUERY_VALUE = /([?&])([^=&?\s]{1,200})=[^&\s"']*/g;
 const SECRET_NAME = /token|secret|password|signature|credential|key|^(?:sig|se|sp|sv)$/i;
 /** A word of letters alone is no credential: `basic training` stays. */
 const AUTHORIZATION = /\b(basic|bearer)\s{1,5}(?=[a-z+/._~-]{0,200}[0-9=])[a-z0-9+/=._~-]{6,}/gi;
+/** A private key of age. */
+const AGE_KEY = /\bAGE-SECRET-KEY-[a-z0-9-]{4,}/gi;
 const DATABRICKS_TOKEN = /\bdapi[0-9a-f]{10,}(?:-\d)?/g;
 
 /**
- * Takes user info, signed query values, Authorization values and Databricks tokens out of a text meant for people or
+ * Takes user info, signed query values, Authorization values, Databricks tokens and keys of age out of a text meant for people or
  * files.
  */
 export function redact(text: string): string {
@@ -21,7 +23,8 @@ export function redact(text: string): string {
       SECRET_NAME.test(name) ? `${mark}${name}=***` : all,
     )
     .replace(AUTHORIZATION, '$1 ***')
-    .replace(DATABRICKS_TOKEN, '***');
+    .replace(DATABRICKS_TOKEN, '***')
+    .replace(AGE_KEY, '***');
 }
 
 /**

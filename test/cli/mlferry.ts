@@ -6,7 +6,7 @@ import { checkJson } from './check-json.ts';
 /** What a command line gets from outside besides its state directory. */
 interface Outside {
   /** On a pipe. */
-  readonly stdin?: string;
+  readonly stdin?: string | Buffer;
   /** What is typed on a terminal; without it stdin and stderr are pipes. */
   readonly answer?: string | undefined;
   readonly environment?: Readonly<Record<string, string>>;
@@ -22,7 +22,10 @@ export async function mlferry(args: readonly string[], directory: string, outsid
   const output = Promise.all([text(stdout), text(stderr)]);
   let status: number | undefined;
   await run(['node', 'mlferry', ...args], {
-    stdin: Object.assign(Readable.from(input === '' ? [] : [Buffer.from(input)]), terminal),
+    stdin: Object.assign(
+      Readable.from(input.length === 0 ? [] : [typeof input === 'string' ? Buffer.from(input) : input]),
+      terminal,
+    ),
     stdout,
     stderr,
     environment: { XDG_STATE_HOME: directory, ...environment },

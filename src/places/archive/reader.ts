@@ -4,7 +4,7 @@ import type { Reader } from '../place.ts';
 import type { PlaceOptions } from '../place-options.ts';
 import { checkedBody } from '../record-files/checked-body.ts';
 import { decompress, INNER_WINDOW } from '../record-files/decompress.ts';
-import { type Input, openInput } from '../record-files/input-file.ts';
+import { type Input, inputSource, openInput } from '../record-files/input-file.ts';
 import { recordedReader } from '../record-files/recorded-reader.ts';
 import { type CheckedArchive, checkArchive } from './check-archive.ts';
 import type { ArchiveLocation } from './location.ts';
@@ -15,8 +15,9 @@ import { createPartCache } from './part-cache.ts';
  * TRUNCATED, CORRUPT, HOSTILE, FORMAT, LOCATION when there is no such file, NO_SPACE for the spool of a compressed one.
  */
 export async function openArchiveReader(place: ArchiveLocation, options: PlaceOptions): Promise<Reader> {
-  const { path } = place;
-  const input = await openInput({ path }, options);
+  const location = place.path ?? '-';
+  const path = place.path ?? 'The standard input';
+  const input = await openInput(inputSource(place.path, options.stdin), options);
   try {
     const checked = await checkArchive(input, path, options.tempDir);
     const store = {
@@ -28,7 +29,7 @@ export async function openArchiveReader(place: ArchiveLocation, options: PlaceOp
       close: input.close,
     };
     const { fingerprint } = checked.index.header.source;
-    return recordedReader({ kind: 'archive', location: path, fingerprint }, store, options);
+    return recordedReader({ kind: 'archive', location, fingerprint }, store, options);
   } catch (error) {
     await input.close();
     throw error;

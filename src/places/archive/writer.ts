@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto';
+import { createByteSpool } from '../../util/byte-spool.ts';
+import { MlferryError } from '../../util/errors.ts';
 import type { Writer } from '../place.ts';
 import type { WriterOptions } from '../place-options.ts';
-import { openOutputFile } from '../record-files/output.ts';
+import { type Encoding, isPlain } from '../record-files/encoder.ts';
+import { encodingOf } from '../record-files/encoding-of.ts';
+import { type Output, openOutputFile, openOutputPipe } from '../record-files/output.ts';
 import { type PartialDirectory, refuseExisting } from '../record-files/partial-directory.ts';
 import { openPartial, type PartialJournal } from '../record-files/partial-journal.ts';
 import { createTally, type Tally } from '../record-files/record-tally.ts';
@@ -21,28 +25,74 @@ import { createTarOutput } from './tar-output.ts';
  * with. Throws CONFLICT when the file exists or is being written, LOCATION when it cannot be made.
  */
 export async function openArchiveWriter(place: ArchiveLocation, options: WriterOptions): Promise<Writer> {
-  if (options.dryRun) await refuseExisting(place.path, options.overwrite ?? false);
-  const info = { kind: 'archive' as const, location: place.path, fingerprint: options.source.fingerprint };
+  const { path } = place;
+  const encoding = await encodingOf(place, options);
+  if (options.dryRun && path !== undefined) await refuseExisting(path, options.overwrite ?? false);
+  const { fingerprint } = options.source;
+  const info = { kind: 'archive' as const, location: path ?? '-', fingerprint };
   const open = (key: string) =>
-    openPartial(place.path, options.overwrite ?? false, (partial, journal) =>
-      sinkIn(partial, journal, place, key, options),
-    );
+    path === undefined
+      ? pipeSink(encoding, options)
+      : openPartial(path, options.overwrite ?? false, (partial, journal) =>
+          sinkIn(partial, journal, encoding, key, options),
+        );
   return recordWriter(info, open, true, options);
 }
+
+/** An archive that is written without a stop; the lines of its index wait in a spool. */
+async function pipeSink(encoding: Encoding, { stdout, tempDir }: WriterOptions): Promise<RecordSink> {
+  if (stdout === undefined)
+    throw new MlferryError('USAGE', 'There is no standard output to write the archive to');
+  const output: Output = await openOutputPipe(stdout, encoding);
+  const tar = createTarOutput(output);
+  const index = createByteSpool(tempDir);
+  const writeEntry: WriteEntry = async (name, size, sha256, body) => {
+    const offset = tar.length() + BLOCK;
+    await tar.entry(name, size, body);
+    await index.append(Buffer.from(indexLine({ name, size, sha256, offset })));
+  };
+  const parts = createPartWriter(writeEntry);
+  const blobs = new Set<string>();
+  return {
+    kept: [],
+    begin: async () => createTally(),
+    header: (line) => writeEntry(MANIFEST, line.length, sha256Of(line), each([line])),
+    lines: parts.lines,
+    bodies: () => blobStore(tempDir, blobs, writeEntry),
+    end: async (line) => {
+      await parts.flush();
+      const length = index.length();
+      const lines = async function* () {
+        yield* index.read(0, length);
+        yield line;
+      };
+      await tar.entry(INDEX, length + line.length, lines());
+      await tar.end();
+      await index.remove();
+      await output.finish();
+    },
+    abort: async () => {
+      await index.remove();
+      await output.abort();
+    },
+  };
+}
+
+const sha256Of = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 async function sinkIn(
   partial: PartialDirectory,
   journal: PartialJournal,
-  { compression }: ArchiveLocation,
+  encoding: Encoding,
   key: string,
   { tempDir }: WriterOptions,
 ): Promise<RecordSink> {
-  const resumes = compression === 'none';
+  const resumes = isPlain(encoding);
   const openPart = createOpenPart(partial);
   const found = resumes ? await readKeptArchive(partial, journal, openPart, key) : undefined;
   /** Whether a later attempt has runs to go on from. */
   let keepable = found !== undefined;
-  const output = await openOutputFile(partial, compression, () => keepable);
+  const output = await openOutputFile(partial, encoding, () => keepable);
 
   const writeEntry: WriteEntry = async (name, size, sha256, body) => {
     const offset = tar.length() + BLOCK;
@@ -90,8 +140,7 @@ async function sinkIn(
       await output.cut(data);
       return kept.tally;
     },
-    header: (line) =>
-      writeEntry(MANIFEST, line.length, createHash('sha256').update(line).digest('hex'), each([line])),
+    header: (line) => writeEntry(MANIFEST, line.length, sha256Of(line), each([line])),
     lines: (bytes) => parts.lines(bytes),
     ...(resumes && {
       commit: async (tally: Tally, noted: boolean) => {

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { constants, createGzip, createZstdCompress } from 'node:zlib';
 
-/** Takes bytes and gives them on compressed. Its output depends on the bytes only, not on how they were cut. */
-export interface Compressor {
+/** Takes bytes and gives them on in another form. */
+export interface Encoder {
   write(bytes: Uint8Array): Promise<void>;
+  /** Returns when all has been given on. */
   end(): Promise<void>;
   /** Gives up; nothing more comes out once it returns. */
   destroy(): Promise<void>;
@@ -13,12 +14,9 @@ const PIECE = 64 * 1024;
 
 /**
  * A gzip (no name, no time) or zstd (with checksum) compressor whose output goes to `out`, one piece after another.
- * Rejects with the error of `out`.
+ * Its output depends on the bytes only, not on how they were cut. Rejects with the error of `out`.
  */
-export function createCompressor(
-  kind: 'gzip' | 'zstd',
-  out: (bytes: Uint8Array) => Promise<void>,
-): Compressor {
+export function createCompressor(kind: 'gzip' | 'zstd', out: (bytes: Uint8Array) => Promise<void>): Encoder {
   const stream =
     kind === 'gzip' ? createGzip() : createZstdCompress({ params: { [constants.ZSTD_c_checksumFlag]: 1 } });
   const pumped = (async () => {

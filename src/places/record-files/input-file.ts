@@ -1,10 +1,11 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { addAbortSignal, type Readable } from 'node:stream';
-import { type ByteSpool, createByteSpool } from '../../util/byte-spool.ts';
+import { createByteSpool } from '../../util/byte-spool.ts';
 import { asMlferryError, MlferryError, systemCode } from '../../util/errors.ts';
 import { readRange } from '../../util/read-range.ts';
 import type { PlaceOptions } from '../place-options.ts';
-import { decompress, type Swelling, sniffCompression } from './decompress.ts';
+import { AGE_START } from './age.ts';
+import { decode, isEncoded } from './decode.ts';
 
 /** The uncompressed content of a file or pipe, readable anywhere and any number of times. */
 export interface Input {
@@ -14,21 +15,25 @@ export interface Input {
   close(): Promise<void>;
 }
 
-/**
- * What a compressed file may swell to: archives and streams of mlferry stay far below, since what compresses that well
- * inside an archive is compressed there already.
- */
-const MOST_SWELLING: Swelling = { bytes: 2 ** 28, ratio: 500 };
-
-type InputOptions = Pick<PlaceOptions, 'tempDir' | 'signal'>;
+type InputOptions = Pick<PlaceOptions, 'tempDir' | 'signal' | 'identityFiles'>;
 
 /** Watches uncompressed bytes while they are spooled, and may refuse them before their end. */
 type Guard = (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
 
+/** Where a file's bytes come from: without a path from the standard input. Throws USAGE when there is none. */
+export function inputSource(
+  path: string | undefined,
+  stdin: Readable | undefined,
+): { path: string } | { pipe: Readable } {
+  if (path !== undefined) return { path };
+  if (stdin === undefined) throw new MlferryError('USAGE', 'There is no standard input to read from');
+  return { pipe: stdin };
+}
+
 /**
- * Opens a file by its path, or a pipe. Compressed content (told by its first bytes) and pipes are spooled to `tempDir`
- * first. Throws NOT_FOUND or LOCATION when there is no readable file, TRUNCATED, CORRUPT and HOSTILE as
- * {@link decompress}, NO_SPACE, and what `guard` throws about what is spooled.
+ * Opens a file by its path, or a pipe. Compressed and encrypted content (told by its first bytes) and pipes are spooled to `tempDir`
+ * first, decoded. Throws NOT_FOUND or LOCATION when there is no readable file, TRUNCATED, CORRUPT, HOSTILE and FORMAT as
+ * {@link decode}, NO_SPACE, and what `guard` throws about what is spooled.
  */
 export async function openInput(
   source: { path: string } | { pipe: Readable },
@@ -46,8 +51,8 @@ export async function openInput(
     if (before.isDirectory()) throw new MlferryError('LOCATION', `${path} is a directory, not a file`);
     if (!before.isFile())
       return await spooled(fileChunks(file, path), path, options, guard, () => file.close());
-    const start = await file.read(Buffer.alloc(4), 0, 4, 0);
-    if (sniffCompression(start.buffer.subarray(0, start.bytesRead)) !== 'none') {
+    const start = await file.read(Buffer.alloc(AGE_START), 0, AGE_START, 0);
+    if (isEncoded(start.buffer.subarray(0, start.bytesRead))) {
       const chunks = readRange(file, 0, before.size, path);
       return await spooled(chunks, path, options, guard, () => file.close());
     }
@@ -92,41 +97,16 @@ async function spooled(
 ): Promise<Input> {
   const spool = createByteSpool(options.tempDir);
   try {
-    await fill(spool, chunks, where, options.signal, guard);
+    for await (const piece of guard(decode(chunks, where, options))) {
+      refuseAborted(options.signal);
+      await spool.append(piece);
+    }
   } catch (error) {
     await spool.remove();
     throw error;
   }
   await close();
   return { size: spool.length(), read: spool.read, close: spool.remove };
-}
-
-async function fill(
-  spool: ByteSpool,
-  chunks: AsyncIterable<Uint8Array>,
-  where: string,
-  signal: AbortSignal,
-  guard: Guard,
-): Promise<void> {
-  const iterator = chunks[Symbol.asyncIterator]();
-  // The magic bytes may come in several chunks.
-  let start = Buffer.alloc(0);
-  let ended = false;
-  while (start.length < 4 && !ended) {
-    const next = await iterator.next();
-    if (next.done === true) ended = true;
-    else start = Buffer.concat([start, next.value]);
-  }
-  const all = async function* () {
-    yield start;
-    if (!ended) yield* { [Symbol.asyncIterator]: () => iterator };
-  };
-  const kind = sniffCompression(start);
-  const plain = kind === 'none' ? all() : decompress(all(), kind, where, MOST_SWELLING);
-  for await (const piece of guard(plain)) {
-    refuseAborted(signal);
-    await spool.append(piece);
-  }
 }
 
 function refuseAborted(signal: AbortSignal): void {

@@ -3,8 +3,7 @@ import { constants, type FileHandle, open } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { writeAll } from '../../util/byte-spool.ts';
 import { asMlferryError, MlferryError } from '../../util/errors.ts';
-import { createCompressor } from './compress.ts';
-import type { Compression } from './file-compression.ts';
+import { createEncoder, type Encoding } from './encoder.ts';
 import { DATA, type PartialDirectory } from './partial-directory.ts';
 
 /** Where the bytes of an archive or stream go. After a failed call only `abort` may follow. */
@@ -16,7 +15,7 @@ export interface Output {
   abort(): Promise<void>;
 }
 
-/** A file as an output; it may be gone on with when it is not compressed. */
+/** A file as an output; it may be gone on with when it is neither compressed nor encrypted. */
 export interface FileOutput extends Output {
   /** Forgets all bytes from `length` on; the next ones are written there. */
   cut(length: number): Promise<void>;
@@ -28,7 +27,7 @@ export interface FileOutput extends Output {
  */
 export async function openOutputFile(
   partial: PartialDirectory,
-  compression: Compression,
+  encoding: Encoding,
   keeps: () => boolean,
 ): Promise<FileOutput> {
   const path = partial.file(DATA);
@@ -50,22 +49,22 @@ export async function openOutputFile(
     await use((handle) => writeAll(handle, bytes, position));
     position += bytes.length;
   };
-  const compressor = compression === 'none' ? undefined : createCompressor(compression, raw);
+  const encoder = await createEncoder(encoding, raw);
   return {
-    write: compressor === undefined ? raw : compressor.write,
+    write: encoder?.write ?? raw,
     cut: async (length) => {
       await use((handle) => handle.truncate(length));
       position = length;
     },
     finish: async () => {
-      await compressor?.end();
+      await encoder?.end();
       await use((handle) => handle.sync());
       await use((handle) => handle.close());
       await partial.finish();
       file = undefined;
     },
     abort: async () => {
-      await compressor?.destroy();
+      await encoder?.destroy();
       if (file === undefined) return;
       await file.close().catch(() => undefined);
       file = undefined;
@@ -75,7 +74,7 @@ export async function openOutputFile(
 }
 
 /** A pipe as an output; it is left open. Throws UNAVAILABLE when its reader goes away. */
-export function openOutputPipe(pipe: Writable): Output {
+export async function openOutputPipe(pipe: Writable, encoding: Encoding): Promise<Output> {
   let broken: unknown;
   const onError = (error: unknown) => {
     broken ??= error;
@@ -86,25 +85,29 @@ export function openOutputPipe(pipe: Writable): Output {
       cause: broken,
       hint: 'See what the program behind the pipe says, then run the same command again.',
     });
+  const raw = async (bytes: Uint8Array) => {
+    if (broken !== undefined || pipe.destroyed) throw gone();
+    try {
+      // A pipe may hold on to what it is given, and the caller uses its bytes again.
+      if (!pipe.write(Buffer.from(bytes))) await once(pipe, 'drain');
+    } catch {
+      throw gone();
+    }
+  };
+  const encoder = await createEncoder(encoding, raw);
   return {
-    write: async (bytes) => {
-      if (broken !== undefined || pipe.destroyed) throw gone();
-      try {
-        // A pipe may hold on to what it is given, and the caller uses its bytes again.
-        if (!pipe.write(Buffer.from(bytes))) await once(pipe, 'drain');
-      } catch {
-        throw gone();
-      }
-    },
+    write: encoder?.write ?? raw,
     finish: async () => {
+      await encoder?.end();
       if (broken !== undefined || pipe.destroyed) throw gone();
       // An empty write calls back when everything before it is out.
       await new Promise<void>((resolve, reject) => {
-        pipe.write('', (error) => (error ? reject(gone()) : resolve()));
+        // What the pipe tells its other listeners of an error comes right behind the call.
+        pipe.write('', (error) => (error ? setImmediate(() => reject(gone())) : resolve()));
       });
       pipe.off('error', onError);
     },
     // The listener stays: the pipe may still report that nobody reads it.
-    abort: async () => {},
+    abort: async () => encoder?.destroy(),
   };
 }

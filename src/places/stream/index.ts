@@ -16,6 +16,7 @@ export const stream = describePlace({
   traits: RECORD_TRAITS,
   byFileName: true,
   claim: streamLocation,
+  peekPipe: async () => (await import('../record-files/decode.ts')).peekPipe,
   // Nothing can be resumed from a pipe.
   identity: ({ path }) => (path === undefined ? undefined : pathIdentity(path)),
   reader: async () => (await import('./reader.ts')).openStreamReader,

@@ -2,7 +2,7 @@ import { MlferryError } from '../../util/errors.ts';
 import { guardLines } from '../../util/split-lines.ts';
 import type { Reader } from '../place.ts';
 import type { PlaceOptions } from '../place-options.ts';
-import { openInput } from '../record-files/input-file.ts';
+import { inputSource, openInput } from '../record-files/input-file.ts';
 import { indexRecords } from '../record-files/record-index.ts';
 import { decodeRecords, mustBeHeader } from '../record-files/record-lines.ts';
 import { recordedReader } from '../record-files/recorded-reader.ts';
@@ -20,7 +20,7 @@ export async function openStreamReader(place: StreamLocation, options: PlaceOpti
   // What no end is known of is refused as soon as it can be.
   const guard = (chunks: AsyncIterable<Uint8Array>) =>
     guardLines(chunks, where, (line) => mustBeHeader(line, where));
-  const input = await openInput(sourceOf(place, options), options, guard);
+  const input = await openInput(inputSource(place.path, options.stdin), options, guard);
   try {
     const index = await indexRecords(decodeRecords(input.read(0, input.size), where), where);
     if (!index.vouched) acceptEdited(where, options);
@@ -44,13 +44,6 @@ export async function openStreamReader(place: StreamLocation, options: PlaceOpti
     await input.close();
     throw error;
   }
-}
-
-function sourceOf(place: StreamLocation, { stdin }: PlaceOptions) {
-  if (place.path !== undefined) return { path: place.path };
-  if (stdin === undefined)
-    throw new MlferryError('USAGE', 'There is no standard input to read the stream from');
-  return { pipe: stdin };
 }
 
 function acceptEdited(where: string, options: PlaceOptions): void {

@@ -3,7 +3,8 @@ import { MlferryError, systemCode } from '../../util/errors.ts';
 import { readRange } from '../../util/read-range.ts';
 import type { Writer } from '../place.ts';
 import type { WriterOptions } from '../place-options.ts';
-import type { Compression } from '../record-files/file-compression.ts';
+import { type Encoding, isPlain } from '../record-files/encoder.ts';
+import { encodingOf } from '../record-files/encoding-of.ts';
 import { type KeptLines, readKeptLines } from '../record-files/kept-records.ts';
 import { openOutputFile, openOutputPipe } from '../record-files/output.ts';
 import { DATA, type PartialDirectory, refuseExisting } from '../record-files/partial-directory.ts';
@@ -25,14 +26,15 @@ import type { StreamLocation } from './location.ts';
  * cannot be made.
  */
 export async function openStreamWriter(place: StreamLocation, options: WriterOptions): Promise<Writer> {
-  const { path, compression } = place;
+  const { path } = place;
+  const encoding = await encodingOf(place, options);
   if (!options.dryRun && options.artifactsDir !== undefined) await removeLeftovers(options.artifactsDir);
   if (options.dryRun && path !== undefined) await refuseExisting(path, options.overwrite ?? false);
   const open = (key: string) =>
     path === undefined
-      ? pipeSink(options)
+      ? pipeSink(encoding, options)
       : openPartial(path, options.overwrite ?? false, (partial, journal) =>
-          sinkIn(partial, journal, compression, key, options),
+          sinkIn(partial, journal, encoding, key, options),
         );
   const info = {
     kind: 'stream' as const,
@@ -45,10 +47,10 @@ export async function openStreamWriter(place: StreamLocation, options: WriterOpt
 const bodiesOf = ({ artifactsDir }: WriterOptions): Pick<RecordSink, 'bodies'> =>
   artifactsDir === undefined ? {} : { bodies: () => artifactsDirectory(artifactsDir) };
 
-async function pipeSink(options: WriterOptions): Promise<RecordSink> {
+async function pipeSink(encoding: Encoding, options: WriterOptions): Promise<RecordSink> {
   if (options.stdout === undefined)
     throw new MlferryError('USAGE', 'There is no standard output to write the stream to');
-  const output = openOutputPipe(options.stdout);
+  const output = await openOutputPipe(options.stdout, encoding);
   return {
     kept: [],
     begin: async () => createTally(),
@@ -66,16 +68,16 @@ async function pipeSink(options: WriterOptions): Promise<RecordSink> {
 async function sinkIn(
   partial: PartialDirectory,
   journal: PartialJournal,
-  compression: Compression,
+  encoding: Encoding,
   key: string,
   options: WriterOptions,
 ): Promise<RecordSink> {
-  const resumes = compression === 'none';
+  const resumes = isPlain(encoding);
   const readKept = (limit: number) => readKeptStream(partial, journal, key, options.artifactsDir, limit);
   const found = resumes ? await readKept(Number.POSITIVE_INFINITY) : undefined;
   /** Whether a later attempt has runs to go on from. */
   let keepable = found !== undefined;
-  const output = await openOutputFile(partial, compression, () => keepable);
+  const output = await openOutputFile(partial, encoding, () => keepable);
   return {
     kept: found?.records ?? [],
     begin: async (count) => {
