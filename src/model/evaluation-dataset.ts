@@ -58,6 +58,15 @@ export function inputHash(inputs: string): string {
   return createHash('sha256').update(canonicalJson(inputs)).digest('hex');
 }
 
+/** The hash of inputs that MLflow itself keeps in its store: of Python's `json.dumps(inputs, sort_keys=True)`, which is ASCII. */
+export function storedInputHash(inputs: string): string {
+  const escaped = canonicalJson(inputs).replace(
+    /[^ -~]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  return createHash('sha256').update(escaped).digest('hex');
+}
+
 /** A record as MLflow's `DatasetRecord` tells it, whose own values stay JSON texts. `source_id` and `source_type` only repeat what stands in `source`. */
 export function recordFromJson(value: TypedJson): unknown {
   const fields = isMap(value) ? value : new Map<string, TypedJson>();

@@ -75,6 +75,20 @@ describe('scorers and evaluation datasets', () => {
     expect(await viewEvaluation(target)).toEqual(seen);
   });
 
+  it('go into the database of a running server: MLflow sees the very same and goes on', async () => {
+    await using target = await startServer();
+    const database = `sqlite:///${join(target.directory, 'mlflow.db')}`;
+    const copy = () => copyReport(['copy', source.url, database]);
+    expect(await copy()).toMatchObject({ exit_status: 0, losses: [], failures: [], objects: all('created') });
+    await mustBeSame(source.url, database);
+    expect(await viewEvaluation(target)).toEqual(seen);
+    expect(await readBothWays(target)).toMatchObject({ onlyServer: [], onlyDatabase: [] });
+    expect(await copy()).toMatchObject({ exit_status: 0, objects: all('unchanged') });
+    // By the server again: it finds what is there.
+    const byServer = await copyReport(['copy', source.url, target.url]);
+    expect(byServer).toMatchObject({ failures: [], objects: all('unchanged') });
+  });
+
   it('keep their numbers and are there once when copies are killed again and again', async () => {
     await using target = await startServer();
     const proxy = await startFaultProxy(target.url);

@@ -34,6 +34,18 @@ afterAll(async () => {
 const numbersOf = (view: typeof seen, name: string) =>
   view.versions.filter((version) => version.name === name).map(({ version }) => version);
 
+const versionTimes = z.object({
+  model_versions: z.array(
+    z.object({
+      ...{ name: z.string(), version: z.string(), status: z.string(), user_id: z.string().optional() },
+      ...{
+        creation_timestamp: z.union([z.string(), z.number()]),
+        last_updated_timestamp: z.union([z.string(), z.number()]),
+      },
+    }),
+  ),
+});
+
 async function mustBeSame(from: string, to: string, ...options: string[]) {
   const { stdout } = await runMlferry(['verify', from, to, '--json', ...options]);
   expect(JSON.parse(stdout)).toMatchObject({
@@ -103,6 +115,42 @@ describe('the model registry', () => {
       }
     },
   );
+
+  it('goes into the database of a running server, with its times; MLflow sees the very same, loads the models and goes on', async () => {
+    await using target = await startServer();
+    const database = `sqlite:///${join(target.directory, 'mlflow.db')}`;
+    const options = ['--to-artifacts-root', join(target.directory, 'artifacts')];
+    const report = await copyReport(['copy', source.url, database, ...options]);
+    expect(report).toMatchObject({
+      ...{ exit_status: 0, failures: [], losses: [] },
+      objects: { registered_models: { created: 4 }, model_versions: { created: 13 } },
+    });
+    await mustBeSame(source.url, database, ...options);
+    expect(await viewRegistry(target)).toEqual(seen);
+    expect(await readBothWays(target)).toMatchObject({ onlyServer: [], onlyDatabase: [] });
+    const timesOf = async ({ url }: TestServer) => {
+      const found = await fetch(`${url}/api/2.0/mlflow/model-versions/search?max_results=1000`);
+      return versionTimes.parse(await found.json()).model_versions;
+    };
+    expect(await timesOf(target)).toEqual(await timesOf(source));
+    expect(await copyReport(['copy', source.url, database, ...options])).toMatchObject({
+      ...{ exit_status: 0, losses: [] },
+      objects: { registered_models: { unchanged: 4 }, model_versions: { unchanged: 13 } },
+    });
+    const artifacts = join(source.directory, 'artifacts');
+    await rename(artifacts, `${artifacts}-away`);
+    try {
+      expect(await loadModels(target)).toEqual(loaded);
+    } finally {
+      await rename(`${artifacts}-away`, artifacts);
+    }
+    const next = await fetch(`${target.url}/api/2.0/mlflow/model-versions/create`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ name: 'first of all', source: 's3://somewhere/else' }),
+    });
+    expect(await next.json()).toMatchObject({ model_version: { version: '13' } });
+  });
 
   it('keeps all numbers and doubles nothing when copies are killed again and again', async () => {
     await using target = await startServer();

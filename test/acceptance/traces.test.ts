@@ -30,8 +30,8 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-async function mustBeSame(from: string, to: string) {
-  const { stdout, status } = await runMlferry(['verify', from, to, '--json']);
+async function mustBeSame(from: string, to: string, ...options: string[]) {
+  const { stdout, status } = await runMlferry(['verify', from, to, '--json', ...options]);
   expect(JSON.parse(stdout)).toMatchObject({ items: [], objects: { traces: { same: 4 } } });
   expect(status).toBe(0);
 }
@@ -78,6 +78,45 @@ describe('traces', () => {
       expect(again.objects).toMatchObject({ traces: { created: 0, updated: 0, unchanged: 4 } });
     },
   );
+
+  it('go into the database of a running server: MLflow sees the very same, searches and goes on', async () => {
+    await using target = await startServer();
+    const database = `sqlite:///${join(target.directory, 'mlflow.db')}`;
+    const options = ['--to-artifacts-root', join(target.directory, 'artifacts')];
+    const copy = () => copyReport(['copy', source.url, database, ...options]);
+    expect(await copy()).toMatchObject({
+      ...{ exit_status: 0, losses: [], failures: [] },
+      objects: { traces: { created: 4 } },
+    });
+    await mustBeSame(source.url, database, ...options);
+    expect(await viewTraces(target)).toEqual(seen);
+    expect(await readBothWays(target)).toMatchObject({ onlyServer: [], onlyDatabase: [] });
+    expect((await copy()).objects).toMatchObject({ traces: { created: 0, updated: 0, unchanged: 4 } });
+    // What the server logs further on stands beside the copies, and on them.
+    const [first] = (await viewTraces(target)).traces;
+    const post = async (path: string, body: object) => {
+      const headers = { 'content-type': 'application/json' };
+      const answer = await fetch(`${target.url}/api/3.0/mlflow/traces${path}`, {
+        ...{ method: 'POST', headers, body: JSON.stringify(body) },
+      });
+      expect([path, answer.status]).toEqual([path, 200]);
+    };
+    const experiment_id = '1';
+    const location = { type: 'MLFLOW_EXPERIMENT', mlflow_experiment: { experiment_id } };
+    const trace_info = {
+      ...{ trace_id: `tr-${'9'.repeat(32)}`, trace_location: location, request_time: '2026-01-01T00:00:00Z' },
+      ...{ state: 'OK', trace_metadata: {}, tags: {} },
+    };
+    await post('', { trace: { trace_info } });
+    const source_of = { source_type: 'HUMAN', source_id: 'me' };
+    await post(`/${first?.trace_id}/assessments`, {
+      assessment: { assessment_name: 'later', source: source_of, feedback: { value: true } },
+    });
+    expect((await fetch(`${target.url}/api/3.0/mlflow/traces/${trace_info.trace_id}`)).status).toBe(200);
+    const [judged] = (await viewTraces(target)).traces;
+    expect(judged?.assessments.map(({ assessment_name }) => assessment_name)).toContain('later');
+    expect(await copy()).toMatchObject({ failures: [], objects: { traces: { unchanged: 4 } } });
+  });
 
   it('go to a directory and from there to a server; MLflow’s own client reads both', async () => {
     await using target = await startServer();

@@ -85,6 +85,9 @@ export function printTraceData(spans: readonly Span[], trace_id: string, older: 
   return printTypedJson(new Map([['spans', spans.map((span) => print(span, trace_id))]]));
 }
 
+/** One span as MLflow's store keeps it (3.6 and newer). */
+export const printSpan = (span: Span, trace_id: string) => printTypedJson(newerSpan(span, trace_id));
+
 function newerSpan(span: Span, trace_id: string): TypedJson {
   return new Map<string, TypedJson>([
     ['trace_id', base64(traceIdOf(span, trace_id))],

@@ -56,7 +56,7 @@ async function readEndpoints(store: Store): Promise<ReadonlyMap<string, string>>
 }
 
 /** A database has ids of endpoints where MLflow takes and tells their names. */
-function withEndpointNames(scorer: string, endpoints: ReadonlyMap<string, string>): string {
+export function withEndpointNames(scorer: string, endpoints: ReadonlyMap<string, string>): string {
   return scorer.replace(/\bgateway:\/([\w-]+)/g, (uri, id: string) => {
     const name = endpoints.get(id);
     return name === undefined || name === '' ? uri : `gateway:/${JSON.stringify(name).slice(1, -1)}`;

@@ -24,7 +24,7 @@ export const PROMOTED = {
   total_cost: cost,
 };
 
-const TOKENS = [
+export const TOKENS = [
   'input_tokens',
   'output_tokens',
   'total_tokens',
@@ -32,7 +32,11 @@ const TOKENS = [
   'cache_creation_input_tokens',
   'cache_creation_input_tokens_above_1hr',
 ] as const;
-const COSTS = ['input_cost', 'output_cost', 'total_cost'] as const;
+export const COSTS = ['input_cost', 'output_cost', 'total_cost'] as const;
+
+export const SESSION = 'mlflow.trace.session';
+export const TOKEN_USAGE = 'mlflow.trace.tokenUsage';
+export const COST = 'mlflow.trace.cost';
 
 type Promoted = z.infer<z.ZodObject<typeof PROMOTED>>;
 
@@ -52,9 +56,9 @@ export function promotedMaps(row: Promoted): {
   });
   return {
     trace_metadata: {
-      ...(row.session_id === undefined ? {} : { 'mlflow.trace.session': row.session_id }),
-      ...object('mlflow.trace.tokenUsage', tokens),
-      ...object('mlflow.trace.cost', costs),
+      ...(row.session_id === undefined ? {} : { [SESSION]: row.session_id }),
+      ...object(TOKEN_USAGE, tokens),
+      ...object(COST, costs),
     },
     tags: row.trace_name === undefined ? {} : { [TRACE_NAME_TAG]: row.trace_name },
   };

@@ -6,10 +6,11 @@ import { withLinkedPrompts } from '../../../model/mlflow/linked-prompts.ts';
 import { parseTraceData } from '../../../model/mlflow/trace-data.ts';
 import { previewsIn, stateOf, type TraceInfo, traceInfo } from '../../../model/mlflow/trace-fields.ts';
 import type { Experiment } from '../../../model/records.ts';
-import type { Span, Trace } from '../../../model/trace.ts';
+import { type Span, type Trace, trace } from '../../../model/trace.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import type { ArtifactEntry, ArtifactOwner } from '../../artifact-owner.ts';
 import type { ObjectReader, ObjectSource } from '../../objects.ts';
+import { representTrace } from '../write/fit-trace.ts';
 import { readAssessments } from './assessments.ts';
 import { integer, nullableText, numericId, optionalInteger, text } from './cells.ts';
 import { ownFiles } from './files.ts';
@@ -33,11 +34,12 @@ const spanRow = z.object({ content: z.string() });
 /** Traces whose further rows are read together. */
 const TOGETHER = 100;
 /** The file of a trace's spans among its artifacts, where the store does not hold them. */
-const DATA_FILE = 'traces.json';
+export const TRACE_DATA_FILE = 'traces.json';
 
 /** The traces of a database, the oldest first; spans are read late, from the store or the trace's artifacts. */
 export function traces(store: Store): ObjectSource {
   return {
+    represent: (wanted, present) => representTrace(store, trace.parse(wanted), trace.parse(present)),
     async *read({ experiments }) {
       for (const experiment of experiments)
         for await (const page of readInfos(store, experiment))
@@ -47,6 +49,20 @@ export function traces(store: Store): ObjectSource {
 }
 
 type Told = TraceInfo & Pick<Trace, 'linked_runs'>;
+
+/** One trace, its spans when they are asked for; `undefined` where there is none of this id. */
+export async function readTrace(
+  store: Store,
+  trace_id: string,
+): Promise<{ readonly info: Told; spans(): Promise<readonly Span[]> } | undefined> {
+  const columns = store.tables.columns('trace_info', Object.keys(infoRow.shape));
+  const sql = `SELECT ${columns} FROM "trace_info" WHERE "request_id" = ?`;
+  const [info] = await withData(store, await checkedRows(store, infoRow, sql, [trace_id]));
+  if (info === undefined) return undefined;
+  const quiet = { ...store, note: () => undefined };
+  const files = ownFiles(quiet, { id: trace_id, artifact_uri: info.artifact_uri });
+  return { info, spans: () => readSpans(quiet, info, files, () => undefined) };
+}
 
 /** The traces of an experiment without their spans, in lists: each list begins behind the last trace of the one before. */
 async function* readInfos(store: Store, { experiment_id, name }: Experiment): AsyncGenerator<Told[]> {
@@ -136,7 +152,7 @@ function reader(store: Store, info: Told, experiment: Experiment): ObjectReader 
     async *artifacts(): AsyncGenerator<ArtifactEntry> {
       // Most traces have no files: then where theirs would be is no matter.
       if (attachmentsOf(await spans()).length === 0) return;
-      for await (const file of files.artifacts()) if (file.path !== DATA_FILE) yield file;
+      for await (const file of files.artifacts()) if (file.path !== TRACE_DATA_FILE) yield file;
     },
     open: files.open,
   };
@@ -159,7 +175,7 @@ async function readSpans(
       return parseTraceData(`{"spans": [${rows.map(({ content }) => content).join(',')}]}`, trace_id);
     }
     for await (const { path } of files.artifacts()) {
-      if (path !== DATA_FILE) continue;
+      if (path !== TRACE_DATA_FILE) continue;
       const body = await files.open({ path });
       if (body !== undefined) return parseTraceData(await textOf(body), trace_id);
     }

@@ -1,9 +1,7 @@
 import type { RunLoss } from '../../../model/fit-run.ts';
 import { type LoggedModel, type ModelMetric, sortModelMetrics } from '../../../model/logged-model.ts';
-import { allowedText, fits } from '../../../model/mlflow/limits.ts';
-import type { StringMap } from '../../../model/string-map.ts';
 import type { Store } from '../read/store.ts';
-import { databaseLimits } from './limits.ts';
+import { textFitter } from './text-fitter.ts';
 
 /** What tells the rows of a model's values apart: the value itself does not. */
 const rowKey = ({ key, timestamp, step, run_id }: ModelMetric) =>
@@ -15,29 +13,7 @@ export function fitModel(
   wanted: LoggedModel,
   present: readonly ModelMetric[] = [],
 ): { readonly record: LoggedModel; readonly losses: readonly RunLoss[] } {
-  const losses: RunLoss[] = [];
-  const lost = (code: RunLoss['code'], key: string, why: string) =>
-    losses.push({
-      code,
-      left_behind: true,
-      key,
-      detail: `the database cannot hold this of the model: ${why}`,
-    });
-  const limits = databaseLimits(store);
-  const texts = (table: string, column: string, map: StringMap): StringMap => {
-    const longest = store.tables.length(table, column);
-    return Object.fromEntries(
-      Object.entries(map).flatMap(([key, value]) => {
-        if (fits(key, longest) && allowedText(key, limits) === key) {
-          const held = allowedText(value, limits);
-          if (held !== value) lost('VALUE_NOT_ALLOWED', key, 'some of its characters, which were replaced');
-          return [[key, held]];
-        }
-        lost('KEY_NOT_ALLOWED', key, 'its key');
-        return [];
-      }),
-    );
-  };
+  const { losses, lost, map } = textFitter(store, 'model');
   const there = new Map(present.map((metric) => [rowKey(metric), metric]));
   const held = new Map<string, ModelMetric>();
   for (const metric of wanted.metrics) {
@@ -54,8 +30,8 @@ export function fitModel(
   return {
     record: {
       ...wanted,
-      params: texts('logged_model_params', 'param_key', wanted.params),
-      tags: texts('logged_model_tags', 'tag_key', wanted.tags),
+      params: map('logged_model_params', { key: 'param_key', value: 'param_value' }, wanted.params),
+      tags: map('logged_model_tags', { key: 'tag_key', value: 'tag_value' }, wanted.tags),
       metrics: sortModelMetrics([...held.values()]),
     },
     losses,

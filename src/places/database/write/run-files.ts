@@ -116,6 +116,27 @@ export async function writeOwnFile(
   }
 }
 
+/** Writes a file whose name is MLflow's own, in place of one that is there with other bytes. Whether it was written. */
+export async function replaceOwnFile(
+  { directory }: Pick<RunFilesJob, 'directory'>,
+  path: string,
+  bytes: Buffer,
+): Promise<boolean> {
+  if (directory === undefined) return false;
+  const there = await readFile(join(directory, path)).catch(() => undefined);
+  if (there?.equals(bytes) === true) return false;
+  const waiting = waitingRoom(directory);
+  try {
+    const temporary = await newPathIn(waiting);
+    const body = Readable.from([bytes], { objectMode: false });
+    await writeBody(temporary, { body, size: bytes.length, name: path, durable: true });
+    await placeFile(temporary, directory, path);
+    return true;
+  } finally {
+    await rm(waiting, { recursive: true, force: true });
+  }
+}
+
 /** `mlferry/oversize.json` with what the columns of the database do not hold. */
 export function oversizeBody(oversize: Oversize): { size: number; open: () => Readable } {
   const bytes = Buffer.from(toJson({ format: 'mlferry-oversize', version: 1, ...oversize }));

@@ -28,7 +28,7 @@ export interface TargetExperiments {
   open(source: Experiment, name: string): Promise<TargetExperiment>;
   /** The experiment of an id that `open` gave. */
   get(experiment_id: string): ExperimentState;
-  /** Makes MLflow's experiment 0 where a database had no experiments and got none of this name or id. */
+  /** Makes MLflow's experiment 0 where a database had no other experiments than those of this copy, and none has its name or id. */
   openDefault(): Promise<void>;
 }
 
@@ -194,7 +194,8 @@ export function createTargetExperiments(
     },
     async openDefault() {
       const all = [...byName.values()];
-      if (known.length > 0 || all.length === 0 || byName.has(DEFAULT.name)) return;
+      if (known.some(({ experiment_id }) => !byId.has(experiment_id))) return;
+      if (all.length === 0 || byName.has(DEFAULT.name)) return;
       if (all.some(({ experiment_id }) => experiment_id === DEFAULT.experiment_id)) return;
       await create(
         { kind: 'experiment', ...DEFAULT, artifact_location: '', lifecycle_stage: 'active', tags: {} },

@@ -11,11 +11,11 @@ import { ownValue, type StringMap } from '../../../model/string-map.ts';
 import { MlferryError } from '../../../util/errors.ts';
 import { fileFailure } from '../../file-failure.ts';
 import type { ObjectReader, ObjectTarget, ObjectWriter, WrittenObject } from '../../objects.ts';
-import { type Cell, type InsertedTable, insertInto, onConflict, placeholders } from '../connect/database.ts';
 import { numericId } from '../read/cells.ts';
 import { readModel } from '../read/logged-models.ts';
 import { checkedRows } from '../read/store.ts';
 import { fitModel } from './fit-logged-model.ts';
+import { type Cells, insertRow, setTexts, type TextTable, updateRow } from './rows.ts';
 import { writeRunFiles } from './run-files.ts';
 import type { Target } from './target.ts';
 import type { TargetExperiments } from './target-experiments.ts';
@@ -38,20 +38,21 @@ export function loggedModelWriter(target: Target, experiments: TargetExperiments
     const { record: experiment } = experiments.get(experiment_id);
     const id = originId(copy.origin);
     reading ??= readCopies(target);
-    const known = (await reading).get(id)?.find((each) => each.experiment_id === experiment_id);
+    const copied = (await reading).get(id)?.find((each) => each.experiment_id === experiment_id);
     const of: FoundObject = { kind: source.of.kind, id };
     const note = (loss: RunLoss) => target.findings.loss({ ...loss, of, experiment_name: experiment.name });
     const nothing = { artifacts: 0, bytes: 0 };
-    const taken = known === undefined ? await readModel(target, id) : undefined;
-    if (taken !== undefined && ownValue(taken.tags, ORIGIN_TAG) === undefined) {
-      if (taken.experiment_id === experiment_id && objectDigest(source.of, taken) === copy.digest)
-        return { id, outcome: 'unchanged', ...nothing };
+    const taken = copied === undefined ? await readModel(target, id) : undefined;
+    const isForeign = taken !== undefined && ownValue(taken.tags, ORIGIN_TAG) === undefined;
+    const isSame = taken?.experiment_id === experiment_id && objectDigest(source.of, taken) === copy.digest;
+    if (isForeign && !isSame)
       throw new MlferryError(
         'REFUSED',
         'The target has a logged model of this id already, which is no copy of mlferry’s: it was left as it is',
         { hint: 'Delete it for good on the target, or leave it out of the selection.' },
       );
-    }
+    // The very same, which somebody else brought, counts as the copy.
+    const known = copied ?? (isForeign ? { model_id: id, experiment_id } : undefined);
     const model_id = known?.model_id ?? (await freeId(target, id));
     if (known === undefined && model_id !== id) {
       const detail = `the database has another logged model of this id; the copy is ${model_id}`;
@@ -69,9 +70,11 @@ export function loggedModelWriter(target: Target, experiments: TargetExperiments
     const isPending = wanted.status === 'LOGGED_MODEL_PENDING';
     if (present !== undefined && ownValue(present.tags, DIGEST_TAG) === copy.digest && !isPending)
       return { id: model_id, outcome: 'unchanged', ...nothing };
-    const { record, losses } = fitModel(target, { ...wanted, artifact_uri }, present?.metrics);
+    const { record, losses } = isForeign
+      ? { record: taken, losses: [] }
+      : fitModel(target, { ...wanted, artifact_uri }, present?.metrics);
     for (const loss of losses) note(loss);
-    const written = await write({ target, source, copy, record, present, of, note });
+    const written = await write({ target, source, copy, record, present, isForeign, of, note });
     if (known === undefined && !target.dryRun)
       (await reading).set(id, [...((await reading).get(id) ?? []), { model_id, experiment_id }]);
     return written;
@@ -84,11 +87,22 @@ interface ModelJob {
   readonly copy: ObjectTarget;
   readonly record: LoggedModel;
   readonly present: LoggedModel | undefined;
+  /** Somebody else brought it: nothing but marks is set. */
+  readonly isForeign: boolean;
   readonly of: FoundObject;
   note(loss: RunLoss): void;
 }
 
-async function write({ target, source, copy, record, present, of, note }: ModelJob): Promise<WrittenObject> {
+async function write({
+  target,
+  source,
+  copy,
+  record,
+  present,
+  isForeign,
+  of,
+  note,
+}: ModelJob): Promise<WrittenObject> {
   const { transactions, dryRun } = target;
   const { model_id, artifact_uri } = record;
   const directory = await target.roots.directoryOf({ id: model_id, artifact_uri });
@@ -108,11 +122,10 @@ async function write({ target, source, copy, record, present, of, note }: ModelJ
         writeRows(target, record, present, tags, note),
       );
   const { artifacts, bytes } = files;
-  const outcome = present === undefined ? 'created' : changes + artifacts > 0 ? 'updated' : 'unchanged';
+  const changed = artifacts + (isForeign ? 0 : changes) > 0;
+  const outcome = present === undefined ? 'created' : changed ? 'updated' : 'unchanged';
   return { id: model_id, outcome, artifacts, bytes };
 }
-
-const KEYED = { params: 'param', tags: 'tag' } as const;
 
 /** Inserts what is missing of a model's rows; their number. */
 async function writeRows(
@@ -125,27 +138,23 @@ async function writeRows(
   const { database } = target;
   const { model_id, experiment_id } = record;
   let changes = await writeModelRow(target, record, present);
-  const texts = (kind: keyof typeof KEYED, map: StringMap) => {
-    const name = KEYED[kind];
-    const columns = ['model_id', 'experiment_id', `${name}_key`, `${name}_value`];
-    const table: InsertedTable = { table: `logged_model_${kind}`, columns, key: ['model_id', `${name}_key`] };
-    const rows = Object.entries(map).map(([key, value]): Cell[] => [model_id, experiment_id, key, value]);
-    return { table, rows };
-  };
-  const params = texts('params', record.params);
-  changes += await database.insert(params.table, params.rows);
+  const there = present?.params ?? {};
+  const params = { table: 'logged_model_params', key: 'param_key', value: 'param_value' };
+  changes += await setTexts(
+    database,
+    { ...tagsOf(record), ...params },
+    { ...record.params, ...there },
+    there,
+  );
   for (const [key, value] of Object.entries(record.params)) {
-    if ((ownValue(present?.params ?? {}, key) ?? value) === value) continue;
+    if ((ownValue(there, key) ?? value) === value) continue;
     note({
       code: 'VALUE_CONFLICT',
       key,
       detail: 'the param has another value on the target, which was kept',
     });
   }
-  const stale = Object.entries(tags).filter(([key, value]) => ownValue(present?.tags ?? {}, key) !== value);
-  const { table, rows } = texts('tags', Object.fromEntries(stale));
-  const sql = `${insertInto(table)} VALUES (?, ?, ?, ?)${onConflict(table.key, ['tag_value'])}`;
-  for (const row of rows) changes += await database.change(sql, row);
+  changes += await setTexts(database, tagsOf(record), tags, present?.tags);
   changes += await database.insert(
     {
       table: 'logged_model_metrics',
@@ -174,12 +183,19 @@ async function writeRows(
   return changes;
 }
 
+const tagsOf = ({ model_id, experiment_id }: LoggedModel): TextTable => ({
+  ...{ table: 'logged_model_tags', key: 'tag_key', value: 'tag_value' },
+  own: [['model_id', model_id]],
+  more: [['experiment_id', experiment_id]],
+});
+
 async function writeModelRow(
   { database }: Target,
   record: LoggedModel,
   present: LoggedModel | undefined,
 ): Promise<number> {
-  const cellsOf = (model: LoggedModel): ReadonlyArray<readonly [string, Cell]> => [
+  const own: Cells = [['model_id', record.model_id]];
+  const cellsOf = (model: LoggedModel): Cells => [
     ['name', model.name],
     ['last_updated_timestamp_ms', model.last_updated_timestamp_ms],
     ['status', MODEL_STATUSES.indexOf(model.status)],
@@ -187,28 +203,20 @@ async function writeModelRow(
     ['source_run_id', model.source_run_id ?? null],
     ['status_message', model.status_message ?? null],
   ];
-  const cells = cellsOf(record);
-  if (present === undefined) {
-    const all: ReadonlyArray<readonly [string, Cell]> = [
-      ['model_id', record.model_id],
+  if (present !== undefined)
+    return updateRow(database, 'logged_models', own, cellsOf(record), cellsOf(present));
+  return insertRow(
+    database,
+    'logged_models',
+    ['model_id'],
+    [
+      ...own,
       ['experiment_id', record.experiment_id],
       ['artifact_location', record.artifact_uri],
       ['creation_timestamp_ms', record.creation_timestamp_ms],
       ['lifecycle_stage', 'active'],
-      ...cells,
-    ];
-    const into = { table: 'logged_models', columns: all.map(([name]) => name), key: ['model_id'] };
-    return database.change(
-      `${insertInto(into)} VALUES (${placeholders(all)})`,
-      all.map(([, cell]) => cell),
-    );
-  }
-  const before = new Map(cellsOf(present));
-  const changed = cells.filter(([name, cell]) => before.get(name) !== cell);
-  if (changed.length === 0) return 0;
-  return database.change(
-    `UPDATE "logged_models" SET ${changed.map(([name]) => `"${name}" = ?`).join(', ')} WHERE "model_id" = ?`,
-    [...changed.map(([, cell]) => cell), record.model_id],
+      ...cellsOf(record),
+    ],
   );
 }
 

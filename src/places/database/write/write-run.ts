@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import {
+  COPY_TAG,
   DIGEST_TAG,
   FILES_TAG,
   GONE_DIGEST,
@@ -36,7 +37,7 @@ export interface RunJob {
   readonly artifact_uri: string;
   /** The copy that is there. */
   readonly present: Run | undefined;
-  /** It is the source's run itself, which somebody else brought: it gets none of mlferry's tags. */
+  /** It is the source's run itself, which somebody else brought: it is only completed, and marked as the copy that it is. */
   readonly isForeign: boolean;
   note(loss: RunLoss): void;
   fail(path: string, error: MlferryError): void;
@@ -73,22 +74,25 @@ export async function writeRun(job: RunJob): Promise<WrittenRun> {
   const oversize = withInputs(fitted.oversize, inputs.differing);
   if (oversize !== undefined) await addOwn(OVERSIZE_FILE, oversizeBody(oversize));
 
-  const account =
-    files.isWhole && !isForeign
-      ? newFileListText({
-          told,
-          found: files.list,
-          recorded: !target.sourceTraits.ownFingerprint,
-          isMissing: files.isMissing,
-          text: ownValue(present?.tags ?? {}, FILES_TAG),
-        })
-      : undefined;
-  const digest = files.isWhole && !isForeign ? copy.digest : undefined;
+  const account = files.isWhole
+    ? newFileListText({
+        told,
+        found: files.list,
+        recorded: !target.sourceTraits.ownFingerprint,
+        isMissing: files.isMissing,
+        text: ownValue(present?.tags ?? {}, FILES_TAG),
+      })
+    : undefined;
+  const digest = files.isWhole ? copy.digest : undefined;
+  const origin = { [ORIGIN_TAG]: copy.origin };
+  const has = (tag: string) => ownValue(present?.tags ?? {}, tag) !== undefined;
+  const isAdopted = isForeign || (has(DIGEST_TAG) && !has(COPY_TAG));
   const marks: StringMap = {
-    ...(isForeign ? {} : copyMark(run, present, limits)),
+    // What mlferry did not make, no mirror takes away: it has no mark of how it was written.
+    ...(isAdopted ? origin : copyMark(run, present, limits)),
     ...(digest === undefined ? {} : { [DIGEST_TAG]: digest }),
   };
-  const tags = isForeign ? run.tags : { ...run.tags, [ORIGIN_TAG]: copy.origin };
+  const tags = { ...run.tags, ...origin };
   const { params, conflicts } = newParams(run.params, present?.params ?? {});
   for (const loss of conflicts) note(loss);
 
@@ -121,7 +125,7 @@ export async function writeRun(job: RunJob): Promise<WrittenRun> {
       const dropped = [
         ...(ownValue(run.tags, PARENT_TAG) === undefined ? [] : [ORIGIN_PARENT_TAG]),
         // Only what is whole has a digest.
-        ...(isLast || isForeign ? [] : [DIGEST_TAG]),
+        ...(isLast ? [] : [DIGEST_TAG]),
       ].filter((key) => ownValue(present?.tags ?? {}, key) !== undefined);
       changes += await removeTags(target, run_id, dropped);
       await writeInputs(target, run, inputs, note);
@@ -143,7 +147,8 @@ export async function writeRun(job: RunJob): Promise<WrittenRun> {
         const count = await database.insert(METRICS, rows);
         if (!isLast) return count;
         await updateLatest(target, run_id, tally.latest, present === undefined && !begun);
-        changes += await setTags(target, run_id, staleTags(marks, present?.tags ?? {}));
+        const marked = await setTags(target, run_id, staleTags(marks, present?.tags ?? {}));
+        if (!isForeign) changes += marked;
         // A new account of the same files is no change of a run.
         if (account !== undefined)
           await setTags(target, run_id, staleTags({ [FILES_TAG]: account }, present?.tags ?? {}));

@@ -1,7 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { describeObject, kindOf } from '../../../kinds/kinds.ts';
 import { idOf } from '../../../kinds/marks.ts';
-import { MODEL } from '../../../kinds/model-links.ts';
 import { GONE_DIGEST } from '../../../model/canonical.ts';
 import { isListed } from '../../../model/file-list.ts';
 import { goesOn } from '../../../model/mlflow/statuses.ts';
@@ -28,6 +27,8 @@ import { artifactRoots } from './artifact-roots.ts';
 import { initDatabase, isEmpty } from './init-database.ts';
 import { createKnownRuns, type KnownRun } from './known-runs.ts';
 import { databaseLimits } from './limits.ts';
+import { locateCopies } from './locate-copies.ts';
+import { objectWriters } from './objects.ts';
 import { createReadBack } from './read-back.ts';
 import { freeRunId, readRun, sameRun } from './run-ids.ts';
 import { secondPass } from './second-pass.ts';
@@ -35,7 +36,6 @@ import type { Target } from './target.ts';
 import { createTargetExperiments } from './target-experiments.ts';
 import { createTransactions } from './transactions.ts';
 import { mustBeWritable } from './writable.ts';
-import { loggedModelWriter } from './write-logged-model.ts';
 import { type RunJob, writeRun } from './write-run.ts';
 
 /**
@@ -121,7 +121,7 @@ export async function openDatabaseWriter(place: DatabaseLocation, options: Write
     });
     if (!dryRun && result.outcome !== 'unchanged')
       readBack.expect(run_id, {
-        digest: result.incomplete === true || isForeign ? undefined : copy.digest,
+        digest: result.incomplete === true ? undefined : copy.digest,
         points: result.points,
       });
     const parent = found?.origin_parent;
@@ -155,9 +155,7 @@ export async function openDatabaseWriter(place: DatabaseLocation, options: Write
       }),
     run: (reader, copy) => guard(`run ${reader.run.run_id}`, () => write(reader, copy)),
     objects: new Map(
-      target.tables.has('logged_models') && target.tables.has('inputs', 'step')
-        ? [[MODEL, guardedObject(loggedModelWriter(target, experiments))]]
-        : [],
+      [...objectWriters(target, experiments)].map(([kind, write]) => [kind, guardedObject(write)]),
     ),
     madeAnew: new Map([...objectSources(target)].filter(([kind]) => kindOf(kind).madeAnew === true)),
     findRuns: (ids) =>
@@ -173,6 +171,7 @@ export async function openDatabaseWriter(place: DatabaseLocation, options: Write
       guard(place.name, async () => {
         if (!dryRun) {
           await experiments.openDefault();
+          await locateCopies(target);
           await readBack.compare();
         }
         await target.stores.close();

@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
 import { withoutBookkeeping } from '../../../model/canonical.ts';
 import type { RunLoss } from '../../../model/fit-run.ts';
 import { traceIdOf } from '../../../model/mlflow/trace-data.ts';
 import { previewsIn } from '../../../model/mlflow/trace-fields.ts';
 import { ownValue, type StringMap } from '../../../model/string-map.ts';
-import type { Assessment, Span, Trace } from '../../../model/trace.ts';
+import type { Span, Trace } from '../../../model/trace.ts';
 import { isMap, parseTypedJson, printTypedJson, type TypedJson } from '../../../model/typed-json.ts';
+import { withOwnIds } from '../../writing/own-assessment-ids.ts';
 
 /** Metadata that a server with spans in its store works out from them by itself, where nothing else is said. */
 const DERIVED = [
@@ -46,19 +46,6 @@ export function spansOf(spans: readonly Span[], inStore: boolean, from: string, 
   if (inStore) return spans.map(({ trace_id, ...span }) => span);
   if (from === to) return [...spans];
   return spans.map((span) => ({ ...span, trace_id: traceIdOf(span, from) }));
-}
-
-/** Assessments as they stand in a trace that got another id: theirs are unique in the whole store, and the first ones may be there. */
-export function withOwnIds(assessments: readonly Assessment[], trace_id: string): Assessment[] {
-  return assessments.map(({ assessment_id, overrides, ...rest }) => ({
-    ...rest,
-    assessment_id: ownId(assessment_id, trace_id),
-    ...(overrides === undefined ? {} : { overrides: ownId(overrides, trace_id) }),
-  }));
-}
-
-function ownId(assessment_id: string, trace_id: string): string {
-  return `a-${createHash('sha256').update(`${assessment_id}\n${trace_id}`).digest('hex').slice(0, 32)}`;
 }
 
 /** What a copy on a server must look like; see write-trace.ts. What only the server knows is taken over from it. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   CREATION_TIME_TAG,
   DIGEST_TAG,
@@ -19,6 +18,7 @@ import { MlferryError } from '../../../util/errors.ts';
 import { hasFiles } from '../../has-files.ts';
 import { notedSince } from '../../noted-since.ts';
 import type { ObjectReader, ObjectTarget, ObjectWriter } from '../../objects.ts';
+import { registeredFolder } from '../../writing/registered-folder.ts';
 import { versionOwner } from '../connect/owner.ts';
 import { knowsModels } from '../read/logged-models.ts';
 import { fitVersion, isHeldByModel, representVersion } from './fit-registry.ts';
@@ -155,7 +155,7 @@ async function placeSource(
   const isOfRun = run_id !== undefined && run_id === wanted.run_id;
   const brings = await hasFiles(source);
   const run = isOfRun || brings ? await runOf(wanted) : undefined;
-  const own = `${REGISTERED_DIRECTORY}/${folderOf(wanted.name)}/${wanted.version}`;
+  const own = `${REGISTERED_DIRECTORY}/${registeredFolder(wanted.name)}/${wanted.version}`;
   const path = isOfRun && run !== undefined ? inRun : own;
   const artifact_uri =
     run === undefined ? `mlflow-artifacts:/${own}` : `${run.artifact_uri}${path === '' ? '' : `/${path}`}`;
@@ -187,12 +187,6 @@ function withFixedFields(
   { source, run_id }: ModelVersion,
 ): ModelVersion {
   return { ...wanted, source, ...(run_id === undefined ? {} : { run_id }) };
-}
-
-/** A folder name that any store keeps, for any registered name. */
-function folderOf(name: string): string {
-  const plain = name.replace(/[^A-Za-z0-9._-]+/g, '_').slice(0, 60);
-  return `${plain}-${createHash('sha256').update(name).digest('hex').slice(0, 12)}`;
 }
 
 /** Brings a version to what the source has. */
