@@ -1,7 +1,5 @@
 import { type Command, Option } from 'commander';
-import { z } from 'zod';
 import { archive as archivePlace } from '../places/archive/index.ts';
-import { MlferryError } from '../util/errors.ts';
 import type { Io } from './io.ts';
 import { addTransferOptions } from './options.ts';
 import { mustBeNoTerminal } from './pipe.ts';
@@ -22,7 +20,8 @@ export function addBackupCommand(program: Command, io: Io): void {
       ]),
     )
     .action(async (from: string, archive: string, values: unknown) => {
-      const place = pipeOrFile(archive, compressOption.parse(values).compress);
+      const { backupPlace } = await import('./backup-place.ts');
+      const place = backupPlace(archive, values);
       requirePlace(place, archivePlace);
       if (archive === '-') mustBeNoTerminal(io.stdout, 'stdout');
       const { runCopy } = await import('./run-copy.ts');
@@ -42,17 +41,4 @@ Examples
     );
   addTransferOptions(command, { assignsIds: false, writesFile: true, stream: false, readsStream: true });
   addTlsOptions(command, 'from');
-}
-
-const compressOption = z.object({ compress: z.enum(['gzip', 'zstd']).optional() });
-
-/** The location of what is written. Throws USAGE where the name of a file says how it is compressed. */
-function pipeOrFile(archive: string, compress: 'gzip' | 'zstd' | undefined): string {
-  const { inPipe } = archivePlace;
-  if (archive === '-' && inPipe !== undefined)
-    return compress === undefined ? inPipe.location : inPipe.compressed[compress];
-  if (compress === undefined) return archive;
-  throw new MlferryError('USAGE', '--compress is for stdout: the name of a file says how it is compressed', {
-    hint: 'Name it *.tar.gz or *.tar.zst.',
-  });
 }
