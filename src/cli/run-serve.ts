@@ -13,12 +13,13 @@ const serveValues = z.object({
   port: z.number(),
   host: z.string(),
   token: z.union([z.string(), z.boolean()]).optional(),
+  ui: z.union([z.string(), z.boolean()]).optional(),
   allowedHost: z.array(z.string()).default([]),
 });
 
 /** What `mlferry serve` does: it ends when it is told to. */
 export async function runServe(place: string, values: unknown, io: Io): Promise<void> {
-  const { port, host, token: given, allowedHost } = serveValues.parse(values);
+  const { port, host, token: given, ui, allowedHost } = serveValues.parse(values);
   const token = tokenOf(given, io);
   const say = (text: string) => io.stderr.write(`${plainText(text)}\n`);
   if (!isLoopback(host) && token === undefined)
@@ -33,8 +34,10 @@ export async function runServe(place: string, values: unknown, io: Io): Promise<
     host,
     token,
     allowedHosts: allowedHost,
-    onReady: ({ url }) => {
+    ui: ui === true ? undefined : ui,
+    onReady: ({ url, pages }) => {
       say(`Serving ${redact(place)}, to be read only. Ctrl-C ends it.`);
+      if (pages !== undefined) say(`The pages of MLflow, from ${pages}, are at ${url}/ui/`);
       if (token !== undefined && given === true) say(`The token is ${token}`);
       io.stdout.write(`${url}\n`);
     },

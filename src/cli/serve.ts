@@ -21,6 +21,11 @@ export function addServeCommand(program: Command, io: Io): void {
       '--token [token]',
       'ask every request for a token: this one, that of MLFERRY_SERVE_TOKEN, or a new one that is printed',
     )
+    .option(
+      '--ui <path>',
+      'an environment or package of MLflow whose pages are served below /ui/ (default: the installed one)',
+    )
+    .option('--no-ui', 'none of the pages of MLflow')
     .option('--allowed-host <name>', 'a further name by which it may be called (repeatable)', collect, [])
     .action(async (given: string | undefined, values: unknown) => {
       const place = placeToRead(given, io);

@@ -4,7 +4,9 @@ import type { Readable } from 'node:stream';
 export type Reply =
   | { readonly json: unknown }
   | { readonly text: string; readonly type?: string }
-  | FileReply;
+  | { readonly redirect: string }
+  | FileReply
+  | PageReply;
 
 /** A file: its bytes are opened when they are sent. */
 export interface FileReply {
@@ -14,4 +16,9 @@ export interface FileReply {
   /** Content type; by default that of the name. */
   readonly type?: string;
   open(): Promise<Readable>;
+}
+
+/** A file that a browser shows, and what it may do there: a Content-Security-Policy. */
+export interface PageReply extends FileReply {
+  readonly policy: string;
 }

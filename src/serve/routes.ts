@@ -1,4 +1,5 @@
 import type { Handler } from './context.ts';
+import { answerGraphql } from './graphql.ts';
 import * as artifacts from './rest/artifacts.ts';
 import * as evaluation from './rest/evaluation.ts';
 import * as experiments from './rest/experiments.ts';
@@ -30,7 +31,9 @@ const PREFIXES = ['/api/', '/ajax-api/'];
 const ROUTES: readonly Route[] = [
   get('/version', server.version),
   get('/health', server.health),
+  post('/graphql', answerGraphql),
   get('3.0/mlflow/server-info', server.serverInfo),
+  get('3.0/mlflow/ui-telemetry', server.uiTelemetry),
 
   either('2.0/mlflow/experiments/search', experiments.searchExperiments),
   get('2.0/mlflow/experiments/get', experiments.getExperiment),

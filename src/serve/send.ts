@@ -5,11 +5,15 @@ import { toJson } from '../model/json.ts';
 import { contentType } from './content-type.ts';
 import { NO_PAGE } from './guard.ts';
 import { Refusal } from './refusal.ts';
-import type { FileReply, Reply } from './reply.ts';
+import type { FileReply, PageReply, Reply } from './reply.ts';
 
 /** Sends a reply. */
 export async function send(request: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> {
   if ('open' in reply) return sendFile(request, response, reply);
+  if ('redirect' in reply) {
+    response.writeHead(302, { Location: reply.redirect }).end();
+    return;
+  }
   const [body, type] =
     'json' in reply
       ? [toJson(reply.json), 'application/json']
@@ -34,14 +38,19 @@ export function sendRefusal(response: ServerResponse, { status, error_code, mess
   response.end(body);
 }
 
-async function sendFile(request: IncomingMessage, response: ServerResponse, reply: FileReply): Promise<void> {
+async function sendFile(
+  request: IncomingMessage,
+  response: ServerResponse,
+  reply: FileReply | PageReply,
+): Promise<void> {
   const { size, name, type = contentType(name) } = reply;
   const range = size === undefined ? undefined : rangeOf(request.headers.range, size);
   // Opened first: an error still has its status.
   const body = request.method === 'HEAD' ? undefined : await reply.open();
   response.setHeader('Content-Type', type);
-  response.setHeader('Content-Security-Policy', NO_PAGE);
-  response.setHeader('Content-Disposition', `attachment; filename*=UTF-8''${encoded(name)}`);
+  response.setHeader('Content-Security-Policy', 'policy' in reply ? reply.policy : NO_PAGE);
+  if (!('policy' in reply))
+    response.setHeader('Content-Disposition', `attachment; filename*=UTF-8''${encoded(name)}`);
   if (size !== undefined) {
     response.setHeader('Accept-Ranges', 'bytes');
     response.setHeader('Content-Length', range === undefined ? size : range.end - range.start);

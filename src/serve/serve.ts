@@ -8,8 +8,10 @@ import type { Context } from './context.ts';
 import { servedFiles } from './files.ts';
 import { createFoundIds } from './found-ids.ts';
 import { createGuard, type GuardOptions, SAFE_HEADERS } from './guard.ts';
+import { findMlflowPages, type MlflowPages } from './mlflow-pages.ts';
 import { readBody } from './read-body.ts';
 import { absent, asRefusal, invalid, Refusal } from './refusal.ts';
+import type { Reply } from './reply.ts';
 import { isApiPath, routeOf } from './routes.ts';
 import { send, sendRefusal } from './send.ts';
 import { createServedPlace } from './served-place.ts';
@@ -18,10 +20,18 @@ import { createServedPlace } from './served-place.ts';
 export interface ServeOptions extends OpenOptions, Partial<GuardOptions> {
   /** 0: any that is free. Default 5001. */
   readonly port?: number | undefined;
+  /** Directory of an environment or package of MLflow whose pages are served below `/ui/`; default: what is installed, `false`: none. */
+  readonly ui?: string | false | undefined;
   /** Called when requests are answered, with the address. */
-  readonly onReady?: ((address: { readonly url: string; readonly port: number }) => void) | undefined;
+  readonly onReady?:
+    | ((address: { readonly url: string; readonly port: number; readonly pages: string | undefined }) => void)
+    | undefined;
   /** Called with what went wrong while a request was answered, where it is not the request's fault. */
   readonly onTrouble?: ((message: string) => void) | undefined;
+}
+
+interface PageContext extends Context {
+  readonly pages: MlflowPages | undefined;
 }
 
 /** Longest that a client may take for a request, and may take nothing of an answer, in ms. */
@@ -34,12 +44,22 @@ const MOST_CONNECTIONS = 256;
  * it cannot listen there.
  */
 export async function serve(location: string, options: ServeOptions = {}): Promise<void> {
-  const { port = 5001, host = '127.0.0.1', allowedHosts = [], token, onReady, onTrouble, ...place } = options;
+  const {
+    port = 5001,
+    host = '127.0.0.1',
+    allowedHosts = [],
+    token,
+    ui,
+    onReady,
+    onTrouble,
+    ...place
+  } = options;
+  const pages = ui === false ? undefined : await findMlflowPages(ui, options.environment ?? process.env);
   await withTempDir(options.tempDir, async (tempDir) => {
     const served = createServedPlace(await openReader(location, place), tempDir);
     try {
       await served.ready();
-      const context = { place: served, files: servedFiles(served), found: createFoundIds() };
+      const context = { place: served, files: servedFiles(served), found: createFoundIds(), pages };
       const guard = createGuard({ host, allowedHosts, token });
       const server = createServer(
         { requestTimeout: REQUEST_TIMEOUT, headersTimeout: REQUEST_TIMEOUT },
@@ -52,7 +72,11 @@ export async function serve(location: string, options: ServeOptions = {}): Promi
       await listen(server, port, host);
       const address = server.address();
       const bound = typeof address === 'object' && address !== null ? address.port : port;
-      onReady?.({ url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, port: bound });
+      onReady?.({
+        url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+        port: bound,
+        pages: pages?.directory,
+      });
       await aborted(options.signal);
       server.close();
       server.closeAllConnections();
@@ -85,7 +109,7 @@ async function aborted(signal: AbortSignal | undefined): Promise<void> {
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  context: Context,
+  context: PageContext,
   guard: (request: IncomingMessage) => void,
   onTrouble: ServeOptions['onTrouble'],
 ): Promise<void> {
@@ -102,11 +126,22 @@ async function answer(
   }
 }
 
-async function replyTo(request: IncomingMessage, context: Context) {
+/** Below here are the pages of MLflow, and all that they ask. */
+const UI = '/ui/';
+
+async function replyTo(request: IncomingMessage, context: PageContext): Promise<Reply> {
   const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '');
   const url = urlOf(request.url ?? '/');
-  const { handle, named, methods } = routeOf(method, segmentsOf(url.pathname));
-  if (handle === undefined) throw notAnswered(method, url.pathname, methods);
+  const path = url.pathname.startsWith(UI) ? url.pathname.slice(UI.length - 1) : url.pathname;
+  const segments = segmentsOf(path);
+  const { handle, named, methods } = routeOf(method, segments);
+  if (handle === undefined) {
+    if (method === 'GET' && context.pages !== undefined) {
+      if (url.pathname === '/' || url.pathname === '/ui') return { redirect: UI };
+      if (path !== url.pathname && !isApiPath(path)) return context.pages.file(segments.join('/'));
+    }
+    throw notAnswered(method, path, methods);
+  }
   const fields = method === 'POST' ? await readBody(request) : fieldsOfQuery(url.searchParams);
   return handle(context, { fields: { ...fields, ...named } });
 }

@@ -13,6 +13,7 @@ export async function servePlace(location: string, options: ServeOptions = {}): 
   const { promise: ready, resolve, reject } = Promise.withResolvers<string>();
   const done = serve(location, {
     environment: {},
+    ui: false,
     ...options,
     port: 0,
     signal: abort.signal,

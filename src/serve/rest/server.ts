@@ -18,3 +18,8 @@ export const serverInfo: Handler = async ({ place }) => ({
     features_enabled: { gateway: false },
   },
 });
+
+/** Pages of MLflow ask whether they may tell their makers what is done with them: they may not. */
+export const uiTelemetry: Handler = async () => ({
+  json: { disable_ui_telemetry: true, disable_ui_events: [], ui_rollout_percentage: 0 },
+});
