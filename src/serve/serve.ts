@@ -129,6 +129,10 @@ async function answer(
 /** Below here are the pages of MLflow, and all that they ask. */
 const UI = '/ui/';
 
+const WITHOUT_PAGES =
+  'This is mlferry, serving a place as an MLflow tracking server, to be read only: give MLFLOW_TRACKING_URI this address.\n' +
+  'It has pages where MLflow is installed, or where --ui names an environment with MLflow.\n';
+
 async function replyTo(request: IncomingMessage, context: PageContext): Promise<Reply> {
   const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '');
   const url = urlOf(request.url ?? '/');
@@ -139,7 +143,7 @@ async function replyTo(request: IncomingMessage, context: PageContext): Promise<
     if (method === 'GET' && context.pages !== undefined) {
       if (url.pathname === '/' || url.pathname === '/ui') return { redirect: UI };
       if (path !== url.pathname && !isApiPath(path)) return context.pages.file(segments.join('/'));
-    }
+    } else if (method === 'GET' && url.pathname === '/') return { text: WITHOUT_PAGES };
     throw notAnswered(method, path, methods);
   }
   const fields = method === 'POST' ? await readBody(request) : fieldsOfQuery(url.searchParams);

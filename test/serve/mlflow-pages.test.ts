@@ -97,6 +97,10 @@ it('answers the queries of the pages', async () => {
 });
 
 it('says where there are no pages', async () => {
+  await using served = await servePlace(SAMPLES);
+  const first = await fetch(served.url);
+  expect(first.status).toBe(200);
+  expect(await first.text()).toContain('MLFLOW_TRACKING_URI');
   await expect(servePlace(SAMPLES, { ui: join(directory, 'lib') })).rejects.toMatchObject({
     code: 'LOCATION',
   });
