@@ -203,8 +203,9 @@ describe.each(DATABASES)('a database on $name', ({ old, isThere, make }) => {
     );
   });
 
-  it('leaves a run whose dataset the other experiment has otherwise', async ({ skip }) => {
-    if (old) skip('there are no datasets');
+  // The oldest schema has no datasets.
+  const withDatasets = old ? [] : ['leaves a run whose dataset the other experiment has otherwise'];
+  it.each(withDatasets)('%s', async () => {
     const report = await moveRuns(uri, { selection: { runs: [C] }, to: 'second' });
     expect(report).toMatchObject({ changed: 0, failed: 1, failures: [{ code: 'REFUSED' }], exit_status: 3 });
     expect(await stages()).toMatchObject({ c: '1 active' });
