@@ -89,7 +89,11 @@ const anyRun = fc.record({
     status: fc.constantFrom('RUNNING', 'SCHEDULED', 'FINISHED', 'FAILED', 'KILLED'),
     end_time: fc.option(anyInt64),
     lifecycle_stage: fc.constantFrom('active', 'deleted'),
-    artifact_uri: anyText,
+    // No text that could as well stand in another one by chance: copies have their own root wherever it stands.
+    artifact_uri: fc.oneof(
+      fc.constant(''),
+      anyText.map((text) => `memory://${text}`),
+    ),
     params: mapOfTexts,
     tags: mapOfTexts,
     dataset_inputs: fc.array(anyInput, { maxLength: 2 }),
