@@ -34,7 +34,9 @@ function hintOf(meaning: ErrorCode, reason: string): { readonly hint?: string } 
     return { hint: 'Add ?sslmode=require (or verify-full, with --from-ca) to the location.' };
   if (meaning === 'DENIED')
     return {
-      hint: 'Set MLFERRY_FROM_USERNAME and MLFERRY_FROM_PASSWORD; the user needs SELECT on all tables of MLflow.',
+      hint:
+        'Set MLFERRY_FROM_USERNAME and MLFERRY_FROM_PASSWORD (of a target MLFERRY_TO_…); the user needs SELECT on all tables of ' +
+        'MLflow, and INSERT, UPDATE and DELETE where something is written or changed.',
     };
   if (meaning === 'LOCATION')
     return { hint: 'A location ends with the name of a database: …://host:port/NAME.' };

@@ -57,12 +57,11 @@ export async function writeVersion(job: RegistryJob, wanted: ModelVersion): Prom
   const { record, losses } = fitVersion(target, { ...wanted, source: located.source });
   mustHold(target, 'model_versions', { source: record.source, name });
   for (const loss of losses) note(loss);
-  const { digest, ...mark } = { digest: copy.digest, [ORIGIN_TAG]: copy.origin };
   // Without files it is not complete: a copy from where they are brings them.
   const tags = {
     ...record.tags,
-    ...mark,
-    ...(located.isWhole && !hasNoted() ? { [DIGEST_TAG]: digest } : {}),
+    [ORIGIN_TAG]: copy.origin,
+    ...(located.isWhole && !hasNoted() ? { [DIGEST_TAG]: copy.digest } : {}),
   };
   const { artifacts, bytes } = located;
   const changes = target.dryRun
